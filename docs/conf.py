@@ -1,0 +1,62 @@
+"""Sphinx configuration: values only. What they mean to this project stands in docs/how_it_works.md."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = "TorchNotes"
+author = "TorchNotes authors"
+copyright = "2026, TorchNotes authors"
+release = "0.1.0"
+
+language = "zh_CN"  # `nox -s docs` gives -D language=… for each entry of languages.toml
+extensions = [
+    "sphinx_gallery.gen_gallery",
+    "myst_nb",
+    "sitekit",
+]
+root_doc = "index"
+exclude_patterns = ["gallery", "**.ipynb", "**/.jupyter_cache", "jupyter_execute", "**sg_execution_times.rst"]
+templates_path = ["_templates"]
+locale_dirs = [str(Path(__file__).parent / "locale-ui")]
+nitpicky = True
+highlight_language = "none"
+numfig = False
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 0
+nb_execution_mode = "auto"
+nb_execution_timeout = 120
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+
+# examples_dirs, gallery_dirs and the order of pages come from gallery/curriculum.toml.
+sphinx_gallery_conf = {
+    "filename_pattern": ".",
+    "image_scrapers": ("sitekit.figures.scrape",),
+    "within_subsection_order": "sitekit.languages.CurriculumOrder",
+    "capture_repr": (),
+    "show_signature": False,
+    "min_reported_time": 1e9,
+    "show_memory": False,
+    "write_computation_times": False,
+    "remove_config_comments": True,
+    "abort_on_example_error": False,
+    "only_warn_on_example_error": False,
+    "plot_gallery": True,
+    "nested_sections": False,
+    "default_thumb_file": None,
+}
+
+html_theme = "furo"
+html_title = "TorchNotes"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_baseurl = ""
+html_theme_options = {
+    "top_of_page_buttons": [],
+}

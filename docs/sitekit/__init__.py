@@ -1,0 +1,28 @@
+"""Builds a gallery of executed examples in several languages.
+
+As a Sphinx extension it connects the rendering side: languages, page furniture, downloads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+__version__ = "0.1.0"
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Connect every feature."""
+    from . import cards, chrome, downloads, languages
+
+    for feature in (languages, chrome, downloads, cards):
+        feature.setup(app)
+    return {
+        "version": __version__,
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

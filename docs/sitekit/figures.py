@@ -1,0 +1,40 @@
+"""Saves the figures of an example, with the text that describes each to who can't see it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+__all__ = ["alt_texts", "scrape"]
+
+ALT = re.compile(r"^[ \t]*# alt: (?P<first>.*)$(?P<rest>(?:\n[ \t]*# .*$)*)", re.MULTILINE)
+
+
+def alt_texts(code: str) -> list[str]:
+    """The texts of the ``# alt:`` comments of a code cell, in order, each on one line."""
+    from .segments import join_lines
+
+    return [
+        join_lines([match["first"], *(line.strip()[1:] for line in match["rest"].splitlines())])
+        for match in ALT.finditer(code)
+    ]
+
+
+def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
+    """Save the open figures of a code cell as PNG at twice the screen's density (for Sphinx-Gallery)."""
+    import matplotlib.pyplot as plt
+
+    numbers = plt.get_fignums()
+    described = alt_texts(block.content)
+    rst = []
+    for index, number in enumerate(numbers):
+        path = Path(next(block_vars["image_path_iterator"]))
+        figure = plt.figure(number)
+        figure.savefig(path, dpi=200, metadata={"Software": None})
+        width = round(figure.get_figwidth() * 100)
+        alt = described[index] if index < len(described) else ""
+        place = path.relative_to(gallery_conf["src_dir"]).as_posix()
+        rst.append(f".. image:: /{place}\n   :alt: {alt}\n   :width: {width}px\n   :class: figure\n\n")
+    plt.close("all")
+    return "".join(rst)

@@ -1,0 +1,97 @@
+"""The languages of the site, on the Sphinx side: sources, anchors that are equal, and the switch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+
+from .localise import GALLERY, localise
+from .project import Project
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+
+logger = logging.getLogger(__name__)
+
+
+class CurriculumOrder:
+    """Sorts the examples of a chapter as the curriculum lists them; Sphinx-Gallery calls it."""
+
+    def __init__(self, src_dir: str) -> None:
+        """Read the order that localising wrote beside the examples in `src_dir`."""
+        self.order = json.loads((Path(src_dir) / "order.json").read_text(encoding="utf-8"))
+
+    def __call__(self, filename: str) -> int:
+        """The place of `filename` in its chapter."""
+        return int(self.order.index(Path(filename).stem))
+
+
+def _configure(app: Sphinx, config: Config) -> None:
+    project = Project.load(Path(app.confdir).parent)
+    language = next(item for item in project.languages if item.sphinx == config.language)
+    if Path(app.srcdir) == Path(app.confdir):
+        # A plain `sphinx-build docs OUT`, as editors and hosts call it: the source language.
+        localise(project)
+        app.srcdir = type(app.srcdir)(project.source_tree(language))
+    gallery = config.sphinx_gallery_conf
+    gallery["examples_dirs"] = [f"{GALLERY}/{chapter.name}" for chapter in project.chapters]
+    gallery["gallery_dirs"] = [chapter.name for chapter in project.chapters]
+    app.sitekit_project = project  # type: ignore[attr-defined]
+    app.sitekit_language = language  # type: ignore[attr-defined]
+    known = json.loads((Path(app.srcdir) / "anchors.json").read_text(encoding="utf-8"))
+    app.sitekit_anchors = known  # type: ignore[attr-defined]
+
+
+class EqualAnchors(SphinxTransform):
+    """Gives each section the anchor made from its English title, in every language."""
+
+    default_priority = 500  # before the domains note labels
+
+    def apply(self, **kwargs: Any) -> None:
+        """Put the anchor first among the section's ids, where permalinks and contents find it."""
+        wanted = self.app.sitekit_anchors["anchors"].get(self.env.docname)  # type: ignore[attr-defined]
+        if wanted is None:
+            return
+        sections = list(self.document.findall(nodes.section))
+        if len(sections) != len(wanted):
+            logger.warning(
+                "%d sections, but %d titles were localised", len(sections), len(wanted),
+                location=self.env.docname, type="sitekit", subtype="anchors",
+            )  # fmt: skip
+            return
+        for section, anchor in zip(sections, wanted, strict=True):
+            labels = [name for name in section["ids"] if not name.startswith("id")]
+            section["ids"] = [anchor, *(name for name in labels if name != anchor)]
+            self.document.ids[anchor] = section
+
+
+def _page_context(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    project: Project = app.sitekit_project  # type: ignore[attr-defined]
+    current = app.sitekit_language  # type: ignore[attr-defined]
+    to_root = "../" * (pagename.count("/") + 1)
+    page = app.builder.get_target_uri(pagename)
+    base = app.config.html_baseurl
+    context["current_language"] = current
+    context["language_links"] = [
+        {
+            "language": language,
+            "url": f"{to_root}{language.folder}/{page}",
+            "absolute": f"{base.rstrip('/')}/{language.folder}/{page}" if base else "",
+        }
+        for language in project.languages
+    ]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.connect("config-inited", _configure, priority=5)  # Sphinx-Gallery reads its values at 10
+    app.connect("html-page-context", _page_context)
+    app.add_transform(EqualAnchors)

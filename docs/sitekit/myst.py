@@ -1,0 +1,251 @@
+"""Split MyST Markdown into units of prose and the markup between them.
+
+Like :mod:`.rst`, for the pages of ``docs/``: markup that could hide prose from translation is an
+error. Code cells are split as Python, so their comments are units too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.myst_role import myst_role_plugin
+
+from .python_source import split_code
+from .rst import EXPLICIT, LANGUAGE_TARGET_ROLES, PROSE_DIRECTIVES
+from .segments import Segment, SourceError, Unit, Verbatim, join_lines
+
+__all__ = ["inline_markup", "plain_text", "split"]
+
+CONTAINER_DIRECTIVES = PROSE_DIRECTIVES | {"admonition", "dropdown"}
+VERBATIM_DIRECTIVES = {"math", "code-block", "chapter-cards", "minigallery", "learning-map"}
+FENCE = re.compile(r"(?P<fence>`{3,}|:{3,}|~{3,})\s*(?:\{(?P<name>[\w-]+)\})?\s*(?P<argument>.*)$")
+HEADING = re.compile(r"(?P<marks>#{1,6}) +(?P<text>.+?)\s*$")
+MARKER = re.compile(r"(?:(?:[-*+]|\d+[.)]) +)+(?=\S)")
+TABLE_RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
+CELL_BORDER = re.compile(r"(?<!\\)\|")
+UNSUPPORTED = {
+    re.compile(r"<[a-zA-Z!/]"): "raw HTML; write Markdown",
+    re.compile(r">"): "a block quote; write an admonition",
+    re.compile(r": "): "a definition list; write a list",
+    re.compile(r"\[\^"): "a footnote; write it into the sentence",
+    re.compile(r"\[[^\]]+\]: "): "a link definition; write [text](https://…)",
+    re.compile(r"(=+|-+)\s*$"): "an underlined heading or a rule; write `## heading`",
+}
+_parser = MarkdownIt("commonmark").use(dollarmath_plugin).use(myst_role_plugin)
+
+
+def _inline(text: str) -> list[Token]:
+    tokens = _parser.parse(text)
+    if [token.type for token in tokens] != ["paragraph_open", "inline", "paragraph_close"]:
+        return tokens
+    return tokens[1].children or []
+
+
+def inline_markup(text: str) -> Counter[str]:
+    """Count what a translation must keep: code, maths, roles with their targets, and links."""
+    found: Counter[str] = Counter()
+    for token in _inline(text):
+        if token.type == "myst_role":
+            explicit = EXPLICIT.match(token.content)
+            target = explicit["target"] if explicit else token.content
+            name = token.meta["name"]
+            found[f"{{{name}}}`{'…' if name in LANGUAGE_TARGET_ROLES else target}`"] += 1
+        elif token.type == "link_open":
+            found[f"<{token.attrGet('href')}>"] += 1
+        elif token.type == "image":
+            found[f"![]({token.attrGet('src')})"] += 1
+        elif token.type == "code_inline":
+            found[f"`{token.content}`"] += 1
+        elif token.type == "math_inline":
+            found[f"${token.content}$"] += 1
+        elif not token.type.startswith(("text", "em_", "strong_", "softbreak", "link_close")):
+            found[f"{token.type} {token.content}".strip()] += 1
+    return found
+
+
+def plain_text(text: str) -> str:
+    """`text` without markup, as for titles, tooltips and anchors."""
+    shown = []
+    for token in _inline(text):
+        if token.type == "myst_role":
+            explicit = EXPLICIT.match(token.content)
+            shown.append(explicit["title"] if explicit else token.content)
+        elif token.type in {"text", "code_inline", "math_inline"}:
+            shown.append(token.content)
+    return "".join(shown)
+
+
+class _Splitter:
+    def __init__(self, text: str, path: Path) -> None:
+        self.lines = text.split("\n")
+        self.path = path
+        self.out: list[Segment] = []
+        self.at = 0
+
+    def error(self, message: str, at: int | None = None) -> SourceError:
+        return SourceError(self.path, (self.at if at is None else at) + 1, message)
+
+    def keep(self) -> None:
+        self.out.append(Verbatim(self.lines[self.at] + "\n"))
+        self.at += 1
+
+    def unit(self, kind: str, lines: list[str], line: int, first: str, suffix: str = "\n") -> None:
+        self.out.append(Unit(kind, join_lines(lines), line + 1, first_prefix=first, suffix=suffix))
+
+    def front_matter(self) -> None:
+        if self.lines[0] != "---":
+            return
+        self.keep()
+        while self.at < len(self.lines) and self.lines[self.at] != "---":
+            self.keep()
+        if self.at == len(self.lines):
+            raise self.error("the front matter doesn't end with a line `---`", 0)
+        self.keep()
+
+    def fence_end(self, fence: str, end: int, column: int) -> int:
+        """Index of the line that closes the fence opened on the current line."""
+        closing = re.compile(rf" {{{column}}}{re.escape(fence[0])}{{{len(fence)},}}\s*$")
+        for index in range(self.at + 1, end):
+            if closing.match(self.lines[index]):
+                return index
+        raise self.error(f"the block opened by {fence} is never closed")
+
+    def options(self) -> None:
+        while re.match(r"\s*:[\w-]+:", self.lines[self.at]):
+            caption = re.match(r"(\s*:caption: )(\S.*)$", self.lines[self.at])
+            if caption:
+                self.unit("caption", [caption[2]], self.at, caption[1])
+                self.at += 1
+            else:
+                self.keep()
+
+    def fence(self, match: re.Match[str], column: int, end: int) -> None:
+        name, argument = match["name"], match["argument"]
+        close = self.fence_end(match["fence"], end, column)
+        start = self.at
+        if name in CONTAINER_DIRECTIVES:
+            if argument:
+                opening = " " * column + match["fence"] + f"{{{name}}} "
+                titled = name in {"admonition", "dropdown"}
+                self.unit(f"{name} title" if titled else "paragraph", [argument], start, opening)
+                self.at += 1
+            else:
+                self.keep()
+            self.options()
+            self.blocks(close)
+        elif name == "code-cell":
+            self.keep()
+            self.options()
+            code = "".join(line + "\n" for line in self.lines[self.at : close])
+            self.out.extend(split_code(code, self.path, self.at + 1))
+            self.at = close
+        elif name == "toctree":
+            self.keep()
+            self.options()
+            while self.at < close:
+                self.keep()
+        elif name == "glossary":
+            self.keep()
+            self.options()
+            self.glossary(close)
+        elif name is None or name in VERBATIM_DIRECTIVES:
+            while self.at < close:
+                self.keep()
+        else:
+            known = ", ".join(sorted(CONTAINER_DIRECTIVES | VERBATIM_DIRECTIVES))
+            raise self.error(f"directive {name!r} can't be translated; use one of {known}")
+        self.keep()
+
+    def glossary(self, end: int) -> None:
+        while self.at < end:
+            line = self.lines[self.at]
+            if not line.strip():
+                self.keep()
+            elif not line.startswith(" "):
+                self.unit("term", [line], self.at, "")
+                self.at += 1
+            else:
+                self.paragraph(end, "definition", len(line) - len(line.lstrip()), "")
+
+    def table(self, end: int) -> None:
+        for row in range(self.at, end):
+            line = self.lines[row]
+            if "|" not in line:
+                break
+            self.at = row + 1
+            if TABLE_RULE.match(line):
+                self.out.append(Verbatim(line + "\n"))
+                continue
+            cells = CELL_BORDER.split(line.strip().removeprefix("|").removesuffix("|"))
+            for cell in cells:
+                self.unit("cell", [cell.strip()], row, "| ", " ")
+            self.out.append(Verbatim("|\n"))
+
+    def paragraph(self, end: int, kind: str, column: int, marker: str) -> None:
+        start = self.at
+        lines = [self.lines[start][column + len(marker) :]]
+        self.at += 1
+        while self.at < end and self.lines[self.at].strip():
+            line = self.lines[self.at]
+            stripped = line.lstrip()
+            if FENCE.match(stripped) or HEADING.match(stripped):
+                raise self.error("leave a blank line before this block")
+            if MARKER.match(stripped):
+                if marker:
+                    break
+                raise self.error("leave a blank line before a list")
+            indent = len(line) - len(stripped)
+            if indent != column + len(marker):
+                raise self.error("the lines of a paragraph or list item start in the same column")
+            lines.append(line)
+            self.at += 1
+        self.unit(kind, lines, start, " " * column + marker)
+
+    def blocks(self, end: int) -> None:
+        while self.at < end:
+            line = self.lines[self.at]
+            column = len(line) - len(line.lstrip())
+            text = line[column:]
+            if not text or re.match(r"\([\w-]+\)=$", text) or text.startswith("%"):
+                self.keep()
+                continue
+            if match := FENCE.match(text):
+                self.fence(match, column, end)
+                continue
+            for pattern, message in UNSUPPORTED.items():
+                if pattern.match(text):
+                    raise self.error(f"this looks like {message}")
+            if match := HEADING.match(text):
+                self.unit("title", [match["text"]], self.at, match["marks"] + " ")
+                self.at += 1
+            elif self.at + 1 < end and "|" in text and TABLE_RULE.match(self.lines[self.at + 1]):
+                self.table(end)
+            elif match := MARKER.match(text):
+                self.paragraph(end, "item", column, match[0])
+            elif re.fullmatch(r"\$\$.*", text):
+                self.keep()
+                if not text.endswith("$$") or text == "$$":
+                    while self.at < end and not self.lines[self.at].rstrip().endswith("$$"):
+                        self.keep()
+                    self.keep()
+            else:
+                self.paragraph(end, "paragraph", column, "")
+
+
+def split(text: str, path: Path) -> list[Segment]:
+    """Split a MyST page.
+
+    Raises
+    ------
+    SourceError
+        Where the text uses markup that can't be translated.
+    """
+    splitter = _Splitter(text.rstrip("\n"), path)
+    splitter.front_matter()
+    splitter.blocks(len(splitter.lines))
+    return splitter.out

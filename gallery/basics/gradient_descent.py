@@ -1,0 +1,190 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.11", "matplotlib>=3.9"]
+# ///
+"""
+.. _basics-gradient-descent:
+
+手写梯度下降
+============
+
+有了 :term:`梯度`，训练只剩一个循环：算损失，求梯度，朝反方向走一步，清零。
+这就是 :term:`梯度下降`。原笔记的循环看起来能用，第一步却走了两倍远。
+这一页先量出它，再用一行代码改好。
+
+你将学到：
+
+- 不用 :term:`优化器`，手写一个完整的训练循环
+- 为什么要在 ``backward()`` 之前清零梯度
+- 更新参数用 ``torch.no_grad()``，不用 ``.data``
+"""
+
+import matplotlib.pyplot as plt
+import torch
+
+torch.manual_seed(0)
+
+# %%
+# 数据、模型和梯度
+# ----------------
+# 50 个样本由真实的 :term:`权重` (−1, 2) 加一点噪声生成，模型没有 :term:`偏置`。
+# ``rss`` 沿用原笔记的名字；它除以了 ``n``，所以其实是 :term:`均方误差`。
+
+d = 2
+n = 50
+
+
+def model(X, w):
+    return X @ w
+
+
+def rss(y, y_hat):
+    return torch.linalg.vector_norm(y - y_hat) ** 2 / n
+
+
+# 手写的梯度公式
+def grad_rss(X, y, w):
+    return -2 * X.t() @ (y - X @ w) / n
+
+
+def text(w):
+    return "[" + " ".join(f"{value:.4f}" for value in w.flatten().tolist()) + "]"
+
+
+X = torch.randn(n, d)
+true_w = torch.tensor([[-1.0], [2.0]])
+y = X @ true_w + torch.randn(n, 1) * 0.1
+print("X shape", X.shape)
+print("y shape", y.shape)
+print("w shape", true_w.shape)
+
+w = torch.tensor([[1.0], [0.0]], requires_grad=True)
+loss = rss(y, model(X, w))
+loss.backward()
+gradient = w.grad.clone()
+
+print("Analytical gradient", text(grad_rss(X, y, w)))
+print("PyTorch's gradient ", text(gradient))
+torch.testing.assert_close(grad_rss(X, y, w.detach()), gradient)
+
+# %%
+# 四位小数相同。两条算式的舍入次序不同，最后几位可能有出入，所以比较用 ``assert_close``，不用 ``==``。
+#
+# 原笔记的循环
+# ------------
+# 接下来直接进入循环，``w`` 还是上面那个。每行的损失是走这一步之前的，``w`` 是走完之后的。
+#
+# .. admonition:: 先猜一猜
+#
+#    :term:`学习率` 是 0.1。按上面的梯度，第 0 步之后 ``w[0]`` 应该是多少？
+#    注意 ``w.grad`` 里已经有一份梯度。
+
+
+def descend(w, step_size=0.1, clear="after", rows=20):
+    path = [w.detach().clone()]
+    print("iter,\tloss,\tw")
+    for i in range(20):
+        if clear == "before":
+            w.grad = None
+        loss = rss(y, model(X, w))
+        loss.backward()  # 把梯度加到 w.grad 上
+        with torch.no_grad():
+            w -= step_size * w.grad  # 走一步，不记入计算图
+        if clear == "after":
+            w.grad.zero_()
+        path.append(w.detach().clone())
+        if i < rows:
+            print(f"{i},\t{loss.item():.2f},\t{text(w)}")
+    return torch.stack(path).flatten(1)  # (21, 2)
+
+
+doubled = descend(w)
+print("\ntrue w\t\t", text(true_w))
+print("estimated w\t", text(w))
+
+# %%
+# 损失一路下降，看不出毛病。但 1 − 0.1 × 2.1610 应该是 0.7839，表里却是 0.5678。
+# ``backward()`` 是把新梯度 **加** 到 ``w.grad`` 上，检查公式时留下的那一份被算了第二遍。
+# 原笔记的表里也有：它的梯度是 3.446，第 0 步却走了 (1 − 0.3107) / 0.1 = 6.893。
+#
+# 先清零，再求梯度
+# ----------------
+# 把清零挪到 ``backward()`` 之前，循环就不在乎之前留下了什么。从同样的残留出发，再跑一次。
+
+
+def start():
+    w = torch.tensor([[1.0], [0.0]], requires_grad=True)
+    rss(y, model(X, w)).backward()  # 故意留下一份梯度
+    return w
+
+
+w = start()
+mended = descend(w, clear="before", rows=3)
+print("estimated w\t", text(w))
+for name, path in {"after": doubled, "before": mended}.items():
+    ratio = (path[0] - path[1]) / (0.1 * gradient.flatten())
+    print(f"clear {name:<7} first step / (rate * gradient) = {text(ratio)}")
+
+# %%
+# 第一步从 2 倍变回 1 倍。把两条路径画在损失的等高线上。
+
+axis_0 = torch.linspace(-1.5, 1.3, 113)
+axis_1 = torch.linspace(-0.3, 2.4, 109)
+W = torch.stack(torch.meshgrid(axis_0, axis_1, indexing="xy"))  # (2, 109, 113)
+losses = (y - X @ W.flatten(1)).square().mean(dim=0).reshape(W.shape[1:])
+
+fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
+ax.contour(axis_0, axis_1, losses, levels=12, colors="0.7", linewidths=1)
+ax.plot(*doubled.T, "o-", color="C1", markersize=4, label="leftover gradient")
+ax.plot(*mended.T, "o-", color="C0", markersize=4, label="cleared first")
+ax.plot(*true_w, "*", color="C2", markersize=14, label="true $w$")
+ax.set(xlabel="$w_0$", ylabel="$w_1$", aspect="equal")
+ax.legend(frameon=False, loc="lower left")
+ax.spines[["top", "right"]].set_visible(False)
+# alt: 损失的等高线上，两条路径从右下的 (1, 0) 走向左上的星号；橙色的第一步是蓝色的两倍长，之后几乎重合。
+plt.show()
+
+# %%
+# 这一次多走反而占了便宜：下一步的损失是 2.85，清零的是 4.43，因为 0.1 的学习率偏小。
+# 这只是运气。学习率为 0.5 时正好反过来，见下面的“改一改”。
+#
+# 改一改：给两次 ``descend`` 都加上 ``step_size=0.5``，先猜哪一个第 1 行的损失更小。
+#
+# 如果每一步都不清零呢？
+
+never = descend(start(), clear="never", rows=8)
+
+# %%
+# 损失先降到 0.70，又升回 6.88，来回摆动：每一步都把以前的梯度全部加上，停不下来。
+#
+# 不要用 .data
+# ------------
+# 原笔记写 ``w.data = w.data - ...``，在这里结果没错，但 ``.data`` 绕过了 :term:`自动微分` 的检查。
+# 下面故意改坏 ``exp`` 的结果。反向传播要用它，所以正确的梯度是 :math:`e^x`。
+
+x = torch.tensor([1.0, 2.0], requires_grad=True)
+y_exp = x.exp()
+y_exp.data.mul_(0)
+y_exp.sum().backward()
+print(f"with .data: x.grad = {text(x.grad)}, exp(x) = {text(x.exp())}")
+
+x.grad = None
+y_exp = x.exp()
+y_exp.detach().mul_(0)
+try:
+    y_exp.sum().backward()
+except RuntimeError as error:
+    print(f"{type(error).__name__}: {str(error).partition(':')[0]}")
+
+# %%
+# 用 ``.data``，梯度变成 0，没有任何提示；用 ``detach()``，PyTorch 发现数值被改过，立刻报错。
+# 更新参数时，用 ``torch.no_grad()``。
+#
+# 小结
+# ----
+# - 规则：清零、算损失、``backward()``、在 ``no_grad()`` 里更新，一步不少，次序不乱。
+# - API：``w.grad = None``、``loss.backward()``、``torch.no_grad()``。
+# - 下一页：:ref:`basics-dataset-dataloader`
+#
+# 与原笔记的差异：清零移到 ``backward()`` 之前，第一步不再加倍；``torch.no_grad()`` 代替 ``.data``；
+# ``torch.norm`` 已弃用，换成 ``vector_norm``；固定了随机种子。
