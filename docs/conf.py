@@ -38,6 +38,7 @@ sphinx_gallery_conf = {
     "image_scrapers": ("sitekit.figures.scrape",),
     "within_subsection_order": "sitekit.languages.CurriculumOrder",
     "capture_repr": (),
+    "inspect_global_variables": False,
     "show_signature": False,
     "min_reported_time": 1e9,
     "show_memory": False,
@@ -50,10 +51,13 @@ sphinx_gallery_conf = {
     "default_thumb_file": None,
 }
 
+sitekit_helper_packages = ["src/torchnotes"]
+
 html_theme = "furo"
 html_title = "TorchNotes"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = [("language.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_baseurl = ""

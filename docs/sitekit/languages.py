@@ -24,12 +24,14 @@ class CurriculumOrder:
     """Sorts the examples of a chapter as the curriculum lists them; Sphinx-Gallery calls it."""
 
     def __init__(self, src_dir: str) -> None:
-        """Read the order that localising wrote beside the examples in `src_dir`."""
-        self.order = json.loads((Path(src_dir) / "order.json").read_text(encoding="utf-8"))
+        """Keep the place of the order that localising wrote beside the examples in `src_dir`."""
+        # Sphinx-Gallery also makes one without a real folder, only to see that it can.
+        self.path = Path(src_dir) / "order.json"
 
     def __call__(self, filename: str) -> int:
         """The place of `filename` in its chapter."""
-        return int(self.order.index(Path(filename).stem))
+        order = json.loads(self.path.read_text(encoding="utf-8"))
+        return int(order.index(Path(filename).stem))
 
 
 def _configure(app: Sphinx, config: Config) -> None:

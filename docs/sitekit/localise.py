@@ -175,6 +175,9 @@ def localise(project: Project) -> dict[str, int]:
             ]
             for page in pages
         }
+        for chapter in project.chapters:
+            names = [page.name for page in chapter.pages]
+            files[f"{GALLERY}/{chapter.name}/order.json"] = _json(names)
         files["anchors.json"] = _json({"anchors": slugs, "titles": titles, "labels": labels})
         written[language.folder] = _write_tree(project.source_tree(language), files)
     return written

@@ -54,7 +54,7 @@ x = x.to(cpu)
 print(x[:3])
 
 # %%
-# 搬动不改变数值。在 GPU 上，第二行末尾会多出 ``device='cuda:0'``；张量在 CPU 上时，打印结果不写设备。
+# 搬动不改变数值。在 GPU 上，第二行末尾会多出 ``device='cuda:0'``；在 CPU 上不写设备。
 # 随机数是先在 CPU 上生成再搬走的，所以两种机器上数值相同。换成 ``torch.rand(10, device=device)``，
 # 同一个 :term:`随机种子` 在 GPU 上会给出另一串数。
 #
@@ -82,7 +82,8 @@ print(f"x[0]={x[0]:.4f}  y[0]={y[0]:.4f}  z[0]={z[0]:.4f}")
 #
 # 张量要接住返回值，模块不用
 # --------------------------
-# ``meta`` 是每台机器都有的特殊设备：只记 :term:`形状` 和 :term:`数据类型`，不存数值，正好拿来做实验。
+# ``meta`` 是每台机器都有的特殊设备：只记 :term:`形状` 和 :term:`数据类型`，不存数值，
+# 正好拿来做实验。
 # 下面把一个张量和一个模块都送过去，都不接返回值。
 
 model = torch.nn.Linear(10, 2)
@@ -118,7 +119,8 @@ except TypeError as error:
 # CPU 遇上 CUDA 时，开头是 ``Expected all tensors to be on the same device``。
 # 第二条提醒你：NumPy 只读 CPU 的内存，先调用 ``.cpu()``。（``meta`` 没有数值，取不回来。）
 #
-# 改法是先把张量搬到一起。只有零维的 CPU 张量例外，它可以直接和别的设备上的张量运算。
+# 改法是先把张量搬到一起。只有零维的 CPU 张量例外，它可以直接和别的设备上的张量
+# 做逐元素运算。
 
 c = a.to(other) + b
 print(f"moved:  same device = {c.device == b.device}")
@@ -129,7 +131,8 @@ print(f"scalar: same device = {c.device == b.device}")
 # 小结
 # ----
 # - 规则：一次运算里的张量放在同一台设备上；张量的 ``.to()`` 要接住返回值。
-# - API：``torch.accelerator.current_accelerator()``、``x.to(device)``、``x.device``、``x.cpu()``。
+# - API：``torch.accelerator.current_accelerator()``、``x.to(device)``、
+#   ``x.device`` 和 ``x.cpu()``。
 # - 下一页：:ref:`basics-norms`
 #
 # 与原笔记的差异：原笔记写死 ``torch.device("cuda")``，只装了 CPU 版 PyTorch 时会报

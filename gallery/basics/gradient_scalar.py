@@ -47,16 +47,16 @@ y.backward()
 
 # 手写的导数公式算出的数值
 print("Analytical f'(x):", fp(x))
-# 自动微分算出的数值：
-#   对计算图末端的 y 调用 backward()
-#   再从起点的 x 读出 grad
+# 自动微分算出的数值：对计算图末端的 y 调用 backward()，
+# 再从起点的 x 读出 grad
 print("PyTorch's f'(x):", x.grad)
 
 # %%
 # 数值相同，但第一行多了 ``grad_fn=<MulBackward0>``。
 #
 # ``fp(x)`` 是对 ``x`` 做的普通运算。``x`` 要求梯度，于是减法和乘法都记进了计算图，
-# ``grad_fn`` 就是最后那一步乘法。``x.grad`` 是 ``backward()`` 写下的结果，默认不再记录，所以只有数值。
+# ``grad_fn`` 就是最后那一步乘法。
+# ``x.grad`` 是 ``backward()`` 写下的结果，求它的过程默认不再记录，所以只有数值。
 #
 # 想让两行一样，先用 ``detach()`` 把 ``x`` 与计算图 **分离**；
 # 想让 PyTorch 求出的 :term:`梯度` 也留在图里，就要求它记录，这样还能再求一次导。
@@ -70,7 +70,8 @@ print("first: ", first)
 print("second:", second)
 
 # %%
-# ``first`` 带着 ``grad_fn``，所以能继续求出二阶导数 2。``torch.autograd.grad`` 直接返回梯度，不写进 ``x.grad``。
+# ``first`` 带着 ``grad_fn``，所以能继续求出二阶导数 2。
+# ``torch.autograd.grad`` 直接返回梯度，不写进 ``x.grad``。
 #
 # 导数是切线的斜率
 # ----------------
@@ -78,14 +79,14 @@ print("second:", second)
 
 slope = x.grad.item()
 grid = torch.linspace(-0.5, 4.5, 101)
-near = torch.tensor([-0.2, 2.2])
+near = torch.tensor([-1.2, 1.2])  # 切点左右各 1.2
 
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.plot(grid, f(grid), color="C0")
-ax.plot(near, y.item() + slope * (near - x.item()), color="C1")
+ax.plot(x.item() + near, y.item() + slope * near, color="C1")
 ax.plot(x.item(), y.item(), "o", color="C1")
 ax.text(3.4, 3.2, "$f(x)$", color="C0", ha="left", fontsize=12)
-ax.text(1.15, 1.15, f"slope {slope:.0f}", color="C1", fontsize=12)
+ax.text(x.item() + 0.15, y.item() + 0.15, f"slope ${slope:.0f}$", color="C1", fontsize=12)
 ax.set(xlabel="$x$", ylabel="$y$")
 ax.spines[["top", "right"]].set_visible(False)
 # alt: 开口向上的抛物线，最低点在 x=2；橙色直线在点 (1, 1) 与它相切，向右下倾斜，斜率为 −2。
@@ -114,13 +115,14 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 第一条的意思是：``y`` 不要求梯度，也没有 ``grad_fn``。见到它，就往回查输入是否标记过，
+# 第一条的意思是：末端的张量不要求梯度，也没有 ``grad_fn``。见到它，就往回查输入是否标记过，
 # 中途有没有 ``detach()``、``item()`` 或 ``torch.no_grad()`` 断开了计算图。
 #
 # 小结
 # ----
-# - 规则：对末端调用 ``backward()``，从起点读 ``grad``；参与运算的张量要求梯度，结果才有 ``grad_fn``。
-# - API：``requires_grad=True``、``y.backward()``、``x.grad``、``torch.autograd.grad``。
+# - 规则：对末端调用 ``backward()``，从起点读 ``grad``；
+#   参与运算的张量要求梯度，结果才有 ``grad_fn``。
+# - API：``requires_grad=True``、``y.backward()``、``x.grad`` 和 ``torch.autograd.grad``。
 # - 下一页：:ref:`basics-gradient-vector`
 #
 # 与原笔记的差异：代码和输出与原笔记一致；补上了 ``grad_fn`` 的解释、切线图和两条报错。

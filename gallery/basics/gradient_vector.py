@@ -75,7 +75,8 @@ for warning in caught:
 # 取出的数不在 :term:`计算图` 里，这一步悄悄断开了图，PyTorch 因此提醒你。
 # 这条警告在一个进程里只出现一次，只看到一次不等于只有一处。
 #
-# 只要数值，就像上面那样先 ``detach()``；还要继续求导，就改用 ``torch.stack``，它把各个元素连同计算图拼在一起。
+# 只要数值，就像上面那样先 ``detach()``。还要继续求导，就改用 ``torch.stack``，
+# 它把各个元素连同计算图拼在一起。
 
 stacked = torch.stack([2 * w[1] - w[1] * torch.sin(w[0]), 2 * w[0] + torch.cos(w[0])])
 print("stacked", stacked)
@@ -83,11 +84,11 @@ print("stacked", stacked)
 # %%
 # 一次求许多个点
 # --------------
-# ``g`` 只用下标取分量，所以 ``W`` 的每一列可以是一个点，``g(W)`` 一次算出所有函数值。
-# 直接对这些值求导，却会报错。
+# ``g`` 只用到 ``w[0]`` 和 ``w[1]``，它们也可以各是一张表。
+# ``W`` 装着网格上的 24 个点，``g(W)`` 一次算出 24 个函数值。直接对它们求导，却会报错。
 
-axis_0 = torch.linspace(0.25, 5.75, 12)
-axis_1 = torch.linspace(-0.75, 2.75, 8)
+axis_0 = torch.linspace(0.5, 5.5, 6)
+axis_1 = torch.linspace(-0.5, 2.5, 4)
 W = torch.stack(torch.meshgrid(axis_0, axis_1, indexing="xy")).requires_grad_()
 print(f"{W.shape=}  {g(W).shape=}")
 
@@ -100,32 +101,31 @@ g(W).sum().backward()
 print(f"{W.grad.shape=}")
 
 # %%
-# ``backward()`` 从一个数出发，而这里有 96 个。先求和就只剩一个数。
-# 每个函数值只依赖自己那一列，求和后各列的偏导数互不相干，所以 ``W.grad`` 的每一列正是那个点的梯度。
+# ``backward()`` 从一个数出发，而这里有 24 个。先求和就只剩一个数。
+# 每个函数值只依赖自己的那个点，求和之后仍互不相干，所以 ``W.grad`` 里正是各点的梯度。
 #
 # 梯度场
 # ------
-# 把这 96 个梯度画成箭头，底下是 ``g`` 的等高线。看箭头与等高线成什么角度，哪里的箭头更长。
+# 把这 24 个梯度画成箭头，底下是 ``g`` 的等高线。看箭头与等高线成什么角度，哪里的箭头更长。
 
-grid_0 = torch.linspace(0, 6, 121)
-grid_1 = torch.linspace(-1, 3, 81)
+grid_0 = torch.linspace(0, 6.25, 126)
+grid_1 = torch.linspace(-1, 3.5, 91)
 values = g(torch.stack(torch.meshgrid(grid_0, grid_1, indexing="xy")))
 
-fig, ax = plt.subplots(figsize=(6.5, 4.4), layout="constrained")
-lines = ax.contour(grid_0, grid_1, values, levels=12, colors="0.6", linewidths=1)
-ax.clabel(lines, fontsize=8)
-style = {"angles": "xy", "scale_units": "xy", "scale": 15}
-ax.quiver(*W.detach(), *W.grad, color="C0", width=0.003, **style)
-ax.quiver(*w.detach(), *w.grad, color="C1", width=0.008, **style)
+fig, ax = plt.subplots(figsize=(6.5, 4.6), layout="constrained")
+ax.contour(grid_0, grid_1, values, levels=12, colors="0.7", linewidths=1)
+style = {"angles": "xy", "scale_units": "xy", "scale": 12}
+ax.quiver(*W.detach(), *W.grad, color="C0", width=0.004, **style)
+ax.quiver(*w.detach(), *w.grad, color="C1", width=0.006, **style)
 ax.plot(*w.detach(), "o", color="C1")
 ax.set(xlabel="$w_0$", ylabel="$w_1$", aspect="equal")
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 灰色等高线上的蓝色箭头都与等高线垂直，大多朝上，越靠右越长；橙色箭头从点 (π, 1) 指向右上方。
+# alt: 灰色等高线上的蓝色箭头都与等高线垂直，大多朝上，右侧的最长；橙色箭头从点 (π, 1) 指向右上方。
 plt.show()
 
 # %%
 # 箭头处处垂直于等高线，指向函数值更大的一边；等高线越密，箭头越长。
-# 橙色的那支就是上面求出的 (2, 5.2832)，画成了十五分之一长。
+# 橙色的那支就是上面求出的 (2, 5.2832)，画成了十二分之一长。
 #
 # 改一改：把 ``w`` 换成 ``torch.tensor([torch.pi / 2, 0.0], requires_grad=True)``，
 # 先猜橙色箭头指向哪里。
@@ -133,7 +133,8 @@ plt.show()
 # 小结
 # ----
 # - 规则：``backward()`` 从一个标量出发；``w.grad`` 与 ``w`` 形状相同，每个元素是一个偏导数。
-# - API：``w.grad``、``w.detach()``、``torch.stack``、``z.sum().backward()``。
+# - API：``w.grad``、``w.detach()``、``torch.stack`` 和 ``z.sum().backward()``。
 # - 下一页：:ref:`basics-gradient-descent`
 #
-# 与原笔记的差异：``grad_g(w)`` 改为 ``grad_g(w.detach())``，去掉警告；``np.pi`` 改为 ``torch.pi``，少装一个包。
+# 与原笔记的差异：``grad_g(w)`` 改为 ``grad_g(w.detach())``，去掉警告；
+# ``np.pi`` 改为 ``torch.pi``，少导入一个包。

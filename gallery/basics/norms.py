@@ -56,12 +56,12 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 依次是 7、5、4：``p`` 越大，范数越小，越只看最大的那个分量。
-# 最后一行是常见的错误：范数要开方，所以整数张量不行，写 ``3.0``，或者先调用 ``.float()``。
+# 依次是 7、5、4：``p`` 越大，范数越小，越由最大的那个分量说了算。
+# 最后一行是常见的错误：范数函数不收整数张量。写 ``3.0``，或者先调用 ``.float()``。
 #
 # 单位球
 # ------
-# 范数等于 1 的点围成“单位球”，一眼就能看出各种范数的脾气。
+# 范数等于 1 的点围成“单位球”，一眼就能看出三种范数的差别。
 # 在网格的每个点上求范数，``dim=-1`` 表示每个点单独算，再画出等于 1 的等高线。
 
 axis = torch.linspace(-1.3, 1.3, 261)
@@ -78,7 +78,7 @@ ax.axhline(0, color="0.5", linewidth=0.8)
 ax.axvline(0, color="0.5", linewidth=0.8)
 ax.set(aspect="equal", xlabel="$x_0$", ylabel="$x_1$", title=r"$\|x\|_p = 1$")
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 三条嵌套的闭曲线：1-范数的菱形在里，2-范数的圆居中，∞-范数的正方形在外，三者在坐标轴上相切。
+# alt: 三条嵌套的闭曲线：1-范数的菱形在里，2-范数的圆居中，∞-范数的正方形在外，三者在坐标轴上相接。
 plt.show()
 
 # %%
@@ -143,14 +143,14 @@ for name, norm in {
 # %%
 # 2-范数在零点不可导。``vector_norm`` 在那里约定梯度为 0；手写公式则算出 NaN，
 # 因为链式法则遇上了 :math:`\infty \times 0`：开方的导数是无穷大，平方的导数是 0。
-# 训练中只要有一个残差恰好为零，NaN 就会传遍所有参数。
+# 训练中只要有一次残差恰好全为零，NaN 就会随着更新进入参数。
 #
 # 改一改：把 ``torch.zeros(2)`` 换成 ``torch.tensor([3.0, -4.0])``。两行梯度会一样吗？
 #
 # 小结
 # ----
 # - 规则：范数用现成的函数；手写公式的值没错，零点的梯度却是 NaN。
-# - API：``torch.linalg.vector_norm``、``torch.linalg.matrix_norm``、``torch.linalg.norm``。
+# - API：``torch.linalg.vector_norm``、``torch.linalg.matrix_norm`` 和 ``torch.linalg.norm``。
 # - 下一页：:ref:`basics-gradient-scalar`
 #
 # 与原笔记的差异：原笔记这一节只剩一张丢失的图片，全部内容由本页重写。

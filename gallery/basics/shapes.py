@@ -8,13 +8,13 @@
 转换维度
 ========
 
-同一批数据，卷积层要四个维度，线性层要两个维度。改 :term:`形状` 不需要改数据：
+同一批图像，卷积层要四个维度，:term:`线性层` 常常要两个维度。改 :term:`形状` 不需要改数据：
 内存里的数一个也不动，变的只是怎么数它们。懂了这一点，就知道 ``view`` 什么时候会报错，
 什么时候不报错却给出错的结果。
 
 你将学到：
 
-- 图像批量的四个轴怎么念，``-1`` 怎么用
+- 一批图像的四个轴是什么，``-1`` 怎么用
 - 步幅是什么，``view`` 和 ``reshape`` 差在哪里
 - 为什么换形状代替不了转置
 """
@@ -29,26 +29,12 @@ torch.manual_seed(0)
 # %%
 # 四个轴：N、C、H、W
 # ------------------
-# 图像批量在 PyTorch 里按这个次序排。
+# 一批图像在 PyTorch 里有四个轴，次序是固定的：
 #
-# .. list-table::
-#    :header-rows: 1
-#
-#    * - 轴
-#      - 含义
-#      - 这里的长度
-#    * - N
-#      - 样本数
-#      - 10000
-#    * - C
-#      - 通道数，灰度图是 1，彩色图是 3
-#      - 3
-#    * - H
-#      - 高，即行数
-#      - 28
-#    * - W
-#      - 宽，即列数
-#      - 28
+# - **N**：样本数，这里是 10000
+# - **C**：通道数，灰度图是 1，彩色图是 3
+# - **H**：高，也就是行数
+# - **W**：宽，也就是列数
 #
 # 原笔记称这批数据为 MNIST。真的 MNIST 是灰度图，只有 1 个通道；
 # 这里沿用原来的数，当它是一批 28×28 的彩色图。内容是随机数，只看形状。
@@ -75,12 +61,12 @@ except RuntimeError as error:
 
 # %%
 # 改一改：把 ``X.view(-1, C, 784)`` 里的 784 改成 28。先猜第 0 维变成多少，
-# 再想一想：每个 3×28 的小块，装的是一张图的哪一部分。
+# 再想一想：每个 3×28 的小块，装的是一张图的哪一部分？
 #
 # 步幅：隔几个数读下一个
 # ----------------------
-# 内存只有一条线。张量用 **步幅** 说明怎么在线上走：沿某一轴前进一格，要跨过几个数。
-# ``view`` 和转置 ``t()`` 都不搬数据，只换形状和步幅，得到的是 :term:`视图`。
+# 内存是一条线。:term:`张量` 用 :term:`步幅` 说明怎么在线上走：沿某一轴前进一格，要跨过几个数。
+# ``view`` 和 :term:`转置` ``t()`` 都不搬数据，只换形状和步幅，得到的是 :term:`视图`。
 # 用六个数看清楚，下图上排是读到的矩阵，下排的弧线是读的路线。
 
 x = torch.arange(6).view(2, 3)
@@ -97,17 +83,17 @@ for (grid, line), (name, tensor) in zip(axes.T, same_data.items(), strict=True):
             ax.text(col, row, values[row, col].item(), ha="center", va="center")
         ax.set_axis_off()
     for start, end in pairwise(tensor.flatten().tolist()):
-        side, bend = (-0.5, -0.5) if end > start else (0.5, -0.5)  # 向右走上面，向左走下面
-        arrow = {"arrowstyle": "->", "connectionstyle": f"arc3,rad={bend}", "color": "C3"}
+        side = -0.5 if end > start else 0.5  # 向右走上面，向左走下面
+        arrow = {"arrowstyle": "->", "connectionstyle": "arc3,rad=-0.5", "color": "C3"}
         line.annotate("", (end, side), (start, side), arrowprops=arrow)
     grid.set(xlim=(-0.5, 2.5), ylim=(2.5, -0.5))
     line.set(ylim=(1.4, -1.6))
-# alt: 三个矩阵 x、x.view(3, 2) 和 x.t()，下面是同一排六个内存格；前两个从左到右依次读，转置则来回跳着读
+# alt: 三个矩阵 x、x.view(3, 2) 和 x.t()，下面是同一排六个内存格；前两个从左到右依次读，转置则来回跳着读。
 plt.show()
 
 # %%
 # 三个矩阵用的是同一排内存格，颜色相同的就是同一个数。``x`` 的步幅是 (3, 1)：
-# 换行跨 3 格，换列跨 1 格。转置只是把这两个数对调，读的时候便来回跳。
+# 换行跨 3 格，换列跨 1 格。转置只是把这两个数对调，读的时候就来回跳。
 #
 # .. warning::
 #
@@ -117,7 +103,7 @@ plt.show()
 # 步幅接不上，view 就报错
 # -----------------------
 # 把转置后的矩阵拉成一维，要按 0、3、1、4、2、5 的次序走。前进一格有时是 +3，有时是 −2，
-# 一个步幅说不清。这样的张量不是 **连续的**，``view`` 只能拒绝。
+# 一个步幅说不清。这样的张量在内存里不 :term:`连续`，``view`` 只能拒绝。
 
 print(f"{x.is_contiguous()=}  {x.t().is_contiguous()=}")
 try:
@@ -135,7 +121,7 @@ for name, tensor in {"x": x, "x.t()": x.t()}.items():
     print(f"{name + '.reshape(6)':16} {flat.tolist()}  {is_view=}")
 
 # %%
-# 第一行是视图，改 ``flat`` 会改到 ``x``；第二行是复制，改了也不相干。
+# 第一行是视图，改 ``flat`` 会改到 ``x``；第二行是复制，改了与 ``x`` 无关。
 # 同一个函数两种后果，所以要共享内存时写 ``view``：不能共享，它会当场报错。
 #
 # 连续也不是 ``view`` 的硬条件，只要被合并的轴在内存里首尾相接就行。
@@ -151,8 +137,8 @@ print(f"{nhwc.view(N, H * W, C).shape=}")  # 合并 H 和 W
 # 小结
 # ----
 #
-# - 规则：``view`` 只换读法，要求一组步幅能说清新的次序；说不清就用 ``reshape`` 复制
-# - API：``Tensor.view``、``Tensor.reshape``、``Tensor.permute``、``Tensor.stride``
-# - 下一页：:ref:`basics-broadcasting`
+# - 规则：``view`` 只换读法，要求一组步幅能说清新的次序；说不清就用 ``reshape`` 复制。
+# - API：``Tensor.view``、``Tensor.reshape``、``Tensor.permute`` 和 ``Tensor.stride``。
+# - 下一页：:ref:`basics-broadcasting`。
 #
 # 与原笔记的差异：轴的次序 N、C、W、H 改为 N、C、H、W，说明 MNIST 只有 1 个通道；补上步幅与报错。

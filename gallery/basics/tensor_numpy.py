@@ -8,9 +8,9 @@
 张量与 NumPy 互转
 =================
 
-数据常常以 NumPy 数组的样子来，进网络之前要变成 :term:`张量`。转换只要一个函数，
-但有两件事不写在代码里：两边可能共用一块内存，:term:`数据类型` 也跟着一起过来。
-初学者的第一个报错多半出在后一件事上。
+数据常常先是 NumPy 数组，进网络之前要变成 :term:`张量`。转换只要一个函数，
+但有两件事从代码里看不出来：两边可能共用一块内存，:term:`数据类型` 也原样带过来。
+初学者常在后一件事上碰到第一个报错。
 
 你将学到：
 
@@ -39,8 +39,8 @@ torch.manual_seed(0)
 #    ``x_numpy`` 由 NumPy 创建，``y_torch`` 由 PyTorch 创建，写的都是带小数点的数。
 #    两个和会打印成一样的吗？
 
-x_numpy = np.array([1, 2, 3.])
-y_torch = torch.tensor([3, 4, 5.])
+x_numpy = np.array([1, 2, 3.0])
+y_torch = torch.tensor([3, 4, 5.0])
 y_numpy = y_torch.numpy()
 x_torch = torch.from_numpy(x_numpy)
 print("x + y")
@@ -56,7 +56,7 @@ print(f"{y_torch.dtype=}  {y_numpy.dtype=}")
 
 # %%
 # NumPy 的小数默认是 float64，PyTorch 的默认是 float32，转换时原样保留。
-# 两种类型相加，都升为较宽的 float64。
+# 两种类型相加时，升为较宽的 float64。
 #
 # 同一块内存
 # ----------
@@ -91,7 +91,7 @@ for route, tensor in routes.items():
 #
 # 相加之后是什么类型
 # ------------------
-# 两个张量类型不同，PyTorch 先做 **类型提升** 再计算。NumPy 也这样做，规则却不全相同。
+# 两个张量类型不同，PyTorch 先做 :term:`类型提升` 再计算。NumPy 也这样做，规则却不全相同。
 # 下图的每一格都是库自己的回答：行与列是两个加数的类型，格里是和的类型。
 # 先找带框的格子，两个库在那里答案不同。
 
@@ -103,23 +103,24 @@ for (row, a), (col, b) in product(enumerate(names), repeat=2):
     for ax, answer in zip(axes, answers, strict=True):
         color = f"C{names.index(answer)}"
         ax.add_patch(Rectangle((col, row), 1, 1, color=color, alpha=0.25, lw=0))
-        frame = {"edgecolor": "0.5", "lw": 2} if answers[0] != answers[1] else {"lw": 0}
-        ax.text(col + 0.5, row + 0.5, answer, ha="center", va="center", fontsize=8,
-                bbox={"fill": False, **frame})
+        text = ax.text(col + 0.5, row + 0.5, answer, fontsize=8)
+        text.set(ha="center", va="center")
+        if answers[0] != answers[1]:
+            text.set_bbox({"fill": False, "edgecolor": "0.5", "linewidth": 2})
 for ax, library in zip(axes, ["PyTorch", "NumPy"], strict=True):
     ax.set(title=library, xlim=(0, 5), ylim=(5, 0))
     ax.set_xticks(np.arange(5) + 0.5, names)
     ax.set_yticks(np.arange(5) + 0.5, names)
     ax.tick_params(length=0, labelsize=8)
     ax.spines[:].set_visible(False)
-# alt: 两张五行五列的类型提升表，左为 PyTorch，右为 NumPy；int64 与 float16、float32 相交的格子带框，答案不同
+# alt: 两张五行五列的类型提升表，左为 PyTorch，右为 NumPy；int64 与 float16、float32 相交的格子带框，答案不同。
 plt.show()
 
 # %%
 # 差别只在 int64 遇到 float16 或 float32 的时候。PyTorch 认为浮点数压过一切整数，
-# 宽度由浮点数定；NumPy 要放得下 64 位整数，就升到 float64。
+# 宽度由浮点数定；NumPy 想保住 64 位整数的精度，就升到 float64。
 #
-# 改一改：把第一段代码里的 ``np.array([1, 2, 3.])`` 改成 ``np.array([1, 2, 3])``。
+# 改一改：把第一段代码里的 ``np.array([1, 2, 3.0])`` 改成 ``np.array([1, 2, 3])``。
 # 先从图里查出两个和的类型，再运行，看 ``x + y`` 下面两行哪一行变了。
 #
 # float64 进不了线性层
@@ -135,7 +136,7 @@ except RuntimeError as error:
 
 # %%
 # Double 就是 float64，Float 就是 float32；报错里的 ``mat1`` 是数据，``mat2`` 是权重。
-# 改数据，不改网络：用 ``float()`` 转成 float32。
+# 网络不用改，改数据：用 ``float()`` 转成 float32。
 
 x_float = x_torch.float()
 print(f"{x_float.dtype=}  {layer(x_float).dtype=}")
@@ -144,17 +145,13 @@ print(f"0.1 in float32: {torch.tensor(0.1, dtype=torch.float32).item():.10f}")
 
 # %%
 # 代价是精度：float32 约有 7 位有效数字，训练网络一般够用，内存省一半。
-#
-# .. tip::
-#
-#    回程也有一个关口：张量若要求 :term:`梯度`，``numpy()`` 会拒绝。
-#    先分离再转，写成 ``t.detach().numpy()``。
+# 回程也有一道关：张量若要求 :term:`梯度`，``numpy()`` 会报错，要写 ``t.detach().numpy()``。
 #
 # 小结
 # ----
 #
-# - 规则：``from_numpy`` 和 ``numpy()`` 共享内存并保留类型；一改类型就是复制
-# - API：``torch.from_numpy``、``Tensor.numpy``、``torch.tensor``、``Tensor.float``
-# - 下一页：:ref:`basics-shapes`
+# - 规则：``from_numpy`` 和 ``numpy()`` 共享内存并保留类型；一改类型就是复制。
+# - API：``torch.from_numpy``、``Tensor.numpy``、``torch.tensor`` 和 ``Tensor.float``。
+# - 下一页：:ref:`basics-shapes`。
 #
 # 与原笔记的差异：原笔记只做加法；这里补上内存共享、类型提升和 float64 的报错，输出逐字相同。

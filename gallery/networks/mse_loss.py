@@ -10,13 +10,13 @@
 
 :term:`损失函数` 用一个数说出预测有多差，训练就是让这个数变小。
 回归最常用的是 :term:`均方误差`：每个误差取平方，再求平均。
-这一页先把它算出来，再看它偏爱怎样的预测，最后看形状不一致时它怎样算错。
+这一页先把它算出来，再看它偏爱怎样的预测，最后看 :term:`形状` 不一致时它怎样算错。
 
 你将学到：
 
 - 用 ``torch.nn.MSELoss`` 求损失，再手算核对
 - ``reduction`` 的三种取法：逐个保留、求和、求平均
-- 为什么预测和目标的 :term:`形状` 必须相同
+- 为什么预测和目标的形状必须相同
 """
 
 import warnings
@@ -85,15 +85,14 @@ best = curve.argmin()
 print(f"best c: {c[best].item():.2f}, loss: {curve[best]:.4f}")
 
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-ax.plot(c, each, color="0.6", lw=1)
-ax.plot(c, curve, color="C0", lw=2.5)
-ax.plot(c[best], curve[best], "o", color="C1", ms=8)
-ax.annotate(f"{curve[best]:.4f}", (c[best].item(), 2.2), color="C1", ha="center")
-ax.annotate("mean of the three", (-3.2, 11.5), color="C0", ha="left")
-ax.annotate("one target each", (3.1, 3.0), color="0.5", ha="left")
-ax.set(xlabel="constant prediction $c$", ylabel="squared error", ylim=(-0.8, 16))
+lines = ax.plot(c, each, color="0.6", lw=1)
+(mean_line,) = ax.plot(c, curve, color="C0", lw=2.5)
+(dot,) = ax.plot(c[best], curve[best], "o", color="C1", ms=8)
+labels = ["one target each", "mean of the three", f"lowest: {curve[best]:.4f}"]
+ax.legend([lines[0], mean_line, dot], labels, loc="upper center", frameon=False)
+ax.set(xlabel="constant prediction $c$", ylabel="squared error", ylim=(-0.5, 12))
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 三条灰色的抛物线各在一个目标处降到零，它们的平均是一条蓝色抛物线，最低点在 c 等于 0 处，高 0.6667
+# alt: 三条灰色抛物线各在一个目标处降到零，蓝色抛物线是它们的平均，最低点在 c 等于 0 处，高 0.6667
 plt.show()
 
 # %%
@@ -101,7 +100,7 @@ plt.show()
 # 开头的三个 0 已经是最好的常数预测，剩下的 0.6667 就是目标的方差。
 # 误差越大，抛物线越陡，所以一个离群的目标就能拉走最低点。
 #
-# 改一改：把 ``target`` 里的 −1 改成 −10，先猜最低点移到哪里，再运行。
+# 改一改：把 ``target`` 里的 −1 改成 −4，先猜最低点移到哪里，再运行。
 #
 # 常见错误：形状不一致
 # --------------------
@@ -123,7 +122,7 @@ print(f"(3,) and (3,):   {mse_loss_fn(column.squeeze(1), row):.4f}")
 # %%
 # 两者 :term:`广播` 成 ``(3, 3)``，每个预测与三个目标各比了一次，损失成了 1.3333。
 # 程序不会停下，只有这一条警告；照这样训练，模型学到的是目标的平均值。
-# 先用 ``squeeze(1)`` 或 ``unsqueeze(1)`` 把形状变得相同。广播的规则见 :ref:`basics-broadcasting` 。
+# 先用 ``squeeze(1)`` 或 ``unsqueeze(1)`` 把形状变得相同。广播的规则见 :ref:`basics-broadcasting`。
 #
 # 小结
 # ----
@@ -131,4 +130,5 @@ print(f"(3,) and (3,):   {mse_loss_fn(column.squeeze(1), row):.4f}")
 # - API：``torch.nn.MSELoss(reduction="mean")``，函数形式是 ``torch.nn.functional.mse_loss``。
 # - 下一页：:ref:`networks-cross-entropy`
 #
-# 与原笔记的差异：变量 ``input`` 改名为 ``prediction``，不再遮住内置函数；手算、归约、图和形状错误是新加的。
+# 与原笔记的差异：变量 ``input`` 改名为 ``prediction``，不再遮住内置函数；
+# 手算、归约、图和形状错误是新加的。

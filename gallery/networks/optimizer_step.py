@@ -8,13 +8,14 @@
 优化器：走一步
 ==============
 
-:term:`优化器` 拿着模型的全部参数，照 :term:`梯度` 更新它们，手写的更新公式从此变成一行 ``step()``。
+:term:`优化器` 拿着模型的全部参数，照 :term:`梯度` 更新它们。
+手写的更新公式从此变成一行 ``step()``。
 这一页只走一步，看清清零、求导、更新这三行各改动了什么，再手算核对。
 
 你将学到：
 
 - 训练的三行：``zero_grad()``、``backward()``、``step()``
-- ``step()`` 原地改动权重，想留住旧值要先复制
+- ``step()`` 原地改动 :term:`权重`，想留住旧值要先复制
 - 把这三行重复下去，就是训练
 """
 
@@ -25,11 +26,11 @@ import torch
 # 走一步
 # ------
 # 模型是一条直线 :math:`\hat{y} = wx + b`，数据只有一个点：:math:`x = 1`，:math:`y = 2`。
-# 随机种子定为 0，:term:`权重` 的初值就是确定的。
+# 随机种子定为 0，权重的初值就是确定的。
 #
 # .. admonition:: 先猜一猜
 #
-#    权重的初值是 −0.0075，预测远低于 2。走一步之后，权重变大还是变小？会走到 2 附近吗？
+#    权重从 −0.0075 开始，预测只有 0.53，目标是 2。走一步之后，权重变大还是变小？预测会到 2 附近吗？
 
 torch.manual_seed(0)
 model = torch.nn.Linear(1, 1)
@@ -120,20 +121,21 @@ def predictions(lr, n_steps=20):
 
 
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-ax.axhline(2, color="0.5", lw=1, ls="--")
+ax.hlines(2, -0.5, 20, color="0.5", lw=1, ls="--")
 for lr in (0.01, 0.1, 0.5):
     history = predictions(lr)
     print(f"lr {lr}: start {history[0]:.2f}, after 20 steps {history[-1]:.2f}")
-    (line,) = ax.plot(history, ".-", lw=1.2)
+    (line,) = ax.plot(history, ".-", lw=1)
     ax.annotate(f"lr {lr}", (20.4, history[-1]), color=line.get_color(), va="center")
-ax.annotate("target", (20.4, 2.12), color="0.5", va="center")
+ax.annotate("target", (20.4, 2.2), color="0.5", va="center")
 ax.set(xlabel="step", ylabel="prediction", xticks=range(0, 21, 5), xlim=(-0.5, 23))
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 三条折线都从 0.53 出发：学习率 0.01 缓慢上升，20 步到 1.35；0.1 几步就到 2；0.5 在 0.53 与 3.47 之间来回跳
+# alt: 三条折线从 0.53 出发：学习率 0.01 缓慢升到 1.35，0.1 约十步到 2，0.5 在 0.53 与 3.47 之间来回跳
 plt.show()
 
 # %%
-# 0.01 走得慢，0.1 很快 :term:`收敛` 到 2，0.5 每一步都冲过头，正好落到对面同样远的地方，永远到不了。
+# 0.01 走得慢，0.1 很快 :term:`收敛` 到 2，0.5 每一步都冲过头，
+# 正好落到对面同样远的地方，永远到不了。
 # 这里 :math:`w` 和 :math:`b` 一起走，每步之后误差乘以 :math:`1 - 4\eta`。
 #
 # 改一改：把 0.5 改成 0.25，先按这个公式猜几步走到 2；再改成 0.6。
@@ -141,7 +143,7 @@ plt.show()
 # 小结
 # ----
 # - 规则：清零、求导、更新，三行一步；旧权重用 ``.detach().clone()`` 留住。
-# - API：``torch.optim.SGD(model.parameters(), lr=...)``，``zero_grad()``，``step()``。
+# - API：``torch.optim.SGD(model.parameters(), lr=...)`` 的 ``zero_grad()`` 和 ``step()``。
 # - 下一页：:ref:`networks-momentum`
 #
 # 与原笔记的差异：定了随机种子，所以权重与原来不同；手算核对、留住旧值和学习率的图是新加的。

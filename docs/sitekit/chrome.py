@@ -1,0 +1,66 @@
+"""The furniture around a page: theme strings in the reader's language, and our tools in its header."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from jinja2.ext import Extension
+from sphinx.errors import ExtensionError
+from sphinx.locale import _
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+
+LITERAL_LABEL = re.compile(r'\b(?P<name>aria-label|title|placeholder)="(?P<text>[^"{}]*[A-Za-z][^"{}]*)"')
+LITERAL_TITLE = re.compile(r"<title>(?P<text>[^<{}]+)</title>")
+TOOLS = {
+    '<div class="theme-toggle-container theme-toggle-content">',
+    '<div class="theme-toggle-container theme-toggle-header">',
+}
+INCLUDE_TOOLS = "{% include 'components/tools.html' %}"
+
+
+class ThemeTemplates(Extension):
+    """Reads the theme's templates with their fixed English labels made translatable.
+
+    Furo writes some labels as plain text, and its page has no place for tools of ours beside its own;
+    both are changed while the template is read, so that no template of the theme is copied here.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Mark fixed labels for translation and put our tools before the theme's."""
+        source = LITERAL_LABEL.sub(r'\g<name>="{{ _("\g<text>") }}"', source)
+        source = LITERAL_TITLE.sub(r'<title>{{ _("\g<text>") }}</title>', source)
+        if filename and filename.endswith("furo/page.html"):
+            for place in TOOLS:
+                if place not in source:
+                    raise ExtensionError(
+                        f"Furo's page.html has no {place!r} any more; adapt sitekit.chrome.TOOLS"
+                    )
+                source = source.replace(place, INCLUDE_TOOLS + place)
+        return source
+
+
+def _extend_templates(app: Sphinx) -> None:
+    templates = getattr(app.builder, "templates", None)
+    if templates is not None:
+        templates.environment.add_extension(ThemeTemplates)
+
+
+def _texts(app: Sphinx, config: Config) -> None:
+    """Give other extensions their visible strings in the page's language."""
+    values = config.values if hasattr(config, "values") else {}
+    for name, text in {
+        "nb_code_prompt_show": _("Show the answer"),
+        "nb_code_prompt_hide": _("Hide the answer"),
+    }.items():
+        if name in values:
+            config[name] = str(text)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.connect("builder-inited", _extend_templates)
+    app.connect("config-inited", _texts)

@@ -1,0 +1,121 @@
+"""What a reader takes home: the script, the notebook and a zip of both, in the page's language.
+
+Sphinx-Gallery writes all three; the notebook's text and the zip are written again here, because
+Sphinx-Gallery leaves roles and directives in the text as they are, and puts today's date into the zip.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.locale import _
+from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+
+from .notebook_text import to_markdown
+from .project import write_if_changed
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+    from .project import Project
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+KINDS = {"python": ".py", "jupyter": ".ipynb", "zip": ".zip"}
+
+
+def _notebook(script: Path, labels: dict[str, str]) -> None:
+    """Give the text cells of the notebook beside `script` their Markdown."""
+    path = script.with_suffix(".ipynb")
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    _, blocks = split_code_and_text_blocks(script)
+    texts = [block.content for block in blocks if block.type == "text"]
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    for number, (cell, text) in enumerate(zip(cells, texts, strict=True)):
+        cell["source"] = [to_markdown(text, script, labels, top_level=2 if number else 1)]
+    write_if_changed(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+
+
+def _imported(script: Path) -> set[str]:
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return {name.split(".")[0] for name in names}
+
+
+def _package_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".py", ".typed"}:
+            yield f"{folder.name}/{path.relative_to(folder).as_posix()}", path
+
+
+def _zip(script: Path, packages: list[Path]) -> None:
+    """Pack the script, its notebook and the helper packages it imports; equal input gives equal bytes."""
+    members = [(script.name, script), (f"{script.stem}.ipynb", script.with_suffix(".ipynb"))]
+    imported = _imported(script)
+    for package in packages:
+        if package.name in imported:
+            members += _package_files(package)
+    target = script.with_suffix(".zip")
+    new = target.with_name(target.name + ".new")
+    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in members:
+            entry = zipfile.ZipInfo(f"{script.stem}/{name}", EARLIEST)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes())
+    new.replace(target)
+
+
+def _write(app: Sphinx) -> None:
+    project: Project = app.sitekit_project  # type: ignore[attr-defined]
+    labels = app.sitekit_anchors["labels"]  # type: ignore[attr-defined]
+    packages = [project.root / folder for folder in app.config.sitekit_helper_packages]
+    for page in project.pages():
+        script = Path(app.srcdir) / f"{page.docname}.py"
+        _notebook(script, labels)
+        _zip(script, packages)
+
+
+def _move_links(app: Sphinx, doctree: nodes.document) -> None:
+    """Bring the download links from Sphinx-Gallery's footer up under the title, and drop the rest."""
+    links: dict[str, addnodes.download_reference] = {}
+    for container in list(doctree.findall(nodes.container)):
+        if "sphx-glr-footer" in container["classes"]:
+            for kind in KINDS:
+                for node in container.findall(addnodes.download_reference):
+                    if node["reftarget"].endswith(KINDS[kind]):
+                        links[kind] = node
+            container.parent.remove(container)
+    for note in list(doctree.findall(nodes.note)):
+        if "sphx-glr-download-link-note" in note["classes"]:
+            note.parent.remove(note)
+    if not links:
+        return
+    title = next(iter(doctree.findall(nodes.title)))
+    box = nodes.container(classes=["page-downloads"])
+    line = nodes.paragraph("", "", nodes.inline("", _("Download: ")))
+    for kind, text in {
+        "python": _("Python script"),
+        "jupyter": _("Jupyter notebook"),
+        "zip": _("both as .zip"),
+    }.items():
+        links[kind].children = [nodes.inline("", text)]
+        line += [links[kind], nodes.Text(" ")]
+    box += line
+    command = f"python {Path(links['python']['reftarget']).name}"
+    box += nodes.paragraph("", "", nodes.inline("", _("Run: ")), nodes.literal("", command))
+    title.parent.insert(title.parent.index(title) + 1, box)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.add_config_value("sitekit_helper_packages", [], "env", [list])
+    app.connect("builder-inited", _write, priority=900)  # after Sphinx-Gallery wrote its files
+    app.connect("doctree-read", _move_links, priority=900)  # after Sphinx collected the downloads

@@ -1,0 +1,160 @@
+"""reStructuredText of a text cell as Markdown for a notebook, with no role or directive left over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.core import publish_doctree
+from docutils.parsers.rst import directives, roles
+from sphinx.locale import admonitionlabels
+from sphinx.util.docutils import docutils_namespace
+
+from .rst import EXPLICIT
+from .segments import SourceError
+
+__all__ = ["to_markdown"]
+
+
+class _Writer:
+    """Writes Markdown blocks; each block-level method returns its lines."""
+
+    def __init__(self, top_level: int) -> None:
+        """Start with headings of `top_level`."""
+        self.top_level = top_level
+
+    def blocks(self, node: nodes.Element) -> list[str]:
+        """The blocks in `node`, a blank line between them."""
+        lines: list[str] = []
+        for child in node.children:
+            written = self.block(child)
+            if written:
+                lines += ([""] if lines else []) + written
+        return lines
+
+    def block(self, node: nodes.Node) -> list[str]:
+        """The lines of one block."""
+        if isinstance(node, nodes.section):
+            return self.blocks(node)
+        if isinstance(node, nodes.title):
+            depth, parent = self.top_level - 1, node.parent
+            while isinstance(parent, nodes.section):
+                depth, parent = depth + 1, parent.parent
+            return ["#" * max(depth, 1) + " " + self.inline(node)]
+        if isinstance(node, nodes.paragraph):
+            return [self.inline(node)]
+        if isinstance(node, nodes.bullet_list):
+            return self.items(node, lambda number: "- ")
+        if isinstance(node, nodes.enumerated_list):
+            return self.items(node, lambda number: f"{number}. ")
+        if isinstance(node, nodes.math_block):
+            return ["$$", node.astext(), "$$"]
+        if isinstance(node, nodes.literal_block):
+            language = next((name for name in node["classes"] if name != "code"), "")
+            return [f"```{language}", *node.astext().split("\n"), "```"]
+        if isinstance(node, nodes.Admonition):
+            name = type(node).__name__
+            label = "" if isinstance(node, nodes.admonition) else str(admonitionlabels[name])
+            body = self.blocks(node)
+            lines = [f"**{label}**", "", *body] if label else [f"**{body[0].lstrip('# ')}**", *body[1:]]
+            return [f"> {line}".rstrip() for line in lines]
+        if isinstance(node, nodes.table):
+            return self.table(node)
+        if isinstance(node, nodes.target | nodes.comment | nodes.system_message):
+            return []
+        if isinstance(node, nodes.rubric):
+            return [f"**{self.inline(node)}**"]
+        raise NotImplementedError(f"{type(node).__name__} has no Markdown form here")
+
+    def items(self, node: nodes.Element, marker: Any) -> list[str]:
+        """A list."""
+        lines = []
+        for number, item in enumerate(node.children, 1):
+            first, *rest = self.blocks(item) or [""]
+            sign = marker(number)
+            lines += [sign + first, *((" " * len(sign) + line).rstrip() for line in rest)]
+        return lines
+
+    def table(self, node: nodes.table) -> list[str]:
+        """A table; Markdown wants a heading row, so a table without one gets an empty one."""
+        lines = []
+        rows = [
+            ["<br>".join(self.blocks(entry)).replace("|", "\\|") for entry in row.children]
+            for row in node.findall(nodes.row)
+        ]
+        if next(node.findall(nodes.thead), None) is None:
+            rows.insert(0, [""] * len(rows[0]))
+        for index, row in enumerate(rows):
+            lines.append("| " + " | ".join(row) + " |")
+            if index == 0:
+                lines.append("|" + " --- |" * len(row))
+        caption = next(node.findall(nodes.title), None)
+        return [f"**{self.inline(caption)}**", "", *lines] if caption else lines
+
+    def inline(self, node: nodes.Node) -> str:
+        """Text with its inline markup."""
+        if isinstance(node, nodes.Text):
+            return node.astext().replace("\n", " ")
+        if isinstance(node, nodes.literal):
+            text = node.astext()
+            fence = "``" if "`" in text else "`"
+            return f"{fence}{text}{fence}"
+        if isinstance(node, nodes.math):
+            return f"${node.astext()}$"
+        inner = "".join(self.inline(child) for child in node.children)
+        if isinstance(node, nodes.strong):
+            return f"**{inner}**"
+        if isinstance(node, nodes.emphasis):
+            return f"*{inner}*"
+        if isinstance(node, nodes.reference) and node.get("refuri"):
+            return f"[{inner}]({node['refuri']})"
+        if isinstance(node, nodes.target):
+            return ""
+        return inner
+
+
+def _text_role(titles: dict[str, str]) -> Any:
+    def role(name: str, rawtext: str, text: str, *rest: Any, **more: Any) -> Any:
+        explicit = EXPLICIT.match(text)
+        shown = explicit["title"] if explicit else titles.get(text, text)
+        return [nodes.inline(rawtext, shown)], []
+
+    return role
+
+
+def to_markdown(text: str, path: Path, labels: dict[str, str], *, top_level: int = 2) -> str:
+    """Convert one text cell.
+
+    Parameters
+    ----------
+    text
+        reStructuredText as localising writes it.
+    path
+        The script it stands in, for error messages.
+    labels
+        The title behind each label that ``:ref:`` can name.
+    top_level
+        Level of the cell's first heading: 1 for the page's title, 2 for its sections.
+    """
+    with docutils_namespace():
+        # Sphinx's own directives want its environment; docutils' plain ones are enough here.
+        directives._directives.clear()  # type: ignore[attr-defined]
+        roles.register_local_role("term", _text_role({}))
+        roles.register_local_role("ref", _text_role(labels))
+        roles.register_local_role("doc", _text_role(labels))
+        document = publish_doctree(
+            text,
+            settings_overrides={
+                "report_level": 5,
+                "halt_level": 5,
+                "doctitle_xform": False,
+                "syntax_highlight": "none",
+            },
+        )
+    for problem in document.findall(nodes.problematic):
+        raise SourceError(path, None, f"{problem.astext()!r} can't be shown in a notebook")
+    try:
+        return "\n".join(_Writer(top_level).blocks(document))
+    except NotImplementedError as error:
+        raise SourceError(path, None, str(error)) from None

@@ -1,0 +1,98 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox>=2025.5"]
+# ///
+"""The project's commands. All sessions share one environment, so PyTorch is installed once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "docs", "tests"]
+
+ROOT = Path(__file__).parent
+HOME = ROOT / ".nox" / "shared"
+PYTHON = HOME / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+CONSTRAINTS = ROOT / "constraints.txt"
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+GROUPS = ("docs", "tests", "lint")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Put the project and dependency groups into the shared environment, where they aren't there yet."""
+    if not PYTHON.exists():
+        session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(HOME), external=True)
+    metadata = {key: PROJECT[key] for key in ("build-system", "project", "dependency-groups")}
+    wanted = hashlib.sha256(repr(metadata).encode() + CONSTRAINTS.read_bytes()).hexdigest()
+    stamps = [HOME / f"{group}.installed" for group in groups]
+    if all(stamp.is_file() and stamp.read_text() == wanted for stamp in stamps):
+        return
+    pins = ("--constraint", str(CONSTRAINTS), "--build-constraint", str(CONSTRAINTS))
+    requirements = nox.project.dependency_groups(PROJECT, *groups)
+    session.log("Installing %s; a first set-up downloads PyTorch", ", ".join(groups))
+    python(session, "-m", "pip", "install", "--quiet", *pins, "--editable", str(ROOT), *requirements)
+    for stamp in stamps:
+        stamp.write_text(wanted)
+
+
+def python(session: nox.Session, *args: str) -> None:
+    """Run the shared environment's Python."""
+    path = os.pathsep.join([str(ROOT / "docs"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    session.run(str(PYTHON), *args, env={"PYTHONPATH": path}, external=True)
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the site, in every language, into build/html."""
+    install(session, "docs")
+    python(session, "-m", "sitekit.build", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Run the tests, browser tests included, against a freshly built site."""
+    install(session, "docs", "tests")
+    python(session, str(ROOT / "tests" / "browser" / "chromium.py"))
+    python(session, "-m", "sitekit.build")
+    python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Check form, types, and the rules that sources and translations keep."""
+    install(session, "docs", "lint")
+    python(session, "-m", "ruff", "check")
+    python(session, "-m", "ruff", "format", "--check")
+    python(session, "-m", "mypy")
+    python(session, "-m", "sitekit.lint")
+
+
+@nox.session(venv_backend="none")
+def translate(session: nox.Session) -> None:
+    """Bring the catalogues up to date and print what is translated, missing and fuzzy in each file."""
+    install(session, "docs")
+    python(session, "-m", "sitekit.catalogue", *session.posargs)
+
+
+@nox.session(reuse_venv=False)
+def constraints(session: nox.Session) -> None:
+    """Resolve all dependencies anew and write constraints.txt; arguments hold versions back."""
+    build = PROJECT["build-system"]["requires"]
+    wanted = [*PROJECT["project"]["dependencies"], *nox.project.dependency_groups(PROJECT, *GROUPS), *build]
+    session.install("--upgrade", "--upgrade-strategy", "eager", *wanted, *session.posargs)
+    frozen = session.run("python", "-m", "pip", "freeze", silent=True) or ""
+    # A local version ("+cpu") exists in one index only, and what is named nvidia or triton follows from it.
+    pins = [re.sub(r"\+\w+$", "", line) for line in frozen.splitlines() if "==" in line]
+    pins = [pin for pin in pins if not re.match(r"nvidia|cuda|triton", pin)]
+    made_by = "nox -s constraints" + (f" -- {shlex.join(session.posargs)}" if session.posargs else "")
+    header = f"# The exact versions that nox installs. Made by: {made_by}\n"
+    CONSTRAINTS.write_text(header + "\n".join(pins) + "\n", encoding="utf-8")

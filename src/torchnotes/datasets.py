@@ -1,0 +1,127 @@
+"""Data sets that the pages of TorchNotes share.
+
+A worker process of a `torch.utils.data.DataLoader` gets its data set pickled, and pickle keeps no
+class, only the name to import it by. That is why these classes stand in a module.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from torch.utils.data import Dataset
+
+if TYPE_CHECKING:
+    from typing import Protocol, TypeAlias
+
+    import numpy.typing as npt
+    import torch
+
+    Array: TypeAlias = npt.NDArray[Any] | torch.Tensor
+
+    class SizedDataset(Protocol):
+        """A map-style data set that knows its length."""
+
+        def __len__(self) -> int:
+            """Return the number of examples."""
+
+        def __getitem__(self, idx: int) -> Any:
+            """Return example `idx`."""
+
+
+__all__ = ["FakeDataset", "SlowDataset"]
+
+
+def _shape_and_dtype(array: Array) -> str:
+    return f"{tuple(array.shape)} {str(array.dtype).removeprefix('torch.')}"
+
+
+class FakeDataset(Dataset[tuple[Any, Any]]):
+    """Pairs of features and a target, held in memory.
+
+    Item `idx` is ``(x[idx], y[idx])``. The class is the one that the page on data sets
+    (``basics/dataset_dataloader``) writes out, with a check of the lengths and a repr added.
+
+    Parameters
+    ----------
+    x
+        Features of all examples, shape ``(n, ...)``, any dtype. Kept as it is, not copied.
+    y
+        Targets of all examples, shape ``(n, ...)``, any dtype. Kept as it is, not copied.
+
+    Raises
+    ------
+    ValueError
+        If `x` and `y` differ in length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> FakeDataset(np.zeros((100, 10)), np.zeros(100))
+    FakeDataset(x=(100, 10) float64, y=(100,) float64)
+    """
+
+    def __init__(self, x: Array, y: Array) -> None:
+        """Keep `x` and `y`, which need the same length."""
+        if len(x) != len(y):
+            raise ValueError(f"x and y need the same length, got {len(x)} and {len(y)}")
+        self.x = x
+        self.y = y
+
+    def __len__(self) -> int:
+        """Return the number of examples, n."""
+        return len(self.x)
+
+    def __getitem__(self, idx: int) -> tuple[Any, Any]:
+        """Return the features, shape ``x.shape[1:]``, and the target of example `idx`.
+
+        Raises
+        ------
+        IndexError
+            If `idx` is not in ``[-n, n)``.
+        """
+        return self.x[idx], self.y[idx]
+
+    def __repr__(self) -> str:
+        """Tell shapes and dtypes, never values."""
+        return f"{type(self).__name__}(x={_shape_and_dtype(self.x)}, y={_shape_and_dtype(self.y)})"
+
+
+class SlowDataset(Dataset[Any]):
+    """Another data set, each item of which takes a fixed time longer to fetch.
+
+    The time is slept, so it stands for waiting (on a disk, on a network) and needs no processor.
+
+    Parameters
+    ----------
+    dataset
+        The data set whose items are passed on as they are.
+    seconds_per_item
+        How long each item is waited for, in seconds, finite and not negative. Keyword only.
+
+    Raises
+    ------
+    ValueError
+        If `seconds_per_item` is negative, infinite or NaN.
+    """
+
+    def __init__(self, dataset: SizedDataset, *, seconds_per_item: float) -> None:
+        """Wrap `dataset`."""
+        if not (math.isfinite(seconds_per_item) and seconds_per_item >= 0):
+            raise ValueError(f"seconds_per_item must be finite and >= 0, got {seconds_per_item}")
+        self.dataset = dataset
+        self.seconds_per_item = seconds_per_item
+
+    def __len__(self) -> int:
+        """Return the number of examples of the wrapped data set."""
+        return len(self.dataset)
+
+    def __getitem__(self, idx: int) -> Any:
+        """Wait, then return item `idx` of the wrapped data set; its errors pass through."""
+        time.sleep(self.seconds_per_item)
+        return self.dataset[idx]
+
+    def __repr__(self) -> str:
+        """Tell the wrapped data set and the time per item."""
+        return f"{type(self).__name__}({self.dataset!r}, seconds_per_item={self.seconds_per_item})"

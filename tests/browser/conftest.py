@@ -1,0 +1,191 @@
+"""Fixtures for browser tests: one Chromium per worker, a fresh profile, context and page per test.
+
+A test asks for ``page`` (or ``new_page`` to choose language, size, JavaScript …) and ``url``. When it ends,
+its pages must have been quiet: no console error, no uncaught error, no request to another host. A test that
+means to see one of them reads it from ``journal`` and removes it there. A failed test leaves a screenshot
+and a trace (``python -m playwright show-trace FILE``) in build/test-failures/.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    WebError,
+    sync_playwright,
+)
+
+from tests.browser import chromium
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note a failure on the test itself, where its fixtures can read it when they end."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@dataclass
+class Journal:
+    """What the pages of one test did that a reader's browser should never see."""
+
+    host: str
+    console_errors: list[str] = field(default_factory=list)
+    page_errors: list[str] = field(default_factory=list)
+    foreign_requests: list[str] = field(default_factory=list)
+
+    def watch(self, context: BrowserContext) -> None:
+        """Write down what happens on every page of `context`."""
+        context.on("console", self._console)
+        context.on("weberror", self._uncaught)
+        context.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.console_errors.append(f"{message.text} ({message.location['url']})")
+
+    def _uncaught(self, error: WebError) -> None:
+        self.page_errors.append(str(error.error))
+
+    def _request(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in {"http", "https", "ws", "wss"} and address.netloc != self.host:
+            self.foreign_requests.append(request.url)
+
+    def assert_quiet(self) -> None:
+        """Fail with everything noted so far, if anything was."""
+        noted = [
+            *(f"console error: {text}" for text in self.console_errors),
+            *(f"uncaught error: {text}" for text in self.page_errors),
+            *(f"request to another host: {url}" for url in self.foreign_requests),
+        ]
+        assert not noted, "\n".join(noted)
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serve files without a line on stderr for each, and no error for the icon that browsers guess at."""
+
+    def do_GET(self) -> None:
+        """Answer as the site's host would; /favicon.ico is asked for by the browser, not by a page."""
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Chromium; Playwright gives it a new, empty profile."""
+    executable = chromium.ensure()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def server(site_root: Path) -> Iterator[str]:
+    """Serve the site on a free port; the address, without a slash at its end."""
+    handler = functools.partial(QuietHandler, directory=str(site_root))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def scheme() -> str:
+    """How the site is opened; ``@pytest.mark.parametrize("scheme", ["http", "file"])`` opens it both ways."""
+    return "http"
+
+
+@pytest.fixture
+def url(scheme: str, server: str, site_root: Path) -> Callable[..., str]:
+    """Return a function from a path in the site, such as ``zh/index.html#id``, to its address."""
+    base = server if scheme == "http" else site_root.as_uri()
+
+    def address(path: str = "index.html") -> str:
+        return f"{base}/{path.lstrip('/')}"
+
+    return address
+
+
+@pytest.fixture
+def journal(server: str) -> Journal:
+    """What the test's pages did: console errors, uncaught errors, requests to other hosts."""
+    return Journal(host=urlsplit(server).netloc)
+
+
+@pytest.fixture
+def new_page(
+    browser: Browser, journal: Journal, repository: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Page]]:
+    """Open pages, each in a context of its own: ``new_page(locale="zh-CN", java_script_enabled=False)``."""
+    pages: list[Page] = []
+
+    def open_page(**options: Any) -> Page:
+        context = browser.new_context(**({"locale": "en", "reduced_motion": "reduce"} | options))
+        context.tracing.start(screenshots=True, snapshots=True)
+        journal.watch(context)
+        pages.append(context.new_page())
+        return pages[-1]
+
+    yield open_page
+
+    failed = request.node.stash.get(FAILED, False)
+    try:
+        if not failed:
+            failed = True
+            for page in pages:
+                if not page.is_closed():
+                    page.evaluate("0")  # by its answer, every event before it has arrived
+            journal.assert_quiet()
+            failed = False
+    finally:
+        name = re.sub(r"[^\w.-]+", "-", request.node.nodeid).strip("-")
+        for number, page in enumerate(pages, 1):
+            stem = repository / "build" / "test-failures" / f"{name}-{number}"
+            if failed:
+                if not page.is_closed():
+                    page.screenshot(path=stem.with_name(stem.name + ".png"))
+                page.context.tracing.stop(path=stem.with_name(stem.name + ".zip"))
+            page.context.close()
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    """Open one page with Playwright's own settings, in an English browser."""
+    return new_page()

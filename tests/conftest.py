@@ -1,0 +1,43 @@
+"""What all tests share: where the repository and the built site are, and how Hypothesis runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+ROOT = Path(__file__).resolve().parent.parent
+
+hypothesis.settings.register_profile(
+    "project",
+    deadline=None,  # a busy machine is no failure
+    derandomize=bool(os.environ.get("CI")),
+    database=DirectoryBasedExampleDatabase(ROOT / ".cache" / "hypothesis"),
+    print_blob=True,
+)
+hypothesis.settings.load_profile("project")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Clear away what an earlier run's failures left, once, not once per worker."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(ROOT / "build" / "test-failures", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the folder that holds pyproject.toml."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def site_root(repository: Path) -> Path:
+    """Return the built site; tests of it fail, and never skip, where it is missing."""
+    root = repository / "build" / "html"
+    if not (root / "index.html").is_file():
+        pytest.fail("build/html/index.html is missing: run `nox -s docs` (or `nox -s tests`, which does)")
+    return root
