@@ -26,6 +26,7 @@ numfig = False
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 0
+myst_update_mathjax = False
 nb_execution_mode = "auto"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
@@ -47,12 +48,14 @@ sphinx_gallery_conf = {
     "abort_on_example_error": False,
     "only_warn_on_example_error": False,
     "plot_gallery": True,
+    "download_all_examples": False,
     "nested_sections": False,
     "default_thumb_file": None,
 }
 
 sitekit_helper_packages = ["src/torchnotes"]
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "TorchNotes"
 html_static_path = ["_static"]

@@ -97,6 +97,8 @@ def _with_section(segments: Iterable[Segment]) -> Iterator[tuple[str, Unit]]:
 
 def needs_translation(project: Project, source: Source, unit: Unit) -> bool:
     """Whether a reader of another language would miss something in `unit`."""
+    if unit.kind == "term":  # a glossary lists both languages' words; each shows its own first
+        return True
     shown = source.plain_text(unit.text) if source.inline_markup(unit, unit.text) else unit.text
     return bool(project.letters.search(shown))
 

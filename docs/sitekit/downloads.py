@@ -96,7 +96,7 @@ def _move_links(app: Sphinx, doctree: nodes.document) -> None:
     for note in list(doctree.findall(nodes.note)):
         if "sphx-glr-download-link-note" in note["classes"]:
             note.parent.remove(note)
-    if not links:
+    if set(links) != set(KINDS):
         return
     title = next(iter(doctree.findall(nodes.title)))
     box = nodes.container(classes=["page-downloads"])

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.application import Sphinx
 
 __all__ = ["alt_texts", "scrape"]
 
@@ -38,3 +42,19 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any])
         rst.append(f".. image:: /{place}\n   :alt: {alt}\n   :width: {width}px\n   :class: figure\n\n")
     plt.close("all")
     return "".join(rst)
+
+
+def _hide_alt_comments(app: Sphinx, doctree: nodes.document) -> None:
+    """Leave ``# alt:`` comments out of the code a page shows: the figure below has the text already."""
+    from docutils import nodes
+
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext()
+        if ALT.search(text):
+            block.children = [nodes.Text(re.sub(ALT.pattern + r"\n", "", text, flags=re.MULTILINE))]
+            block.rawsource = block.astext()
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.connect("doctree-read", _hide_alt_comments)

@@ -22,7 +22,7 @@ from .catalogue import Source, sources, translator
 from .project import Language, Project, write_if_changed
 from .segments import Segment, SourceError, Unit, Verbatim, render
 
-__all__ = ["LocaliseError", "localise"]
+__all__ = ["LocaliseError", "check", "localise"]
 
 GALLERY = "gallery"
 NOT_LISTED = "no page {}; pages are named as in their address, such as basics/shapes"
@@ -114,10 +114,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
-def localise(project: Project) -> dict[str, int]:
-    """Write the tree of every language; returns how many files were written, by language folder.
-
-    Nothing is written if anything is wrong.
+def check(project: Project) -> list[_Localised]:
+    """Localise in memory only.
 
     Raises
     ------
@@ -134,6 +132,15 @@ def localise(project: Project) -> dict[str, int]:
     errors += _check_names(project, pages)
     if errors:
         raise LocaliseError(errors)
+    return pages
+
+
+def localise(project: Project) -> dict[str, int]:
+    """Write the tree of every language; returns how many files were written, by language folder.
+
+    Nothing is written if anything is wrong (:func:`check`).
+    """
+    pages = check(project)
     anchors = {page.source.docname: _anchors(project, page) for page in pages}
     written = {}
     for language in project.languages:

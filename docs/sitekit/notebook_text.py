@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,6 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import directives, roles
 from sphinx.locale import admonitionlabels
-from sphinx.util.docutils import docutils_namespace
 
 from .rst import EXPLICIT
 from .segments import SourceError
@@ -61,7 +62,7 @@ class _Writer:
             return [f"> {line}".rstrip() for line in lines]
         if isinstance(node, nodes.table):
             return self.table(node)
-        if isinstance(node, nodes.target | nodes.comment | nodes.system_message):
+        if isinstance(node, (nodes.target, nodes.comment, nodes.system_message)):
             return []
         if isinstance(node, nodes.rubric):
             return [f"**{self.inline(node)}**"]
@@ -123,6 +124,23 @@ def _text_role(titles: dict[str, str]) -> Any:
     return role
 
 
+@contextmanager
+def _plain_docutils(extra_roles: dict[str, Any]) -> Iterator[None]:
+    """Docutils' own directives and roles: Sphinx's want its environment."""
+    # Sphinx's docutils_namespace() would do, but it also forgets the node types Sphinx has registered.
+    saved = dict(directives._directives), dict(roles._roles)  # type: ignore[attr-defined]
+    directives._directives.clear()  # type: ignore[attr-defined]
+    roles._roles.clear()  # type: ignore[attr-defined]
+    roles._roles.update(extra_roles)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        directives._directives.clear()  # type: ignore[attr-defined]
+        directives._directives.update(saved[0])  # type: ignore[attr-defined]
+        roles._roles.clear()  # type: ignore[attr-defined]
+        roles._roles.update(saved[1])  # type: ignore[attr-defined]
+
+
 def to_markdown(text: str, path: Path, labels: dict[str, str], *, top_level: int = 2) -> str:
     """Convert one text cell.
 
@@ -137,12 +155,7 @@ def to_markdown(text: str, path: Path, labels: dict[str, str], *, top_level: int
     top_level
         Level of the cell's first heading: 1 for the page's title, 2 for its sections.
     """
-    with docutils_namespace():
-        # Sphinx's own directives want its environment; docutils' plain ones are enough here.
-        directives._directives.clear()  # type: ignore[attr-defined]
-        roles.register_local_role("term", _text_role({}))
-        roles.register_local_role("ref", _text_role(labels))
-        roles.register_local_role("doc", _text_role(labels))
+    with _plain_docutils({"term": _text_role({}), "ref": _text_role(labels)}):
         document = publish_doctree(
             text,
             settings_overrides={

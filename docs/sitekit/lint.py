@@ -1,0 +1,93 @@
+"""Rules that sources and translations keep, beyond what building needs: ``python -m sitekit.lint``.
+
+Every finding is one line, ``file:line: what to do``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from .catalogue import Source, sources
+from .localise import LocaliseError, check
+from .project import Project
+from .segments import HAN, SourceError, Unit, display_width
+
+__all__ = ["findings"]
+
+LONGEST_PAGE = 250
+LONGEST_TITLE = {"han": 12, "words": 6}
+HALF_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!()]|[,;:?!(][\u4e00-\u9fff]")
+BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\*(?=[\w\u4e00-\u9fff])")
+MARKUP = re.compile(r":[\w:-]+:`[^`]*`|\{[\w-]+\}`[^`]*`|``.*?``|`[^`]*`_{0,2}|\$[^$]*\$|\]\([^)]*\)")
+
+
+def _script(project: Project, source: Source) -> Iterator[SourceError]:
+    lines = source.path.read_text(encoding="utf-8").splitlines()
+    if len(lines) > LONGEST_PAGE:
+        yield SourceError(source.path, LONGEST_PAGE, f"a page has at most {LONGEST_PAGE} lines")
+    if not lines or lines[0] != "# /// script":
+        yield SourceError(source.path, 1, "an example starts with its PEP 723 header, `# /// script`")
+    for number, line in enumerate(lines, 1):
+        if line.strip() == "plt.show()":
+            above = number - 2
+            while above > 0 and lines[above].strip().startswith("# ") and "# alt: " not in lines[above]:
+                above -= 1
+            if "# alt: " not in lines[above]:
+                yield SourceError(source.path, number, "describe the figure: `# alt: …` on the line above")
+
+
+def _unit(source: Source, unit: Unit) -> Iterator[SourceError]:
+    bare = MARKUP.sub("", unit.text)
+    if HAN.search(bare) and unit.kind != "term":
+        for found in HALF_WIDTH.finditer(bare):
+            yield SourceError(
+                source.path, unit.line, f"half-width punctuation in Chinese: “{found[0]}”"
+            )
+    if source.dialect == "markdown" and (found := BOLD_THAT_STAYS_OPEN.search(unit.text)):
+        yield SourceError(
+            source.path, unit.line, f"CommonMark doesn't make {found[0]} bold: put the mark outside"
+        )
+
+
+def _title(source: Source, text: str, line: int) -> Iterator[SourceError]:
+    shown = source.plain_text(text)
+    if HAN.search(shown):
+        if display_width(shown) > 2 * LONGEST_TITLE["han"]:
+            yield SourceError(source.path, line, f"a title has at most 12 characters: “{shown}”")
+    elif len(shown.split()) > LONGEST_TITLE["words"]:
+        yield SourceError(source.path, line, f"a title has at most 6 English words: “{shown}”")
+
+
+def findings(project: Project) -> Iterator[SourceError]:
+    """Everything that breaks a rule."""
+    pages = check(project)
+    for page in pages:
+        source = page.source
+        if source.dialect == "python":
+            yield from _script(project, source)
+            for texts in page.texts.values():
+                first = next(i for i, unit in enumerate(page.units) if unit.kind == "title")
+                yield from _title(source, texts[first], page.units[first].line)
+        for unit in page.units:
+            yield from _unit(source, unit)
+
+
+def main() -> int:
+    """Lint the project in the current folder."""
+    try:
+        project = Project.load(Path.cwd())
+        found = list(findings(project))
+    except (SourceError, LocaliseError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for finding in found:
+        print(finding, file=sys.stderr)
+    print(f"{len(list(sources(project)))} files, {len(found)} findings")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
