@@ -42,9 +42,7 @@ def _sphinx(project: Project, language: Language) -> subprocess.Popen[bytes]:
 
 def _root_page(project: Project) -> str:
     templates = Environment(loader=FileSystemLoader(project.docs / "_templates"), autoescape=True)
-    return templates.get_template("root.html").render(
-        languages=project.languages, title="TorchNotes"
-    )
+    return templates.get_template("root.html").render(languages=project.languages, title="TorchNotes")
 
 
 def _publish(project: Project) -> None:

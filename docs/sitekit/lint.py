@@ -43,13 +43,10 @@ def _unit(source: Source, unit: Unit) -> Iterator[SourceError]:
     bare = MARKUP.sub("", unit.text)
     if HAN.search(bare) and unit.kind != "term":
         for found in HALF_WIDTH.finditer(bare):
-            yield SourceError(
-                source.path, unit.line, f"half-width punctuation in Chinese: “{found[0]}”"
-            )
-    if source.dialect == "markdown" and (found := BOLD_THAT_STAYS_OPEN.search(unit.text)):
-        yield SourceError(
-            source.path, unit.line, f"CommonMark doesn't make {found[0]} bold: put the mark outside"
-        )
+            yield SourceError(source.path, unit.line, f"half-width punctuation in Chinese: “{found[0]}”")
+    if source.dialect == "markdown" and (open_mark := BOLD_THAT_STAYS_OPEN.search(unit.text)):
+        message = f"CommonMark doesn't make {open_mark[0]} bold: put the punctuation outside"
+        yield SourceError(source.path, unit.line, message)
 
 
 def _title(source: Source, text: str, line: int) -> Iterator[SourceError]:

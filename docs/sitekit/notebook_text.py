@@ -36,6 +36,8 @@ class _Writer:
 
     def block(self, node: nodes.Node) -> list[str]:
         """The lines of one block."""
+        if not isinstance(node, nodes.Element):
+            return []
         if isinstance(node, nodes.section):
             return self.blocks(node)
         if isinstance(node, nodes.title):
@@ -55,7 +57,7 @@ class _Writer:
             language = next((name for name in node["classes"] if name != "code"), "")
             return [f"```{language}", *node.astext().split("\n"), "```"]
         if isinstance(node, nodes.Admonition):
-            name = type(node).__name__
+            name = node.tagname
             label = "" if isinstance(node, nodes.admonition) else str(admonitionlabels[name])
             body = self.blocks(node)
             lines = [f"**{label}**", "", *body] if label else [f"**{body[0].lstrip('# ')}**", *body[1:]]
@@ -72,6 +74,7 @@ class _Writer:
         """A list."""
         lines = []
         for number, item in enumerate(node.children, 1):
+            assert isinstance(item, nodes.Element)
             first, *rest = self.blocks(item) or [""]
             sign = marker(number)
             lines += [sign + first, *((" " * len(sign) + line).rstrip() for line in rest)]
@@ -81,7 +84,7 @@ class _Writer:
         """A table; Markdown wants a heading row, so a table without one gets an empty one."""
         lines = []
         rows = [
-            ["<br>".join(self.blocks(entry)).replace("|", "\\|") for entry in row.children]
+            ["<br>".join(self.blocks(entry)).replace("|", "\\|") for entry in row.findall(nodes.entry)]
             for row in node.findall(nodes.row)
         ]
         if next(node.findall(nodes.thead), None) is None:
