@@ -15,13 +15,14 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from tests.venvs import script_header
+
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GUIDES = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md"))
 EXAMPLES = sorted((ROOT / "gallery").glob("*/*.py"))
 CODE_BLOCK = re.compile(r"^( *)(`{3,}|~{3,})(?P<info>[^\n]*)\n(?P<code>.*?)^\1\2", re.DOTALL | re.MULTILINE)
 SHELL = re.compile(r"\b(sh|bash|shell|console)\b")
-PEP_723 = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 
 
 def name_of(path: Path) -> str:
@@ -53,14 +54,6 @@ def commands(path: Path) -> list[str]:
     shell = [match["code"] for match in blocks if SHELL.search(match["info"])]
     lines = [re.sub(r"^\$ |(^|\s)#.*", "", line) for code in shell for line in code.splitlines()]
     return [part.strip() for line in lines for part in line.split("&&") if part.strip()]
-
-
-def script_header(text: str) -> dict[str, Any]:
-    """Return the one PEP 723 `script` block of a file, parsed as the PEP says."""
-    blocks = [match for match in PEP_723.finditer(text) if match["type"] == "script"]
-    assert len(blocks) == 1, f"{len(blocks)} script blocks, not one"
-    lines = blocks[0]["content"].splitlines(keepends=True)
-    return tomllib.loads("".join(line[2:] if line.startswith("# ") else line[1:] for line in lines))
 
 
 def requirements(group: str) -> list[Requirement]:

@@ -6,23 +6,27 @@ many messages are translated, missing and fuzzy in each.
 
 from __future__ import annotations
 
+import argparse
 import io
 import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.pofile import PoFileError, read_po, write_po
+from babel.messages.pofile import PoFileError, denormalize, read_po, write_po
 
 from . import myst, rst
-from .project import HEADER, Language, Project, write_if_changed
+from .project import HEADER, Language, Project, read_text, write_if_changed
+from .python_source import is_instruction
 from .python_source import split as split_python
-from .segments import Segment, SourceError, Unit
+from .segments import Segment, SourceError, SourceErrors, Unit
 
-__all__ = ["Catalogue", "Source", "problems", "sources", "update"]
+__all__ = ["Catalogue", "Counts", "Source", "problems", "sources", "strays", "update"]
 
 PO_HEADER = """\
 msgid ""
@@ -33,13 +37,16 @@ msgstr ""
 "Content-Transfer-Encoding: 8bit\\n"
 
 """
-BLOCK_START = re.compile(
-    r"\s|\.\. |\.\.$|__ |>>> |[-*+] |\d+[.)] |#+ |:[\w-]+: |[`~:]{3,}|<[a-zA-Z!/?]|>|\||\$\$|\([\w-]+\)=$|%"
-)
-INVISIBLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
+INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+BLANKS = {" ", "\u00a0", "\u3000"}
+TAG = re.compile(r"<[a-zA-Z!/?][^<>]*>")
+TAG_START = re.compile(r"<[a-zA-Z!/?]")
+MARKDOWN_LINK = re.compile(r"\]\(")
+FENCE = re.compile(r"```|~~~|:::")
+CLOSING_MARKS = re.compile(r"(^|\s)#+$")
 LONGEST = 10_000
+PREVIOUS = "| msgid "
+NOT_LISTED = "no page {}; pages are named as in their address, such as basics/shapes"
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,13 @@ class Source:
     def split(self) -> list[Segment]:
         """Read the file and split it into segments."""
         try:
-            text = self.path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise SourceError(self.path, None, f"not UTF-8: {error}") from None
+            text = read_text(self.path)
+        except OSError as error:
+            raise SourceError(self.path, None, f"can't be read: {error.strerror}") from None
         if self.dialect == "python":
             return split_python(text, self.path)
         if self.dialect == "rst":
-            return rst.split(text, self.path, 1, width=0)
+            return rst.split(text.rstrip("\n"), self.path, 1, width=0)
         return myst.split(text, self.path)
 
     def inline_markup(self, unit: Unit, text: str) -> Counter[str]:
@@ -115,7 +122,7 @@ class Catalogue:
         self.catalog, self.path = catalog, path
 
     @classmethod
-    def read(cls, path: Path, language: Language) -> Catalogue:
+    def read(cls, path: Path) -> Catalogue:
         """Read a PO file; a missing one is an empty catalogue.
 
         Raises
@@ -124,16 +131,15 @@ class Catalogue:
             Where the file is not a PO file.
         """
         if not path.is_file():
-            return cls(Catalog(locale=language.sphinx, fuzzy=False), path)
+            return cls(Catalog(fuzzy=False), path)
+        text = read_text(path)
+        _check_repeats(text, path)
         try:
-            text = path.read_text(encoding="utf-8")
-            catalog = read_po(
-                io.StringIO(text), locale=language.sphinx, abort_invalid=True, charset="utf-8"
-            )
+            catalog = read_po(io.StringIO(text), abort_invalid=True, charset="utf-8")
         except PoFileError as error:
             raise SourceError(path, error.lineno + 1, f"not a valid catalogue: {error}") from None
-        except (UnicodeDecodeError, ValueError) as error:
-            raise SourceError(path, None, f"not a valid catalogue: {error}") from None
+        except Exception as error:  # Babel raises whatever a wrong header or number leads to
+            raise SourceError(path, 1, f"not a valid catalogue: {error!r}") from None
         return cls(catalog, path)
 
     def message(self, section: str, unit: Unit) -> Message | None:
@@ -141,14 +147,19 @@ class Catalogue:
         found = self.catalog.get(unit.text, section) if section else None
         return found or self.catalog.get(unit.text)
 
-    def line(self, message_id: str) -> int | None:
-        """The line of `message_id` in the file, for error messages."""
-        wanted = 'msgid "' + message_id.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        if self.path.is_file():
-            for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), 1):
-                if line == wanted:
-                    return number
-        return None
+
+def _check_repeats(text: str, path: Path) -> None:
+    """Babel takes the first of two entries with the same message, as a merge of branches leaves them."""
+    seen: dict[tuple[str, str], int] = {}
+    context = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("msgctxt "):
+            context = line
+        elif line.startswith("msgid ") and line != 'msgid ""':
+            first = seen.setdefault((context, line), number)
+            if first != number:
+                raise SourceError(path, number, f"this message stands in line {first} already")
+            context = ""
 
 
 def problems(source: Source, unit: Unit, translation: str) -> Iterator[str]:
@@ -156,35 +167,75 @@ def problems(source: Source, unit: Unit, translation: str) -> Iterator[str]:
     if len(translation) > LONGEST:
         yield f"the translation is {len(translation)} characters long (at most {LONGEST})"
         return
-    if found := INVISIBLE.search(translation):
-        yield f"the translation holds the invisible character U+{ord(found[0]):04X}"
+    for character in translation:
+        category = unicodedata.category(character)
+        if category in INVISIBLE or (category == "Zs" and character not in BLANKS):
+            yield f"the translation holds the invisible character U+{ord(character):04X}"
+            return
+    if not translation.strip():
+        yield "the translation is empty"
         return
     if translation != translation.strip():
         yield "the translation starts or ends with a blank"
     if unit.kind in {"comment", "alt"}:
-        if unit.kind == "comment" and re.match(r"%%|sphinx_gallery_|///|alt:|#{20}", translation):
-            yield "the translation would not be a comment any more"
-        return
-    if unit.kind == "docstring":
+        if is_instruction(f"# {translation}"):
+            yield "the translation would not be a comment to readers any more"
+    elif unit.kind == "docstring":
         if '"""' in translation or translation.endswith('"') or "\\" in translation:
             yield "a docstring's translation can't hold a backslash or end its quotes"
-        return
-    if source.dialect == "python" and '"""' in translation:
-        yield 'the translation can\'t hold """'
+        if source.dialect == "markdown" and FENCE.search(translation):
+            yield "the translation holds a fence, which ends the code cell"
+    else:
+        yield from _markup_problems(source, unit, translation)
+
+
+def _markup_problems(source: Source, unit: Unit, translation: str) -> Iterator[str]:
     if "\\" in translation and "\\" not in unit.text:
         yield "the translation adds a backslash"
-    if BLOCK_START.match(translation) and not BLOCK_START.match(unit.text):
-        yield "the translation starts like a list, directive, heading or HTML, not like text"
-    if source.dialect != "markdown" and translation.endswith("::"):
-        yield "the translation ends with `::`, which starts a literal block"
-    if source.dialect == "markdown" and unit.kind == "cell" and "|" in translation.replace("\\|", ""):
-        yield "a table cell can't hold `|`"
+    if source.dialect == "markdown":
+        yield from _markdown_problems(unit, translation)
+    else:
+        yield from _rst_problems(source, unit, translation)
     wanted = source.inline_markup(unit, unit.text)
     given = source.inline_markup(unit, translation)
     if lost := wanted - given:
         yield "the translation lacks " + ", ".join(sorted(lost.elements()))
     if added := given - wanted:
         yield "the translation adds " + ", ".join(sorted(added.elements()))
+
+
+def _markdown_problems(unit: Unit, translation: str) -> Iterator[str]:
+    opening = unit.first_prefix.lstrip()
+    if unit.kind == "cell":
+        if "|" in translation.replace("\\|", ""):
+            yield "a table cell can't hold `|`"
+    elif unit.kind == "caption":
+        if not myst.is_option_value(translation):
+            yield "the caption reads as YAML, not as text: write other words"
+    elif unit.kind == "term" and (" : " in translation or translation.startswith("..")):
+        yield "a glossary's term can't hold ` : ` or start with `..`"
+    elif not myst.is_paragraph(translation):
+        yield "the translation starts like a list, directive, heading or HTML, not like text"
+    if unit.kind == "title" and CLOSING_MARKS.search(translation):
+        yield "a title can't end in #"
+    if opening.startswith("`") and "`" in translation:
+        yield "the title of a block that backticks open can't hold a backtick"
+
+
+def _rst_problems(source: Source, unit: Unit, translation: str) -> Iterator[str]:
+    if source.dialect == "python" and '"""' in translation:
+        yield 'the translation can\'t hold """'
+    if source.dialect == "python" and translation.startswith(("%%", "sphinx_gallery_")):
+        yield "the translation would start a new cell or set an option of Sphinx-Gallery"
+    if read_as := rst.block_start(translation):
+        yield f"the translation starts or ends like {read_as}, not like text"
+    # Sphinx-Gallery writes titles into HTML as they are, and a notebook's text is Markdown.
+    words, source_words = rst.prose(translation), rst.prose(unit.text)
+    if unit.kind == "title" and TAG_START.search(words):
+        yield "a title can't hold `<` before a letter"
+    for pattern in (TAG, MARKDOWN_LINK):
+        if Counter(pattern.findall(words)) - Counter(pattern.findall(source_words)):
+            yield "the translation adds HTML or a Markdown link"
 
 
 def _template(project: Project, source: Source) -> Catalog:
@@ -196,7 +247,23 @@ def _template(project: Project, source: Source) -> Catalog:
     return template
 
 
+def _take_previous(catalog: Catalog) -> dict[tuple[Any, str | None], list[str]]:
+    """Remove the ``#|`` comments, which Babel reads as a translator's own, and give them by message."""
+    previous: dict[tuple[Any, str | None], list[str]] = {}
+    for message in catalog:
+        comments = message.user_comments
+        message.user_comments = [comment for comment in comments if not comment.startswith("|")]
+        texts = [
+            denormalize(comment[len(PREVIOUS) :]) for comment in comments if comment.startswith(PREVIOUS)
+        ]
+        if texts:
+            previous[message.id, message.context] = texts
+    return previous
+
+
 def _po_text(catalog: Catalog, language: Language) -> str:
+    for message in catalog:
+        message.flags &= {"fuzzy"}  # Babel takes a brace in prose for a format string
     out = io.BytesIO()
     write_po(out, catalog, width=0, no_location=True, omit_header=True, include_previous=True)
     body = out.getvalue().decode()
@@ -216,7 +283,8 @@ class Counts:
 def update(project: Project, source: Source, language: Language) -> Counts:
     """Bring one catalogue up to date with its source, and count what is left to do."""
     path = project.catalogue_path(language, source.docname)
-    existing = Catalogue.read(path, language).catalog
+    existing = Catalogue.read(path).catalog
+    previous = _take_previous(existing)
     template = _template(project, source)
     known = {message.id for message in template}
     for message in existing:
@@ -226,6 +294,9 @@ def update(project: Project, source: Source, language: Language) -> Counts:
     existing.update(template, update_header_comment=False)
     existing.obsolete.clear()
     messages = [message for message in existing if message.id]
+    for message in messages:
+        if message.fuzzy and not message.previous_id:
+            message.previous_id = previous.get((message.id, message.context), [])
     if messages:
         write_if_changed(path, _po_text(existing, language))
     elif path.is_file():
@@ -248,59 +319,90 @@ def translator(
     """
     if language == project.source:
         return lambda unit: None
-    catalogue = Catalogue.read(project.catalogue_path(language, source.docname), language)
+    catalogue = Catalogue.read(project.catalogue_path(language, source.docname))
     sections = {id(unit): section for section, unit in _with_section(segments)}
+    known = {(section, unit.text) for section, unit in _with_section(segments)}
+    for message in catalogue.catalog:
+        if message.context and (message.context, message.id) not in known:
+            fault = f"no section “{message.context}” has this message: correct or delete the entry"
+            report(SourceError(catalogue.path, message.lineno, fault))
 
     def translate(unit: Unit) -> str | None:
         if not needs_translation(project, source, unit):
             return None
         shown = unit.text if len(unit.text) <= 60 else unit.text[:59] + "…"
         message = catalogue.message(sections[id(unit)], unit)
-        where = (catalogue.path, catalogue.line(unit.text))
-        if message is None or not message.string:
+        if message is None:
+            hint = f"run `nox -s translate`, then fill in {catalogue.path.name}"
             report(
-                SourceError(
-                    source.path,
-                    unit.line,
-                    f"no {language.folder} translation of “{shown}”; run `nox -s translate`, "
-                    f"then fill in {catalogue.path.name}",
-                )
+                SourceError(source.path, unit.line, f"no {language.folder} translation of “{shown}”; {hint}")
             )
             return None
-        if message.fuzzy:
-            report(SourceError(*where, f"“{shown}” is fuzzy: mend it and remove the flag"))
-            return None
-        text = message.string if isinstance(message.string, str) else message.string[0]
-        faults = list(problems(source, unit, text))
+        text = message.string if isinstance(message.string, str) else ""
+        if not text:
+            faults = ["has no translation yet"]
+        elif message.fuzzy:
+            faults = ["is fuzzy: mend it and remove the flag"]
+        else:
+            faults = list(problems(source, unit, text))
         for fault in faults:
-            report(SourceError(*where, f"“{shown}”: {fault}"))
+            report(SourceError(catalogue.path, message.lineno, f"“{shown}”: {fault}"))
         return None if faults else text
 
     return translate
 
 
-def main(arguments: list[str]) -> int:
-    """Update every catalogue, or those of the pages named, and print what is left to do."""
-    from .localise import NOT_LISTED
+def strays(project: Project) -> Iterator[SourceError]:
+    """Catalogues whose page is gone or has another name now."""
+    docnames = {source.docname for source in sources(project)}
+    for language in project.languages[1:]:
+        known = {project.catalogue_path(language, docname) for docname in docnames}
+        for path in sorted((project.locale / language.folder / "LC_MESSAGES").rglob("*.po")):
+            if path not in known:
+                yield SourceError(path, 1, "no page has this name: rename or delete the catalogue")
 
+
+def _update_all(project: Project, wanted: list[Source], errors: list[SourceError]) -> int:
+    """Update the catalogues of `wanted` and print a table; returns how many messages are left to do."""
+    print(f"{'catalogue':44}{'translated':>12}{'missing':>10}{'fuzzy':>8}")
+    left = 0
+    for language in project.languages[1:]:
+        rows = []
+        for source in wanted:
+            try:
+                rows.append(update(project, source, language))
+            except SourceError as error:
+                errors.append(error)
+        missing, fuzzy = sum(row.missing for row in rows), sum(row.fuzzy for row in rows)
+        rows.append(Counts("in all", sum(row.translated for row in rows), missing, fuzzy))
+        for row in rows:
+            name = f"{language.folder}/{row.docname}"
+            print(f"{name:44}{row.translated:12}{row.missing:10}{row.fuzzy:8}")
+        left += missing + fuzzy
+    return left
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Update every catalogue, or those of the pages named, and print what is left to do."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sitekit.catalogue",
+        description="Bring the catalogues up to date with the sources, and print how far each is.",
+    )
+    parser.add_argument(
+        "page", nargs="*", help="an address such as basics/shapes; all pages if none is given"
+    )
+    pages = parser.parse_args(arguments).page
+    errors: list[SourceError] = []
     try:
         project = Project.load(Path.cwd())
-        wanted = [source for source in sources(project) if not arguments or source.docname in arguments]
-        if unknown := set(arguments) - {source.docname for source in wanted}:
+        wanted = [source for source in sources(project) if not pages or source.docname in pages]
+        if unknown := set(pages) - {source.docname for source in wanted}:
             print(NOT_LISTED.format(", ".join(sorted(unknown))), file=sys.stderr)
             return 1
-        print(f"{'catalogue':44}{'translated':>12}{'missing':>10}{'fuzzy':>8}")
-        left = 0
-        for language in project.languages[1:]:
-            rows = [update(project, source, language) for source in wanted]
-            for row in rows:
-                name = f"{language.folder}/{row.docname}"
-                print(f"{name:44}{row.translated:12}{row.missing:10}{row.fuzzy:8}")
-            done, missing, fuzzy = (
-                sum(getattr(row, name) for row in rows) for name in ("translated", "missing", "fuzzy")
-            )
-            print(f"{language.folder + ' in all':44}{done:12}{missing:10}{fuzzy:8}")
-            left += missing + fuzzy
+        left = _update_all(project, wanted, errors)
+        errors += strays(project)
+        if errors:
+            raise SourceErrors(errors)
     except SourceError as error:
         print(error, file=sys.stderr)
         return 1
@@ -310,4 +412,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

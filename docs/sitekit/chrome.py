@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2.ext import Extension
 from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
 if TYPE_CHECKING:
+    from docutils import nodes
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
@@ -19,6 +21,10 @@ TOOLS = {
     '<div class="theme-toggle-container theme-toggle-content">',
     '<div class="theme-toggle-container theme-toggle-header">',
 }
+TOGGLE = re.compile(r'aria-label="Toggle navigation of (?P<title>[^"]*)"')
+TOOLTIP = re.compile(r'(?<= tooltip=")[^"]*')
+OWNER = "</a>'s"
+HIDDEN_CELL = '<summary aria-label="Toggle hidden content">'
 INCLUDE_TOOLS = "{% include 'components/tools.html' %}"
 
 
@@ -40,6 +46,7 @@ class ThemeTemplates(Extension):
                         f"Furo's page.html has no {place!r} any more; adapt sitekit.chrome.TOOLS"
                     )
                 source = source.replace(place, INCLUDE_TOOLS + place)
+            source = source.replace(OWNER, """</a>{{ _("'s") }}""")
         return source
 
 
@@ -60,7 +67,26 @@ def _texts(app: Sphinx, config: Config) -> None:
             config[name] = str(text)
 
 
+def _fixed_labels(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Mend labels that Furo, MyST-NB and Sphinx-Gallery write outside their templates."""
+
+    def label(match: re.Match[str]) -> str:
+        text = _("Show or hide the pages of %(title)s") % {"title": html.unescape(match["title"])}
+        return f'aria-label="{html.escape(text)}"'
+
+    if "furo_navigation_tree" in context:
+        context["furo_navigation_tree"] = TOGGLE.sub(label, context["furo_navigation_tree"])
+    if "body" in context:
+        # Without a label of its own, a hidden cell is called by the words that can be seen on it.
+        body = context["body"].replace(HIDDEN_CELL, "<summary>")
+        # Sphinx-Gallery leaves the marks of literals that touch Chinese punctuation.
+        context["body"] = TOOLTIP.sub(lambda found: found[0].replace("``", ""), body)
+
+
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    app.connect("html-page-context", _fixed_labels, priority=900)  # after Furo made its tree
     app.connect("builder-inited", _extend_templates)
     app.connect("config-inited", _texts)

@@ -9,6 +9,7 @@ the labels one can link to). Later steps read these and never take the sources a
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -20,25 +21,22 @@ from docutils.nodes import make_id
 
 from .catalogue import Source, sources, translator
 from .project import Language, Project, write_if_changed
-from .segments import Segment, SourceError, Unit, Verbatim, render
+from .segments import Segment, SourceError, SourceErrors, Unit, display_width, render
 
-__all__ = ["LocaliseError", "check", "localise"]
+__all__ = ["LocaliseError", "Localised", "check", "localise", "wide_comments"]
 
 GALLERY = "gallery"
-NOT_LISTED = "no page {}; pages are named as in their address, such as basics/shapes"
+WIDEST = 100
 
 
-class LocaliseError(Exception):
+class LocaliseError(SourceErrors):
     """Every mistake that was found in the sources and catalogues, one line each."""
-
-    def __init__(self, errors: list[SourceError]) -> None:
-        """Keep `errors` in the order they were found."""
-        self.errors = errors
-        super().__init__("\n".join(str(error) for error in errors))
 
 
 @dataclass(frozen=True)
-class _Localised:
+class Localised:
+    """One page in every language."""
+
     source: Source
     segments: list[Segment]
     texts: dict[str, list[str]]
@@ -51,7 +49,7 @@ class _Localised:
         return [segment for segment in self.segments if isinstance(segment, Unit)]
 
 
-def _localise_one(project: Project, source: Source, errors: list[SourceError]) -> _Localised:
+def _localise_one(project: Project, source: Source, errors: list[SourceError]) -> Localised:
     segments = source.split()
     texts: dict[str, list[str]] = {}
     files: dict[str, str] = {}
@@ -64,42 +62,46 @@ def _localise_one(project: Project, source: Source, errors: list[SourceError]) -
             if isinstance(segment, Unit)
         ]
         files[language.folder] = render(segments, lambda unit, found=found: found[id(unit)])  # type: ignore[misc]
-    return _Localised(source, segments, texts, files)
+    return Localised(source, segments, texts, files)
 
 
-def _anchors(project: Project, page: _Localised) -> list[str]:
+def _anchors(project: Project, page: Localised) -> list[str]:
     """For each unit the anchor of its section; titles of the anchor language make them."""
-    used: set[str] = set()
+    own = _labels_above(page)
+    used = {make_id(label) for labels in own.values() for label, _ in labels}
     current, anchors = "", []
-    for unit, text in zip(page.units, page.texts[project.anchors], strict=True):
+    for order, (unit, text) in enumerate(zip(page.units, page.texts[project.anchors], strict=True)):
         if unit.kind == "title":
             wanted = make_id(page.source.plain_text(text)) or "section"
+            taken = used - {make_id(label) for label, _ in own.get(order, [])}
             current, number = wanted, 2
-            while current in used:
+            while current in taken:
                 current, number = f"{wanted}-{number}", number + 1
             used.add(current)
         anchors.append(current)
     return anchors
 
 
-def _labels(page: _Localised, language: Language) -> Iterator[tuple[str, str]]:
-    """Labels of a page with the title that follows each, in `language`."""
-    texts = iter(page.texts[language.folder])
-    waiting: list[str] = []
+def _labels_above(page: Localised) -> dict[int, list[tuple[str, int]]]:
+    """The labels that stand right above each unit, with their lines, by the unit's order."""
+    above: dict[int, list[tuple[str, int]]] = {}
+    order = 0
     for segment in page.segments:
         if isinstance(segment, Unit):
-            text = next(texts)
-            if segment.kind == "title":
-                for label in waiting:
-                    yield label, page.source.plain_text(text)
-            waiting.clear()
-            continue
-        for line in segment.text.splitlines():
-            line = line.removeprefix("# ").strip()
-            if line.startswith(".. _") and line.endswith(":"):
-                waiting.append(line[4:-1])
-            elif line.startswith("(") and line.endswith(")="):
-                waiting.append(line[1:-2])
+            order += 1
+        elif segment.label:
+            above.setdefault(order, []).append((segment.label, segment.line))
+    return above
+
+
+def _labels(page: Localised, language: Language) -> dict[str, str]:
+    """The labels of a page with the title that follows each, in `language`."""
+    texts = page.texts[language.folder]
+    return {
+        label: page.source.plain_text(texts[order])
+        for order, labels in _labels_above(page).items()
+        for label, _ in labels
+    }
 
 
 def _place(source: Source) -> str:
@@ -114,8 +116,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
-def check(project: Project) -> list[_Localised]:
-    """Localise in memory only.
+def check(project: Project) -> list[Localised]:
+    """Read every source and catalogue, and write nothing.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def check(project: Project) -> list[_Localised]:
         With every mistake in the sources and catalogues.
     """
     errors: list[SourceError] = []
-    pages: list[_Localised] = []
+    pages: list[Localised] = []
     for source in sources(project):
         try:
             pages.append(_localise_one(project, source, errors))
@@ -138,7 +140,12 @@ def check(project: Project) -> list[_Localised]:
 def localise(project: Project) -> dict[str, int]:
     """Write the tree of every language; returns how many files were written, by language folder.
 
-    Nothing is written if anything is wrong (:func:`check`).
+    Nothing is written if anything is wrong.
+
+    Raises
+    ------
+    LocaliseError
+        With every mistake in the sources and catalogues.
     """
     pages = check(project)
     anchors = {page.source.docname: _anchors(project, page) for page in pages}
@@ -160,9 +167,7 @@ def localise(project: Project) -> dict[str, int]:
                             "order": order,
                             "line": unit.line,
                             "anchor": anchors[docname][order],
-                            "text": {
-                                folder: texts[order] for folder, texts in page.texts.items()
-                            },
+                            "text": {folder: texts[order] for folder, texts in page.texts.items()},
                         }
                         for order, unit in enumerate(page.units)
                     ],
@@ -173,7 +178,7 @@ def localise(project: Project) -> dict[str, int]:
                 for unit, text in zip(page.units, page.texts[language.folder], strict=True)
                 if unit.kind == "title"
             )
-            labels |= dict(_labels(page, language))
+            labels |= _labels(page, language)
         slugs = {
             page.source.docname: [
                 anchor
@@ -190,21 +195,60 @@ def localise(project: Project) -> dict[str, int]:
     return written
 
 
-def _check_names(project: Project, pages: list[_Localised]) -> Iterator[SourceError]:
-    seen: dict[str, Path] = {}
+def _check_names(project: Project, pages: list[Localised]) -> Iterator[SourceError]:
+    """Titles, labels and names of pages, which links need to be there and to be unique."""
+    seen: dict[str, str] = {}
     for page in pages:
-        if not any(unit.kind == "title" for unit in page.units):
-            yield SourceError(page.source.path, 1, "a page needs a title")
-        if page.source.docname in seen:
-            other = seen[page.source.docname].relative_to(project.root)
-            yield SourceError(page.source.path, 1, f"{other} has this page's name already")
-        seen[page.source.docname] = page.source.path
+        path, units = page.source.path, page.units
+        titles = [order for order, unit in enumerate(units) if unit.kind == "title"]
+        above = _labels_above(page)
+        if not titles:
+            yield SourceError(path, 1, "a page needs a title")
+        elif titles[0] not in above:
+            yield SourceError(
+                path, units[titles[0]].line, "a page needs a label above its title, to link to it"
+            )
+        docname = page.source.docname
+        if docname in seen:
+            yield SourceError(path, 1, f"{seen[docname]} has this page's name already")
+        seen[docname] = str(path.relative_to(project.root))
+    places: dict[str, str] = {}
+    for page in pages:
+        path = page.source.path
+        for order, labels in _labels_above(page).items():
+            for label, line in labels:
+                if order == len(page.units) or page.units[order].kind != "title":
+                    yield SourceError(path, line, f"no title follows the label {label!r}")
+                if label in places:
+                    yield SourceError(path, line, f"the label {label!r} stands in {places[label]} already")
+                places[label] = f"{path.relative_to(project.root)}:{line}"
+
+
+def wide_comments(page: Localised, language: Language) -> Iterator[SourceError]:
+    """Lines of code that their translated end-of-line comment makes wider than a page."""
+    before = ""
+    texts = iter(page.texts[language.folder])
+    for segment in page.segments:
+        if isinstance(segment, Unit):
+            text = next(texts)
+            width = display_width(before + segment.first_prefix + text)
+            if segment.kind == "comment" and not segment.suffix and not segment.width and width > WIDEST:
+                message = (
+                    f"{width} columns wide with the {language.folder} comment “{text}” (at most {WIDEST})"
+                )
+                yield SourceError(page.source.path, segment.line, message)
+            before = ""
+        else:
+            before = (before + segment.text).rpartition("\n")[2]
 
 
 def _write_tree(tree: Path, files: dict[str, str]) -> int:
     """Write `files`, remove what an earlier localising left, and touch nothing that Sphinx made."""
     listing = tree / "localised.json"
-    before = set(json.loads(listing.read_text(encoding="utf-8"))) if listing.is_file() else set()
+    try:
+        before = set(json.loads(listing.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        before = set()
     for stale in before - set(files):
         (tree / stale).unlink(missing_ok=True)
     written = sum(write_if_changed(tree / name, text) for name, text in sorted(files.items()))
@@ -212,11 +256,16 @@ def _write_tree(tree: Path, files: dict[str, str]) -> int:
     return written
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Localise the project in the current folder."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sitekit.localise",
+        description="Write build/source/<language>/ for the project in the current folder.",
+    )
+    parser.parse_args(arguments)
     try:
         written = localise(Project.load(Path.cwd()))
-    except (SourceError, LocaliseError) as error:
+    except SourceError as error:
         print(error, file=sys.stderr)
         return 1
     print("localised: " + ", ".join(f"{count} files changed in {name}" for name, count in written.items()))

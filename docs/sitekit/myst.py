@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 
-from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.myst_role import myst_role_plugin
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
+from myst_parser.parsers.options import TokenizeError, options_to_items
 
 from .python_source import split_code
 from .rst import EXPLICIT, LANGUAGE_TARGET_ROLES, PROSE_DIRECTIVES
 from .segments import Segment, SourceError, Unit, Verbatim, join_lines
 
-__all__ = ["inline_markup", "plain_text", "split"]
+__all__ = ["inline_markup", "is_option_value", "is_paragraph", "plain_text", "split"]
 
 CONTAINER_DIRECTIVES = PROSE_DIRECTIVES | {"admonition", "dropdown"}
 VERBATIM_DIRECTIVES = {"math", "code-block", "chapter-cards", "minigallery", "learning-map"}
@@ -27,6 +29,7 @@ FENCE = re.compile(r"(?P<fence>`{3,}|:{3,}|~{3,})\s*(?:\{(?P<name>[\w-]+)\})?\s*
 HEADING = re.compile(r"(?P<marks>#{1,6}) +(?P<text>.+?)\s*$")
 MARKER = re.compile(r"(?:(?:[-*+]|\d+[.)]) +)+(?=\S)")
 TABLE_RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
+FORMULA_END = re.compile(r"\$\$\s*(\([\w-]+\))?\s*$")
 CELL_BORDER = re.compile(r"(?<!\\)\|")
 UNSUPPORTED = {
     re.compile(r"<[a-zA-Z!/]"): "raw HTML; write Markdown",
@@ -36,20 +39,38 @@ UNSUPPORTED = {
     re.compile(r"\[[^\]]+\]: "): "a link definition; write [text](https://…)",
     re.compile(r"(=+|-+)\s*$"): "an underlined heading or a rule; write `## heading`",
 }
-_parser = MarkdownIt("commonmark").use(dollarmath_plugin).use(myst_role_plugin)
+EXTENSIONS = {"colon_fence", "dollarmath"}  # as in conf.py
+_parser = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), RendererHTML)
+NOT_A_PARAGRAPH = "MyST doesn't read this as one paragraph of text; leave blank lines around it"
+PARAGRAPH = ["paragraph_open", "inline", "paragraph_close"]
 
 
-def _inline(text: str) -> list[Token]:
+@lru_cache(maxsize=10_000)
+def _parse(text: str) -> tuple[bool, tuple[Token, ...]]:
+    """Whether `text` is one paragraph, and its inline tokens."""
     tokens = _parser.parse(text)
-    if [token.type for token in tokens] != ["paragraph_open", "inline", "paragraph_close"]:
-        return tokens
-    return tokens[1].children or []
+    alone = [token.type for token in tokens] == PARAGRAPH
+    inline = tokens[1] if alone else _parser.parseInline(text)[0]
+    return alone, tuple(inline.children or ())
+
+
+def is_paragraph(text: str) -> bool:
+    """Whether MyST reads `text` as one paragraph, not as a list, heading, HTML or anything else."""
+    return _parse(text)[0]
+
+
+def is_option_value(text: str) -> bool:
+    """Whether `text` can stand after ``:option: ``, which MyST reads much like YAML."""
+    try:
+        return options_to_items(f"option: {text}")[0] == [("option", text)]
+    except TokenizeError:
+        return False
 
 
 def inline_markup(text: str) -> Counter[str]:
     """Count what a translation must keep: code, maths, roles with their targets, and links."""
     found: Counter[str] = Counter()
-    for token in _inline(text):
+    for token in _parse(text)[1]:
         if token.type == "myst_role":
             explicit = EXPLICIT.match(token.content)
             target = explicit["target"] if explicit else token.content
@@ -71,7 +92,7 @@ def inline_markup(text: str) -> Counter[str]:
 def plain_text(text: str) -> str:
     """`text` without markup, as for titles, tooltips and anchors."""
     shown = []
-    for token in _inline(text):
+    for token in _parse(text)[1]:
         if token.type == "myst_role":
             explicit = EXPLICIT.match(token.content)
             shown.append(explicit["title"] if explicit else token.content)
@@ -90,8 +111,8 @@ class _Splitter:
     def error(self, message: str, at: int | None = None) -> SourceError:
         return SourceError(self.path, (self.at if at is None else at) + 1, message)
 
-    def keep(self) -> None:
-        self.out.append(Verbatim(self.lines[self.at] + "\n"))
+    def keep(self, label: str = "") -> None:
+        self.out.append(Verbatim(self.lines[self.at] + "\n", label, self.at + 1))
         self.at += 1
 
     def unit(self, kind: str, lines: list[str], line: int, first: str, suffix: str = "\n") -> None:
@@ -119,6 +140,8 @@ class _Splitter:
         while re.match(r"\s*:[\w-]+:", self.lines[self.at]):
             caption = re.match(r"(\s*:caption: )(\S.*)$", self.lines[self.at])
             if caption:
+                if not is_option_value(caption[2]):
+                    raise self.error("this caption reads as YAML, not as text: write other words")
                 self.unit("caption", [caption[2]], self.at, caption[1])
                 self.at += 1
             else:
@@ -132,6 +155,12 @@ class _Splitter:
             if argument:
                 opening = " " * column + match["fence"] + f"{{{name}}} "
                 titled = name in {"admonition", "dropdown"}
+                if "`" in argument and match["fence"].startswith("`"):
+                    raise self.error("a title with code stands after `:::`, not after backticks")
+                if not titled and self.lines[start + 1].strip() and start + 1 < close:
+                    raise self.error(f"leave a blank line after the line that opens {name!r}")
+                if not is_paragraph(argument):
+                    raise self.error(NOT_A_PARAGRAPH)
                 self.unit(f"{name} title" if titled else "paragraph", [argument], start, opening)
                 self.at += 1
             else:
@@ -172,7 +201,7 @@ class _Splitter:
             else:
                 self.paragraph(end, "definition", len(line) - len(line.lstrip()), "")
 
-    def table(self, end: int) -> None:
+    def table(self, end: int, column: int) -> None:
         for row in range(self.at, end):
             line = self.lines[row]
             if "|" not in line:
@@ -182,9 +211,21 @@ class _Splitter:
                 self.out.append(Verbatim(line + "\n"))
                 continue
             cells = CELL_BORDER.split(line.strip().removeprefix("|").removesuffix("|"))
-            for cell in cells:
-                self.unit("cell", [cell.strip()], row, "| ", " ")
+            for number, cell in enumerate(cells):
+                opening = " " * (0 if number else column) + "| "
+                self.unit("cell", [cell.strip()], row, opening, " ")
             self.out.append(Verbatim("|\n"))
+
+    def formula(self, end: int, text: str) -> None:
+        start = self.at
+        self.keep()
+        if FORMULA_END.search(text[2:]):
+            return
+        while self.at < end and not FORMULA_END.search(self.lines[self.at]):
+            self.keep()
+        if self.at == end:
+            raise self.error("the formula opened by $$ is never closed", start)
+        self.keep()
 
     def paragraph(self, end: int, kind: str, column: int, marker: str) -> None:
         start = self.at
@@ -204,6 +245,10 @@ class _Splitter:
                 raise self.error("the lines of a paragraph or list item start in the same column")
             lines.append(line)
             self.at += 1
+        if any(line.endswith("\\") for line in lines):
+            raise self.error("a line can't be broken here; write two paragraphs or a list", start)
+        if not is_paragraph("\n".join(line.strip() for line in lines)):
+            raise self.error(NOT_A_PARAGRAPH, start)
         self.unit(kind, lines, start, " " * column + marker)
 
     def blocks(self, end: int) -> None:
@@ -211,8 +256,11 @@ class _Splitter:
             line = self.lines[self.at]
             column = len(line) - len(line.lstrip())
             text = line[column:]
-            if not text or re.match(r"\([\w-]+\)=$", text) or text.startswith("%"):
+            if not text or text.startswith("%"):
                 self.keep()
+                continue
+            if label := re.match(r"\(([\w-]+)\)=$", text):
+                self.keep(label[1])
                 continue
             if match := FENCE.match(text):
                 self.fence(match, column, end)
@@ -224,15 +272,11 @@ class _Splitter:
                 self.unit("title", [match["text"]], self.at, match["marks"] + " ")
                 self.at += 1
             elif self.at + 1 < end and "|" in text and TABLE_RULE.match(self.lines[self.at + 1]):
-                self.table(end)
+                self.table(end, column)
             elif match := MARKER.match(text):
                 self.paragraph(end, "item", column, match[0])
-            elif re.fullmatch(r"\$\$.*", text):
-                self.keep()
-                if not text.endswith("$$") or text == "$$":
-                    while self.at < end and not self.lines[self.at].rstrip().endswith("$$"):
-                        self.keep()
-                    self.keep()
+            elif text.startswith("$$"):
+                self.formula(end, text)
             else:
                 self.paragraph(end, "paragraph", column, "")
 

@@ -13,13 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .segments import SourceError
+from .segments import SourceError, SourceErrors
 
-__all__ = ["Chapter", "Language", "Page", "Project", "write_if_changed"]
+__all__ = ["Chapter", "Language", "Page", "Project", "read_text", "write_if_changed"]
 
 HEADER = "GALLERY_HEADER.rst"
 PAGE_NAME = re.compile(r"[a-z][a-z0-9_]*$")
-PAGE_KEYS = {"prerequisites", "minutes", "devices", "limits", "data", "tolerance"}
+FOLDER_NAME = re.compile(r"[a-z][a-z0-9-]*$")
+PAGE_KEYS = {
+    "prerequisites": "a list of pages",
+    "minutes": "a whole number",
+    "devices": "a list of names",
+    "limits": "a table of numbers",
+    "data": "a list of files",
+    "tolerance": "a table of numbers",
+}
 
 
 @dataclass(frozen=True)
@@ -59,21 +67,39 @@ class Chapter:
     pages: tuple[Page, ...]
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file, however its lines end, and without a byte order mark.
+
+    Raises
+    ------
+    SourceError
+        With the line that holds something else.
+    """
+    data = path.read_bytes()
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SourceError(path, None, "this file is missing; write it first") from None
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise SourceError(
+            path, line, f"not UTF-8: byte 0x{data[error.start]:02x}; save it as UTF-8"
+        ) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise SourceError(path, None, "this file is missing; write it first")
+    try:
+        return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
-        raise SourceError(path, int(line[1]) if line else None, f"not valid TOML: {error}") from None
+        last = path.read_bytes().rstrip().count(b"\n") + 1  # tomllib names no line at the end
+        raise SourceError(path, int(line[1]) if line else last, f"not valid TOML: {error}") from None
 
 
-def _line_of(path: Path, text: str) -> int | None:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if text in line:
-            return number
-    return None
+def _lines_of(path: Path, text: str) -> list[int]:
+    """The lines that hold `text`; TOML's values come without their places."""
+    return [number for number, line in enumerate(read_text(path).split("\n"), 1) if text in line] or [1]
 
 
 @dataclass(frozen=True)
@@ -130,77 +156,124 @@ class Project:
             With the file and line of the first mistake.
         """
         root = root.resolve()
-        language_file = root / docs / "languages.toml"
-        values = _read_toml(language_file)
-        try:
-            languages = tuple(Language(**language) for language in values["languages"])
-            letters, anchors = re.compile(values["letters"]), values["anchors"]
-        except (KeyError, TypeError) as error:
-            raise SourceError(language_file, None, f"a value is missing or unknown: {error}") from None
-        project = cls(
+        curriculum = root / gallery / "curriculum.toml"
+        errors: list[SourceError] = []
+        values = _languages(root / docs / "languages.toml", errors)
+        mistaken = len(errors)
+        chapters = _chapters(curriculum, errors)
+        if len(errors) == mistaken:
+            errors += _check_files(root / gallery, curriculum, chapters)
+        if errors:
+            raise SourceErrors(errors)
+        return cls(
             root=root,
             docs=root / docs,
             gallery=root / gallery,
             locale=root / docs / "locale",
-            languages=languages,
-            letters=letters,
-            anchors=anchors,
-            chapters=tuple(_chapters(root / gallery / "curriculum.toml")),
+            chapters=chapters,
+            **values,
         )
-        _check_files(project)
-        return project
 
 
-def _chapters(path: Path) -> Iterator[Chapter]:
+def _languages(path: Path, errors: list[SourceError]) -> dict[str, Any]:
+    """The values of ``languages.toml``."""
+    try:
+        values = _read_toml(path)
+        languages = tuple(Language(**language) for language in values["languages"])
+        folders = [language.folder for language in languages]
+        for folder in folders:
+            if not FOLDER_NAME.match(folder) or folders.count(folder) > 1:
+                line = _lines_of(path, f'"{folder}"')[-1]
+                errors.append(SourceError(path, line, "a folder is lower-case ASCII and used once"))
+        letters, anchors = re.compile(values["letters"]), values["anchors"]
+        if anchors not in folders:
+            errors.append(SourceError(path, _lines_of(path, "anchors")[-1], f"no language {anchors!r}"))
+        return {"languages": languages, "letters": letters, "anchors": anchors}
+    except SourceError as error:
+        errors.append(error)
+    except re.error as error:
+        errors.append(SourceError(path, _lines_of(path, "letters =")[0], f"not a pattern: {error}"))
+    except (KeyError, TypeError) as error:
+        errors.append(SourceError(path, 1, f"a value is missing, unknown or of another kind: {error}"))
+    return {}
+
+
+def _fits(value: Any, key: str) -> bool:
+    """Whether `value` is what ``PAGE_KEYS`` says of `key`."""
+    if key == "minutes":
+        return isinstance(value, int)
+    if PAGE_KEYS[key].startswith("a list"):
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, dict) and all(isinstance(item, int | float) for item in value.values())
+
+
+def _chapters(path: Path, errors: list[SourceError]) -> tuple[Chapter, ...]:
+    """The chapters and pages of ``curriculum.toml``."""
+    try:
+        listed = _read_toml(path).get("chapters", [])
+    except SourceError as error:
+        errors.append(error)
+        return ()
+    if not isinstance(listed, list) or not all(isinstance(chapter, dict) for chapter in listed):
+        errors.append(SourceError(path, _lines_of(path, "chapters")[0], "a chapter starts with [[chapters]]"))
+        return ()
+    chapters: list[Chapter] = []
     seen: set[str] = set()
-    for chapter in _read_toml(path).get("chapters", []):
+    for chapter in listed:
         name = chapter.get("name", "")
-        if not PAGE_NAME.match(name):
-            raise SourceError(path, _line_of(path, repr(name)), "a chapter needs a lower-case name")
+        places = _lines_of(path, f'name = "{name}"')
+        if not isinstance(name, str) or not PAGE_NAME.match(name):
+            errors.append(SourceError(path, places[0], "a chapter needs a lower-case name"))
+            continue
+        if any(name == other.name for other in chapters):
+            errors.append(SourceError(path, places[-1], f"chapter {name!r} stands twice"))
         pages = []
-        for page, values in chapter.get("pages", {}).items():
-            line = _line_of(path, f"[chapters.pages.{page}]")
+        entries = chapter.get("pages", {})
+        if not isinstance(entries, dict):
+            errors.append(SourceError(path, places[0], "a chapter's page is a table, [chapters.pages.name]"))
+            continue
+        for page, values in entries.items():
+            places = _lines_of(path, f"[chapters.pages.{page}]")
+            fault = ""
             if not PAGE_NAME.match(page):
-                raise SourceError(path, line, f"{page!r}: a page's name is lower-case ASCII, digits and _")
-            if page in seen:
-                raise SourceError(path, line, f"page {page!r} stands twice; names are unique in the site")
-            if unknown := set(values) - PAGE_KEYS:
-                raise SourceError(path, line, f"page {page!r}: unknown {', '.join(sorted(unknown))}")
+                fault = f"{page!r}: a page's name is lower-case ASCII, digits and _"
+            elif page in seen:
+                fault = f"page {page!r} stands twice; names are unique in the site"
+            elif not isinstance(values, dict):
+                fault = f"page {page!r} is a table, [chapters.pages.{page}]"
+            elif unknown := set(values) - set(PAGE_KEYS):
+                fault = f"page {page!r}: unknown {', '.join(sorted(unknown))}"
+            elif wrong := [key for key in values if not _fits(values[key], key)]:
+                fault = f"page {page!r}: {wrong[0]} is {PAGE_KEYS[wrong[0]]}"
             seen.add(page)
-            pages.append(
-                Page(
-                    chapter=name,
-                    name=page,
-                    prerequisites=tuple(values.get("prerequisites", ())),
-                    minutes=values.get("minutes", 0),
-                    devices=tuple(values.get("devices", ("cpu",))),
-                    limits=values.get("limits", {}),
-                    data=tuple(values.get("data", ())),
-                    tolerance=values.get("tolerance", {}),
-                )
-            )
-        yield Chapter(name, tuple(pages))
+            if fault:
+                errors.append(SourceError(path, places[-1], fault))
+                continue
+            lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+            pages.append(Page(name, page, **values | lists))
+        chapters.append(Chapter(name, tuple(pages)))
+    return tuple(chapters)
 
 
-def _check_files(project: Project) -> None:
-    curriculum = project.gallery / "curriculum.toml"
-    known = {page.docname for page in project.pages()}
-    for page in project.pages():
-        line = _line_of(curriculum, f"[chapters.pages.{page.name}]")
-        if not project.example(page).is_file():
-            raise SourceError(
-                curriculum, line, f"page {page.docname!r} has no file {page.chapter}/{page.name}.py"
-            )
-        for wanted in page.prerequisites:
-            if wanted not in known:
-                raise SourceError(curriculum, line, f"{page.docname!r} needs unknown page {wanted!r}")
-    for chapter in project.chapters:
-        header = project.gallery / chapter.name / HEADER
-        if not header.is_file():
-            raise SourceError(header, None, "every chapter has a header: label, title and a paragraph")
-    for script in sorted(project.gallery.glob("*/*.py")):
-        if script.relative_to(project.gallery).with_suffix("").as_posix() not in known:
-            raise SourceError(script, 1, "this example is not listed in gallery/curriculum.toml")
+def _check_files(gallery: Path, curriculum: Path, chapters: tuple[Chapter, ...]) -> Iterator[SourceError]:
+    """Hold the curriculum against the folders, both ways."""
+    known = {page.docname for chapter in chapters for page in chapter.pages}
+    for chapter in chapters:
+        if not (gallery / chapter.name / HEADER).is_file():
+            line = _lines_of(curriculum, f'name = "{chapter.name}"')[0]
+            fault = f"chapter {chapter.name!r} has no {chapter.name}/{HEADER}: label, title and a paragraph"
+            yield SourceError(curriculum, line, fault)
+        for page in chapter.pages:
+            line = _lines_of(curriculum, f"[chapters.pages.{page.name}]")[0]
+            if not (gallery / f"{page.docname}.py").is_file():
+                yield SourceError(curriculum, line, f"page {page.docname!r} has no file {page.docname}.py")
+            for wanted in page.prerequisites:
+                if wanted not in known:
+                    yield SourceError(curriculum, line, f"{page.docname!r} needs unknown page {wanted!r}")
+    for script in sorted(gallery.rglob("*.py")):
+        docname = script.relative_to(gallery).with_suffix("").as_posix()
+        if docname not in known:
+            yield SourceError(script, 1, f"this example is not listed in {curriculum.name}")
 
 
 def write_if_changed(path: Path, text: str) -> bool:

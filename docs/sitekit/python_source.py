@@ -18,13 +18,12 @@ from pathlib import Path
 from . import rst
 from .segments import Segment, SourceError, Unit, Verbatim, join_lines
 
-__all__ = ["split", "split_code"]
+__all__ = ["is_instruction", "split", "split_code"]
 
 CELL = re.compile(r"# ?%%")
 ALT = "alt:"
-NOT_PROSE = re.compile(
-    r"#(!|\s*(sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|/// |///$|-\*-))"
-)
+SEPARATOR = re.compile("#{20}")  # an older way to start a text cell, which Sphinx-Gallery still reads
+NOT_PROSE = re.compile(r"#(!|\s*(sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|/// |///$|-\*-))")
 CODE_WIDTH = 88
 
 
@@ -35,6 +34,24 @@ class _Piece:
     start: int
     end: int
     segments: list[Segment]
+
+
+def is_instruction(comment: str) -> bool:
+    """Whether `comment`, ``#`` included, speaks to a tool and not to a reader."""
+    text = comment[1:].strip()
+    return bool(
+        NOT_PROSE.match(comment) or CELL.match(comment) or SEPARATOR.match(comment)
+    ) or text.startswith(ALT)
+
+
+def _tree(code: str, path: Path, first_line: int) -> ast.Module:
+    try:
+        return ast.parse(code)
+    except SyntaxError as error:
+        line = first_line + (error.lineno or 1) - 1
+        raise SourceError(path, line, f"Python can't read this line: {error.msg}") from None
+    except (ValueError, MemoryError, RecursionError) as error:  # a null byte, or nested too deep
+        raise SourceError(path, first_line, f"Python can't read this code: {error}") from None
 
 
 def _line_starts(code: str) -> list[int]:
@@ -86,9 +103,7 @@ def _comment_pieces(code: str, starts: list[int], first_line: int) -> Iterator[_
             start = starts[row - 1] + column
             yield _Piece(start, start + len(token.string), [unit])
             continue
-        if block and (
-            block[-1].start != (row - 1, column) or token.string[1:].strip().startswith(ALT)
-        ):
+        if block and (block[-1].start != (row - 1, column) or token.string[1:].strip().startswith(ALT)):
             yield from flush()
         block.append(token)
     yield from flush()
@@ -136,7 +151,7 @@ def _docstring_pieces(
 
 def _string_parts(literal: str, path: Path, line: int) -> tuple[str, str, str]:
     match = re.fullmatch(r'(?s)([rR]?""")(.*)(""")', literal)
-    if not match:
+    if not match or '"""' in match[2]:
         raise SourceError(path, line, 'a docstring stands between """ and """')
     if "\\" in match[2] and match[1][0] not in "rR":
         raise SourceError(path, line, 'a docstring with a backslash starts with r"""')
@@ -145,11 +160,7 @@ def _string_parts(literal: str, path: Path, line: int) -> tuple[str, str, str]:
 
 def split_code(code: str, path: Path, first_line: int) -> list[Segment]:
     """Split Python code without text cells: comments and docstrings are the units."""
-    try:
-        tree = ast.parse(code)
-    except SyntaxError as error:
-        line = first_line + (error.lineno or 1) - 1
-        raise SourceError(path, line, f"Python can't read this line: {error.msg}") from None
+    tree = _tree(code, path, first_line)
     starts = _line_starts(code)
     pieces = [
         *_comment_pieces(code, starts, first_line),
@@ -165,15 +176,17 @@ def split_code(code: str, path: Path, first_line: int) -> list[Segment]:
 
 def _header(text: str, path: Path) -> tuple[str, list[Segment], str, int]:
     """What stands before the header docstring, its segments, the rest of the file and its line."""
-    try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        raise SourceError(path, error.lineno, f"Python can't read this line: {error.msg}") from None
+    tree = _tree(text, path, 1)
     if ast.get_docstring(tree, clean=False) is None:
         raise SourceError(path, 1, "an example starts with a docstring: its label, title and text")
     value = tree.body[0].value  # type: ignore[attr-defined]
     lines = text.split("\n")
     before = "".join(line + "\n" for line in lines[: value.lineno - 1])
+    metadata = False
+    for number, line in enumerate(lines[: value.lineno - 1], 1):
+        metadata ^= line.startswith("# ///")
+        if line.strip() and not metadata and not NOT_PROSE.match(line):
+            raise SourceError(path, number, "comments stand below the header docstring")
     literal = "\n".join(lines[value.lineno - 1 : value.end_lineno])
     opening, body, closing = _string_parts(literal.rstrip(), path, value.lineno)
     if not body.startswith("\n") or not body.endswith("\n"):
@@ -214,6 +227,8 @@ def split(text: str, path: Path) -> list[Segment]:
             code.clear()
 
     while at < len(lines):
+        if SEPARATOR.match(lines[at]):
+            raise SourceError(path, line + at, "a text cell starts with `# %%`, not with a row of #")
         if not CELL.match(lines[at]):
             if not code:
                 code_line = line + at

@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from docutils import nodes
+from docutils.frontend import get_default_settings
+from docutils.parsers.rst import Parser
+from docutils.parsers.rst.languages import en
+from docutils.parsers.rst.states import Body, Inliner
+from docutils.utils import new_document, unescape
 
 from .segments import Segment, SourceError, Unit, Verbatim, join_lines
 
-__all__ = ["inline_markup", "plain_text", "split"]
+__all__ = ["block_start", "inline_markup", "plain_text", "prose", "split"]
 
 PROSE_DIRECTIVES = {"note", "tip", "hint", "important", "warning", "caution", "seealso"}
 TITLED_DIRECTIVES = {"admonition", "list-table", "rubric"}
 VERBATIM_DIRECTIVES = {"math", "code-block", "minigallery", "toctree", "chapter-cards"}
 DIRECTIVE = re.compile(r"\.\. (?P<name>[a-zA-Z][\w-]*)::(?: +(?P<argument>.*))?$")
+OPTION = re.compile(r" +:[\w-]+:( |$)")
 MARKER = re.compile(r"(?:(?:[-*]|\d+\.|#\.) +)+(?=\S)")
+UNDERLINES = "= - ~ ^ \" ' ` . * + #"
 UNDERLINE = re.compile(r"([=\-~^\"'`.*+#])\1{2,}$")
 UNSUPPORTED = {
     re.compile(r"\+[-=+]{3,}"): "a grid table; write a list-table",
@@ -30,51 +42,102 @@ UNSUPPORTED = {
     re.compile(r"\.\. \["): "a footnote; write it into the sentence",
     re.compile(r"\.\. \|"): "a substitution; write the text itself",
 }
-INLINE = re.compile(
-    r"(?P<literal>``.+?``)"
-    r"|:(?P<role>[a-zA-Z][\w:+-]*):`(?P<content>[^`]+)`"
-    r"|`(?P<label>[^`<]*?)\s*<(?P<target>[^`>]+)>`(?P<anonymous>__?)"
-    r"|(?P<default>`[^`]+`_{0,2})"
-    r"|(?P<substitution>\|[^|\s][^|]*\|_{0,2})"
-    r"|(?P<footnote>\[[^\]\s]+\]_)"
-    r"|(?P<uri>https?://[^\s<>`]+)",
-    re.DOTALL,
-)
+# How docutils reads a line that doesn't start a paragraph.
+BLOCKS = {
+    "bullet": "a list",
+    "enumerator": "a list",
+    "field_marker": "a field list",
+    "option_marker": "an option list",
+    "doctest": "a doctest",
+    "line_block": "a line block",
+    "grid_table_top": "a table",
+    "simple_table_top": "a table",
+    "explicit_markup": "a directive or comment",
+    "anonymous": "a link target",
+    "line": "a rule or a title's line",
+}
+PATTERNS = {name: re.compile(Body.patterns[name]) for name in BLOCKS}
 EXPLICIT = re.compile(r"^(?P<title>.*?)\s*<(?P<target>[^<>]+)>$", re.DOTALL)
 LANGUAGE_TARGET_ROLES = {"term"}
+
+
+def _role(
+    rawsource: str, text: str, role: str | None, lineno: int
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """Keep a role as it is written, without asking what it means."""
+    return [nodes.inline(rawsource, unescape(text, True), role=role or "")], []
+
+
+def _settings() -> Any:
+    settings = get_default_settings(Parser)
+    settings.report_level = settings.halt_level = 5  # what is wrong shows in the nodes
+    settings.file_insertion_enabled = settings.raw_enabled = False
+    return settings
+
+
+SETTINGS = _settings()
+INLINER = Inliner()
+INLINER.interpreted = _role  # type: ignore[method-assign]
+INLINER.init_customizations(SETTINGS)
+
+
+@lru_cache(maxsize=10_000)
+def _inline(text: str) -> tuple[nodes.Node, ...]:
+    """`text` as docutils reads it within a paragraph."""
+    document = new_document("", SETTINGS)
+    memo = SimpleNamespace(document=document, reporter=document.reporter, language=en, inliner=INLINER)
+    return tuple(INLINER.parse(text, 1, memo, document)[0])
+
+
+def block_start(text: str) -> str | None:
+    """What docutils takes `text` for, if not for a paragraph."""
+    if text.endswith("::"):
+        return "the opening of a literal block"
+    name = next((name for name, pattern in PATTERNS.items() if pattern.match(text)), None)
+    if name in {"enumerator", "option_marker"}:  # where the pattern alone doesn't decide
+        document = new_document("", SETTINGS)
+        Parser(inliner=INLINER).parse(text, document)
+        if [type(node) for node in document.children] == [nodes.paragraph]:
+            return None
+    return BLOCKS[name] if name else None
 
 
 def inline_markup(text: str) -> Counter[str]:
     """Count what a translation must keep: code, maths, roles with their targets, and links."""
     found: Counter[str] = Counter()
-    for match in INLINE.finditer(text):
-        if role := match["role"]:
-            explicit = EXPLICIT.match(match["content"])
-            target = explicit["target"] if explicit else match["content"]
-            if role in LANGUAGE_TARGET_ROLES:
+    for node in _inline(text):
+        if isinstance(node, nodes.literal):
+            found[f"``{node.astext()}``"] += 1
+        elif isinstance(node, nodes.inline):
+            explicit = EXPLICIT.match(node.astext())
+            target = explicit["target"] if explicit else node.astext()
+            if node["role"] in LANGUAGE_TARGET_ROLES:
                 target = "…"
-            found[f":{role}:`{target}`"] += 1
-        elif match["target"]:
-            found[f"<{match['target']}>"] += 1
-        else:
-            found[match[0]] += 1
+            found[f":{node['role']}:`{target}`" if node["role"] else f"`{target}`"] += 1
+        elif isinstance(node, nodes.reference) and "refuri" in node:
+            found[f"<{node['refuri']}>"] += 1
+        elif isinstance(node, nodes.problematic):
+            found[f"broken markup {node.astext()}"] += 1
+        elif isinstance(node, nodes.target) and "refuri" in node:
+            continue  # belongs to the link before it
+        elif not isinstance(node, nodes.Text | nodes.emphasis | nodes.strong):
+            found[getattr(node, "rawsource", "") or type(node).__name__] += 1
     return found
 
 
 def plain_text(text: str) -> str:
     """`text` without markup, as for titles, tooltips and anchors."""
+    shown = []
+    for node in _inline(text):
+        explicit = EXPLICIT.match(node.astext()) if isinstance(node, nodes.inline) else None
+        shown.append(explicit["title"] if explicit else node.astext())
+    return "".join(shown)
 
-    def shown(match: re.Match[str]) -> str:
-        if match["literal"]:
-            return match["literal"][2:-2]
-        if match["role"]:
-            explicit = EXPLICIT.match(match["content"])
-            return explicit["title"] if explicit else match["content"]
-        if match["target"]:
-            return match["label"] or match["target"]
-        return match[0].strip("`_|")
 
-    return re.sub(r"(\*\*?)(\S(?:.*?\S)?)\1", r"\2", INLINE.sub(shown, text))
+def prose(text: str) -> str:
+    """`text` without code, roles and links: what the author wrote as words."""
+    words = (nodes.Text, nodes.emphasis, nodes.strong)
+    return "".join(node.astext() for node in _inline(text) if isinstance(node, words))
 
 
 class _Splitter:
@@ -87,8 +150,9 @@ class _Splitter:
     def error(self, message: str) -> SourceError:
         return SourceError(self.path, self.first_line + self.at, message)
 
-    def keep(self, line: str) -> None:
-        self.out.append(Verbatim((self.prefix + line).rstrip() + "\n"))
+    def keep(self, line: str, label: str = "") -> None:
+        text = (self.prefix + line).rstrip() + "\n"
+        self.out.append(Verbatim(text, label, self.first_line + self.at))
 
     def unit(
         self, kind: str, lines: list[str], line: int, first: str, rest: str, underline: str = ""
@@ -109,6 +173,9 @@ class _Splitter:
     def indent(self, line: str) -> int:
         return len(line) - len(line.lstrip(" "))
 
+    def below(self) -> str:
+        return self.lines[self.at + 1] if self.at + 1 < len(self.lines) else ""
+
     def paragraph(self, kind: str, first: str, rest: str) -> None:
         """One paragraph from the current line on; `first` has been read off that line already."""
         start, column = self.at, len(rest)
@@ -127,7 +194,15 @@ class _Splitter:
             self.at += 1
         if lines[-1].rstrip().endswith("::"):
             raise self.error("a literal block is not translated; write `.. code-block:: python`")
+        if any(PATTERNS["line"].match(line.strip()) for line in lines):
+            message = f"a title has one line, under it, of at least 3 times one of {UNDERLINES}"
+            raise SourceError(self.path, self.first_line + start, message)
+        self.check(join_lines(lines), start)
         self.unit(kind, lines, start, first, rest)
+
+    def check(self, text: str, line: int) -> None:
+        if read_as := block_start(text):
+            raise SourceError(self.path, self.first_line + line, f"docutils reads this as {read_as}")
 
     def directive(self, match: re.Match[str], column: int) -> None:
         name, argument = match["name"], match["argument"] or ""
@@ -136,15 +211,19 @@ class _Splitter:
             raise self.error(f"directive {name!r} can't be translated; use one of {known}")
         opening = " " * column + f".. {name}:: "
         if argument and name not in VERBATIM_DIRECTIVES:
-            kind = "title" if name in TITLED_DIRECTIVES else "paragraph"
-            self.unit(f"{name} {kind}", [argument], self.at, opening, " " * (column + 3))
-            if name in PROSE_DIRECTIVES and self.at + 1 < len(self.lines):
-                if self.lines[self.at + 1].strip() and self.indent(self.lines[self.at + 1]):
+            start, lines = self.at, [argument]
+            while (below := self.below()).strip() and self.indent(below) > column and not OPTION.match(below):
+                if name in PROSE_DIRECTIVES:
                     raise self.error(f"leave a blank line after `.. {name}::` and indent the text")
+                lines.append(below)
+                self.at += 1
+            kind = "title" if name in TITLED_DIRECTIVES else "paragraph"
+            self.check(join_lines(lines), start)
+            self.unit(f"{name} {kind}", lines, start, opening, " " * (column + 3))
         else:
             self.keep(self.lines[self.at])
         self.at += 1
-        while self.at < len(self.lines) and re.match(r" +:[\w-]+:", self.lines[self.at]):
+        while self.at < len(self.lines) and OPTION.match(self.lines[self.at]):
             self.keep(self.lines[self.at])
             self.at += 1
         body = self.at
@@ -175,17 +254,19 @@ class _Splitter:
             for pattern, message in UNSUPPORTED.items():
                 if pattern.match(text):
                     raise self.error(f"this looks like {message}")
-            below = self.lines[self.at + 1].strip() if self.at + 1 < len(self.lines) else ""
+            below = self.below().strip()
             if match := DIRECTIVE.match(text):
                 self.directive(match, column)
             elif text.startswith(".. ") or text == "..":
-                if not re.match(r"\.\. _[^:]+:$", text):
+                label = re.match(r"\.\. _([^:]+):$", text)
+                if not label:
                     raise self.error("only labels and directives may start with `..`")
-                self.keep(line)
+                self.keep(line, label[1])
                 self.at += 1
             elif UNDERLINE.match(below) and not MARKER.match(text):
                 if column:
                     raise self.error("a title starts in the first column")
+                self.check(text, self.at)
                 self.unit("title", [text], self.at, "", "", below[0])
                 self.at += 2
             elif match := MARKER.match(text):

@@ -13,11 +13,27 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["SourceError", "Unit", "Verbatim", "display_width", "join_lines", "render"]
+from docutils.utils import punctuation_chars
+
+__all__ = ["SourceError", "SourceErrors", "Unit", "Verbatim", "display_width", "join_lines", "render"]
 
 HAN = re.compile(r"[\u2e80-\u2fff\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-WIDE_PUNCTUATION = re.compile(r"[\u3000-\u3004\u3008-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40"
-                              r"\uff5b-\uff65“”‘’…—]")  # fmt: skip
+FULL_WIDTH = re.compile(r"[\u3000-\u3004\u3008-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
+EITHER_WIDTH = re.compile(r"[“”‘’…—]")  # full-width in a Chinese sentence, narrow in an English one
+BEFORE_MARKUP = re.compile(rf"[{punctuation_chars.openers}{punctuation_chars.delimiters}]")
+AFTER_MARKUP = re.compile(
+    rf"[{punctuation_chars.closing_delimiters}{punctuation_chars.delimiters}{punctuation_chars.closers}]"
+)
+URL = re.compile(r"\S*://")
+KEPT_TOGETHER = re.compile(r"``.+?``|`[^`]+`")
+# What would be read as markup, a new cell or an order to a tool if it stood first on a line.
+NEVER_FIRST = re.compile(
+    r" (?=[^\w\s]+(?: |$)|\d+[.)] |[A-Za-z][.)] |%%|///|:(?![\w:+.-]+:`)"
+    r"|alt:|sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|-\*-)"
+)
+NEVER_ALONE = re.compile(r"^([^\w\s]+) ")
+TIED = "\0"
+SHORTEST_UNDERLINE = 4
 
 
 class SourceError(Exception):
@@ -26,8 +42,20 @@ class SourceError(Exception):
     def __init__(self, path: Path | str, line: int | None, message: str) -> None:
         """Keep `path` and `line` (1-based, None where there is none) beside the sentence `message`."""
         self.path, self.line, self.message = Path(path), line, message
-        where = f"{path}:{line}" if line is not None else f"{path}"
-        super().__init__(f"{where}: {message}")
+        here = Path.cwd()
+        shown = self.path.relative_to(here) if self.path.is_relative_to(here) else self.path
+        super().__init__(f"{shown}:{line}: {message}" if line is not None else f"{shown}: {message}")
+
+
+class SourceErrors(SourceError):
+    """Several mistakes that were found together, one line each."""
+
+    def __init__(self, errors: Iterable[SourceError]) -> None:
+        """Keep `errors` in their order, each once."""
+        self.errors = list({str(error): error for error in errors}.values())
+        first = self.errors[0]
+        super().__init__(first.path, first.line, first.message)
+        self.args = ("\n".join(str(error) for error in self.errors),)
 
 
 @dataclass(frozen=True)
@@ -35,6 +63,10 @@ class Verbatim:
     """Text that is the same in every language."""
 
     text: str
+    label: str = ""
+    """The label that this line sets, if it sets one."""
+    line: int = 0
+    """Where the label stands in the source file, 1-based."""
 
 
 @dataclass(frozen=True)
@@ -66,40 +98,48 @@ Segment = Unit | Verbatim
 def display_width(text: str) -> int:
     """Columns that `text` takes in a terminal: wide East Asian characters count two."""
     return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )
+
+
+def _tight(before: str, after: str, chinese: bool) -> bool:
+    """Whether the line `after` follows the text `before` without a blank."""
+    left, right = before[-1], after[0]
+    if HAN.match(left) and HAN.match(right):
+        return True
+    if not any(FULL_WIDTH.match(c) or (chinese and EITHER_WIDTH.match(c)) for c in (left, right)):
+        return False
+    # reStructuredText sees inline markup only beside a blank or certain punctuation.
+    starts_markup = (right in "`*|:" or URL.match(after)) and not BEFORE_MARKUP.match(left)
+    ends_markup = (left in "`*|_" or URL.match(before.split()[-1])) and not AFTER_MARKUP.match(right)
+    return not starts_markup and not ends_markup
 
 
 def join_lines(lines: Iterable[str]) -> str:
     """Join the lines of a paragraph as its language would: no blank between Chinese characters."""
+    stripped = [line.strip() for line in lines]
+    chinese = any(HAN.search(line) for line in stripped)
     joined = ""
-    for line in (line.strip() for line in lines):
-        if not joined or not line:
-            joined += line
-            continue
-        left, right = joined[-1], line[0]
-        tight = (
-            WIDE_PUNCTUATION.match(left)
-            or WIDE_PUNCTUATION.match(right)
-            or (HAN.match(left) and HAN.match(right))
-        )
-        joined += line if tight else " " + line
+    for line in stripped:
+        joined += "" if not joined or not line or _tight(joined, line, chinese) else " "
+        joined += line
     return joined
 
 
 def _wrapped(unit: Unit, text: str) -> str:
     if not unit.width:
         return unit.first_prefix + text
+    tied = KEPT_TOGETHER.sub(lambda match: match[0].replace(" ", TIED), text)
+    tied = NEVER_ALONE.sub(rf"\g<1>{TIED}", NEVER_FIRST.sub(TIED, tied))
     lines = textwrap.wrap(
-        text,
+        tied,
         width=unit.width,
         initial_indent=unit.first_prefix,
         subsequent_indent=unit.rest_prefix,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return "\n".join(lines)
+    return "\n".join(lines).replace(TIED, " ")
 
 
 def render(segments: Iterable[Segment], translate: Callable[[Unit], str | None]) -> str:
@@ -119,6 +159,7 @@ def render(segments: Iterable[Segment], translate: Callable[[Unit], str | None])
         else:
             out.append(_wrapped(segment, text))
         if segment.underline:
-            out.append("\n" + segment.rest_prefix + segment.underline * display_width(text))
+            width = max(display_width(text), SHORTEST_UNDERLINE)
+            out.append("\n" + segment.rest_prefix + segment.underline * width)
         out.append(segment.suffix)
     return "".join(out)

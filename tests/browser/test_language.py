@@ -1,0 +1,268 @@
+"""The two languages as a reader meets them in a browser: the switch, the root page, and quiet pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests import built
+from tests.built import LANGUAGES, MADE, PROJECT, WRITTEN
+
+OTHER = dict(zip(LANGUAGES, reversed(LANGUAGES), strict=True))
+TAGS = {language.folder: language.tag for language in PROJECT.languages}
+LONG_PAGE = "basics/computational_graph"
+WIDTHS = [360, 768, 1008, 1024, 1280, 1920]
+GENERATED_WORDS = """() => [...document.querySelectorAll("body *")].flatMap((element) =>
+  ["::before", "::after"]
+    .map((part) => getComputedStyle(element, part).content)
+    .filter((content) => /^".*[A-Za-z]{2}/.test(content))
+)"""
+
+both_ways = pytest.mark.parametrize("scheme", ["http", "file"])
+in_every_language = pytest.mark.parametrize("language", LANGUAGES)
+
+
+def switch(page: Page) -> Locator:
+    """The language switches that can be seen: one."""
+    return page.locator(".language-switch").filter(visible=True)
+
+
+def sections(language: str, docname: str) -> list[str]:
+    """The anchors under a page's title, in order."""
+    found = built.article(language, docname).select("section[id] section[id]")
+    return [str(section["id"]) for section in found]
+
+
+def path_in_site(page: Page) -> str:
+    """Language, page and anchor that a browser shows."""
+    return re.sub(rf"^.*?/(?=({'|'.join(LANGUAGES)})/|index\.html)", "", page.url)
+
+
+@pytest.fixture
+def open_in(new_page: Callable[..., Page], url: Callable[..., str]) -> Callable[..., Page]:
+    """Return a function that opens a path in a browser of some language."""
+
+    def open_page(path: str, locale: str = "en", **options: object) -> Page:
+        page = new_page(locale=locale, **options)
+        page.goto(url(path))
+        return page
+
+    return open_page
+
+
+@both_ways
+@in_every_language
+def test_the_switch_leads_to_the_same_page(
+    language: str, page: Page, url: Callable[..., str]
+) -> None:
+    for docname in ("index", "glossary", "basics/index", "exercises/basics", "networks/momentum", "genindex"):
+        page.goto(url(f"{language}/{docname}.html"))
+        expect(switch(page)).to_have_count(1)
+        switch(page).get_by_role("link").click()
+        page.wait_for_url(f"**/{OTHER[language]}/{docname}.html")
+        expect(page.locator("html")).to_have_attribute("lang", TAGS[OTHER[language]])
+
+
+@both_ways
+@in_every_language
+def test_the_switch_keeps_the_section_in_the_address(
+    language: str, page: Page, url: Callable[..., str]
+) -> None:
+    for anchor in sections(language, LONG_PAGE):
+        page.goto(url(f"{language}/{LONG_PAGE}.html#{anchor}"))
+        switch(page).get_by_role("link").click()
+        page.wait_for_url(f"**/{OTHER[language]}/{LONG_PAGE}.html#{anchor}")
+        heading = page.locator(f"section#{anchor} > h2")
+        expect(heading).to_be_in_viewport()
+        assert bool(built.HAN.search(heading.inner_text())) == (OTHER[language] == "zh")
+
+
+@both_ways
+@in_every_language
+def test_the_switch_keeps_the_section_that_was_scrolled_to(
+    language: str, page: Page, url: Callable[..., str]
+) -> None:
+    *inner, last = sections(language, LONG_PAGE)
+    for anchor in inner:
+        page.goto(url(f"{language}/{LONG_PAGE}.html"))
+        page.locator(f"section#{anchor} > :nth-child(2)").evaluate("element => element.scrollIntoView()")
+        assert "#" not in page.url
+        switch(page).get_by_role("link").click()
+        page.wait_for_url(f"**/{OTHER[language]}/{LONG_PAGE}.html#{anchor}")
+        expect(page.locator(f"section#{anchor} > h2")).to_be_in_viewport()
+    page.goto(url(f"{language}/{LONG_PAGE}.html"))
+    page.keyboard.press("End")
+    expect(page.locator("footer .bottom-of-page")).to_be_in_viewport()
+    switch(page).get_by_role("link").click()
+    page.wait_for_url(f"**/{OTHER[language]}/{LONG_PAGE}.html#{last}")
+
+
+def test_the_switch_follows_the_reader_away_from_the_address(page: Page, url: Callable[..., str]) -> None:
+    first, *_, last = sections("zh", LONG_PAGE)
+    page.goto(url(f"zh/{LONG_PAGE}.html#{first}"))
+    page.keyboard.press("End")
+    expect(page.locator("footer .bottom-of-page")).to_be_in_viewport()
+    switch(page).get_by_role("link").click()
+    page.wait_for_url(f"**/en/{LONG_PAGE}.html#{last}")
+    page.keyboard.press("Home")
+    expect(page.locator("h1")).to_be_in_viewport()
+    switch(page).get_by_role("link").click()
+    page.wait_for_url(f"**/zh/{LONG_PAGE}.html")
+
+
+def test_the_switch_keeps_the_section_in_a_new_tab(page: Page, url: Callable[..., str]) -> None:
+    anchor = sections("zh", LONG_PAGE)[1]
+    page.goto(url(f"zh/{LONG_PAGE}.html#{anchor}"))
+    with page.context.expect_page() as opened:
+        switch(page).get_by_role("link").click(button="middle")
+    opened.value.wait_for_url(f"**/en/{LONG_PAGE}.html#{anchor}")
+    opened.value.close()
+
+
+def test_the_switch_works_from_the_keyboard(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("en/basics/shapes.html"))
+    link = switch(page).get_by_role("link", name="中文")
+    link.focus()
+    expect(link).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/zh/basics/shapes.html")
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [("zh-CN", "zh"), ("zh-TW", "zh"), ("en-US", "en"), ("en-GB", "en"), ("fr", "en")],
+)
+def test_the_root_page_picks_the_browsers_language(
+    locale: str, language: str, open_in: Callable[..., Page]
+) -> None:
+    page = open_in("index.html", locale)
+    page.wait_for_url(f"**/{language}/index.html")
+    expect(page.locator("html")).to_have_attribute("lang", TAGS[language])
+
+
+@both_ways
+@pytest.mark.parametrize(("locale", "language"), [("zh-CN", "zh"), ("en-US", "en")])
+def test_the_root_page_remembers_the_choice(
+    locale: str, language: str, open_in: Callable[..., Page], url: Callable[..., str]
+) -> None:
+    page = open_in("index.html", locale)
+    page.wait_for_url(f"**/{language}/index.html")
+    for chosen in (OTHER[language], language):
+        switch(page).get_by_role("link").click()
+        page.wait_for_url(f"**/{chosen}/index.html")
+        page.goto(url("index.html"))
+        page.wait_for_url(f"**/{chosen}/index.html")
+
+
+def test_the_root_page_is_not_in_the_way_of_going_back(
+    page: Page, url: Callable[..., str]
+) -> None:
+    page.goto(url("en/glossary.html"))
+    page.goto(url("index.html"))
+    page.wait_for_url("**/en/index.html")
+    page.go_back()
+    page.wait_for_url("**/en/glossary.html")
+
+
+@both_ways
+def test_languages_work_without_javascript(open_in: Callable[..., Page]) -> None:
+    page = open_in("index.html", "fr", java_script_enabled=False)
+    expect(page.get_by_role("link")).to_have_count(len(LANGUAGES))
+    for language in PROJECT.languages:
+        expect(page.get_by_role("link", name=language.name, exact=True)).to_be_visible()
+    page.get_by_role("link", name="中文").click()
+    assert path_in_site(page) == "zh/index.html"
+    for language in ("en", "zh"):
+        switch(page).get_by_role("link").click()
+        assert path_in_site(page) == f"{language}/index.html"
+
+
+@in_every_language
+def test_pages_show_all_they_have_without_javascript(language: str, open_in: Callable[..., Page]) -> None:
+    page = open_in(f"{language}/basics/norms.html", java_script_enabled=False)
+    for image in page.locator("article img").all():
+        image.scroll_into_view_if_needed()
+        expect(image).to_be_visible()
+    expect(page.locator(".page-downloads a")).to_have_count(3)
+    expect(switch(page)).to_have_count(1)
+
+
+@in_every_language
+@pytest.mark.parametrize("width", WIDTHS)
+def test_one_switch_is_seen_at_every_width(
+    width: int, language: str, open_in: Callable[..., Page]
+) -> None:
+    page = open_in(f"{language}/basics/shapes.html", viewport={"width": width, "height": 800})
+    expect(switch(page)).to_have_count(1)
+    link = switch(page).get_by_role("link")
+    expect(link).to_be_in_viewport(ratio=1)
+    box = link.bounding_box()
+    assert box
+    assert box["height"] >= 20
+
+
+def visited(page: Page, url: Callable[..., str], language: str) -> Iterator[str]:
+    """Open every page of one language, one after the other."""
+    for docname in [*WRITTEN, *MADE]:
+        page.goto(url(f"{language}/{docname}.html"))
+        yield docname
+
+
+@in_every_language
+def test_no_page_is_wider_than_a_phone(
+    language: str, new_page: Callable[..., Page], url: Callable[..., str]
+) -> None:
+    page = new_page(viewport={"width": 360, "height": 740})
+    widths = {
+        docname: page.evaluate("document.documentElement.scrollWidth")
+        for docname in visited(page, url, language)
+    }
+    assert {docname: width for docname, width in widths.items() if width > 360} == {}
+
+
+@both_ways
+@in_every_language
+def test_every_page_is_quiet_and_whole(language: str, page: Page, url: Callable[..., str]) -> None:
+    """Console errors, uncaught errors and requests to other hosts fail the test when it ends."""
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
+    for docname in visited(page, url, language):
+        assert page.title().endswith("TorchNotes") or docname == "index"
+        unseen = page.evaluate("[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)")
+        assert not unseen, docname
+        if language == "zh":
+            assert page.evaluate(GENERATED_WORDS) == [], docname
+    assert not failed
+
+
+@in_every_language
+def test_downloads_are_offered_in_the_pages_language(
+    language: str, page: Page, url: Callable[..., str]
+) -> None:
+    page.goto(url(f"{language}/basics/dataset_dataloader.html"))
+    links = page.locator(".page-downloads").get_by_role("link")
+    expect(links).to_have_count(3)
+    for link, suffix in zip(links.all(), ("py", "ipynb", "zip"), strict=True):
+        with page.expect_download() as download:
+            link.click()
+        assert download.value.suggested_filename == f"dataset_dataloader.{suffix}"
+        assert f"/{language}/_downloads/" in urlsplit(download.value.url).path
+
+
+@in_every_language
+def test_answers_are_hidden_until_asked_for(language: str, page: Page, url: Callable[..., str]) -> None:
+    page.goto(url(f"{language}/exercises/basics.html"))
+    answers = page.locator("details")
+    assert answers.count() >= 8
+    first = answers.first
+    expect(first.locator("pre").first).to_be_hidden()
+    label = {"zh": "显示答案", "en": "Show the answer"}[language]
+    first.get_by_text(label).click()
+    expect(first.locator("pre").first).to_be_visible()
+    expect(first.get_by_text({"zh": "收起答案", "en": "Hide the answer"}[language])).to_be_visible()

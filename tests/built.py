@@ -1,0 +1,103 @@
+"""The built site as tests see it: which pages there must be, and what stands on each."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+from bs4 import BeautifulSoup, Tag
+from sitekit.project import Project
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = Project.load(ROOT)
+SITE = PROJECT.build / "html"
+LANGUAGES = [language.folder for language in PROJECT.languages]
+HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+
+EXAMPLES = [page.docname for page in PROJECT.pages()]
+NOTEBOOKS = [path.relative_to(PROJECT.docs).with_suffix("").as_posix() for path in PROJECT.docs.rglob("*.md")]
+CHAPTERS = [f"{chapter.name}/index" for chapter in PROJECT.chapters]
+WRITTEN = sorted([*EXAMPLES, *NOTEBOOKS, *CHAPTERS])
+"""Every page that has an author, without language and ending."""
+MADE = ["genindex", "search"]
+"""Pages that Sphinx makes by itself."""
+
+
+@functools.cache
+def parse(path: Path) -> BeautifulSoup:
+    """One file of HTML, parsed once for all tests; read it, don't change it."""
+    return BeautifulSoup(path.read_bytes(), "html.parser")
+
+
+def html(language: str, docname: str) -> BeautifulSoup:
+    """One page."""
+    return parse(SITE / language / f"{docname}.html")
+
+
+def article(language: str, docname: str) -> Tag:
+    """What its author wrote, without the furniture around."""
+    found = html(language, docname).select_one("article")
+    assert found is not None
+    return found
+
+
+def text(tag: Tag) -> str:
+    """What a reader sees of `tag`, with every run of white space as one space."""
+    return " ".join(tag.get_text().split())
+
+
+def outputs(language: str, docname: str) -> list[str]:
+    """What each code cell printed, in order."""
+    blocks = article(language, docname).select(".sphx-glr-script-out pre, .cell_output pre")
+    return [block.get_text() for block in blocks]
+
+
+def code_cells(language: str, docname: str) -> list[str]:
+    """The Python code that the page shows, cell by cell."""
+    blocks = article(language, docname).select('[class*="highlight-"i] > .highlight > pre')
+    return [
+        block.get_text()
+        for block in blocks
+        if re.search(r"highlight-i?python", " ".join(block.parent.parent["class"]), re.IGNORECASE)
+    ]
+
+
+def figures(language: str, docname: str) -> list[Tag]:
+    """The images that its code drew."""
+    return article(language, docname).select("img.figure, .cell_output img")
+
+
+def file_behind(language: str, docname: str, address: str) -> Path:
+    """The file that a relative link on a page leads to."""
+    return (SITE / language / docname).parent.joinpath(address.partition("#")[0]).resolve()
+
+
+def downloads(language: str, docname: str) -> dict[str, Path]:
+    """The files that a page offers under its title, by their ending."""
+    links = article(language, docname).select(".page-downloads a.download")
+    files = [file_behind(language, docname, str(link["href"])) for link in links]
+    return {file.suffix: file for file in files}
+
+
+def paragraphs(language: str, docname: str) -> Iterator[str]:
+    """The prose of a page, paragraph by paragraph."""
+    for paragraph in article(language, docname).select("p"):
+        yield text(paragraph)
+
+
+def without_words(code: str) -> list[str]:
+    """The tokens of Python code, but for what only people read: comments and docstrings."""
+    code, spoken = code.rstrip() + "\n", set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+            spoken.add((node.body[0].lineno, node.body[0].col_offset))
+    return [
+        token.string
+        for token in tokenize.generate_tokens(io.StringIO(code).readline)
+        if token.type not in (tokenize.COMMENT, tokenize.NL) and token.start not in spoken
+    ]

@@ -1,0 +1,225 @@
+"""What each page of the gallery promises its reader, read off the built site in every language."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+
+from tests import built
+from tests.built import EXAMPLES, LANGUAGES, MADE, PROJECT, WRITTEN
+
+TABLE = tomllib.loads((Path(__file__).parent / "seed_table.toml").read_text(encoding="utf-8"))
+FIGURES = TABLE.pop("figures")
+TAGS = {language.folder: language.tag for language in PROJECT.languages}
+PHRASES = {
+    "zh": {
+        "learn": "你将学到：",
+        "predict": "先猜一猜",
+        "change": "改一改：",
+        "recap": ["规则：", "API：", "下一页："],
+        "changed": "与原笔记的差异：",
+    },
+    "en": {
+        "learn": "You will learn:",
+        "predict": "Predict first",
+        "change": "Change it: ",
+        "recap": ["Rule: ", "API: ", "Next: "],
+        "changed": "Changed from the original note: ",
+    },
+}
+RANDOM = re.compile(
+    r"\btorch\.(rand|randn|randint|randperm|normal|bernoulli)\b"
+    r"|\bnn\.(Linear|Conv\w+|Embedding|LSTM|GRU|RNN|Dropout)\("
+    r"|\bshuffle=True|\brandom\(|\brng\.\w+\("
+)
+SEED = re.compile(r"\bmanual_seed\(\w+\)|\bdefault_rng\(\d+\)")
+UNFIT_FOR_OUTPUT = {
+    "traceback": re.compile(r"Traceback \(most recent call last\)|^\s*File \""),
+    "line number": re.compile(r"\.py:\d+|\bline \d+\b"),
+    "memory address": re.compile(r"\b0x[0-9a-fA-F]{6,}"),
+    "path": re.compile(r"(?<![\w.<])(/[\w.~-]+){2,}|\b[A-Za-z]:\\\w|\b\w+\.py\b"),
+    "colour code": re.compile("\x1b"),
+    "object that says only where it is": re.compile(r"<[\w.]+ object at "),
+}
+
+in_every_language = pytest.mark.parametrize("language", LANGUAGES)
+of_every_example = pytest.mark.parametrize("page", EXAMPLES)
+pytestmark = pytest.mark.usefixtures("site_root")
+
+
+def test_the_table_names_every_page_of_the_seed() -> None:
+    assert len(TABLE) == 17
+    assert set(TABLE) <= set(EXAMPLES)
+    assert set(FIGURES) <= set(TABLE)
+
+
+@in_every_language
+def test_the_site_has_every_page_and_no_other(language: str) -> None:
+    folder = built.SITE / language
+    found = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.html")}
+    assert found == {*WRITTEN, *MADE}
+
+
+@in_every_language
+@pytest.mark.parametrize("page", TABLE)
+def test_the_seeds_results_are_printed(page: str, language: str) -> None:
+    printed = "\n".join(built.outputs(language, page))
+    missing = {line: times for line, times in TABLE[page].items() if printed.count(line) < times}
+    assert not missing, printed
+
+
+@in_every_language
+@pytest.mark.parametrize("page", FIGURES)
+def test_the_seeds_pictures_are_drawn(page: str, language: str) -> None:
+    assert len(built.figures(language, page)) >= FIGURES[page]
+
+
+@of_every_example
+def test_an_example_starts_with_its_header_and_label(page: str) -> None:
+    lines = (PROJECT.gallery / f"{page}.py").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# /// script"
+    end = lines.index("# ///")
+    assert lines[end + 1 : end + 3] == ['"""', f".. _{re.sub('[/_]', '-', page)}:"]
+
+
+@in_every_language
+@of_every_example
+def test_a_page_opens_with_a_short_title_and_says_what_it_teaches(page: str, language: str) -> None:
+    article = built.article(language, page)
+    heading = article.select_one("h1")
+    assert heading
+    title = built.text(heading).removesuffix("¶")
+    if language == "zh":
+        assert len(built.HAN.findall(title)) <= 12
+    else:
+        assert len(title.split()) <= 6
+        assert not built.HAN.search(title)
+    learn = [p for p in article.select("p") if built.text(p) == PHRASES[language]["learn"]]
+    assert len(learn) == 1
+    bullets = learn[0].find_next_sibling("ul")
+    assert bullets
+    assert 2 <= len(bullets.find_all("li", recursive=False)) <= 3
+
+
+@in_every_language
+@of_every_example
+def test_a_page_is_short(page: str, language: str) -> None:
+    script = built.downloads(language, page)[".py"].read_text(encoding="utf-8")
+    assert len(script.splitlines()) <= 250
+
+
+@of_every_example
+def test_the_seed_stands_before_the_first_random_number(page: str) -> None:
+    lines = "\n".join(built.code_cells("zh", page)).splitlines()
+    random = next((number for number, line in enumerate(lines) if RANDOM.search(line)), None)
+    seed = next((number for number, line in enumerate(lines) if SEED.search(line)), None)
+    if random is not None:
+        assert seed is not None, lines[random]
+        assert seed <= random, lines[random]
+
+
+@in_every_language
+@of_every_example
+def test_a_page_asks_for_one_prediction_before_an_output(page: str, language: str) -> None:
+    article = built.article(language, page)
+    boxes = [
+        title.parent
+        for title in article.select(".admonition-title")
+        if built.text(title) == PHRASES[language]["predict"]
+    ]
+    assert len(boxes) == 1
+    assert boxes[0]
+    assert re.search("[?？]", built.text(boxes[0]))
+    assert boxes[0].find_next("div", class_="sphx-glr-script-out")
+
+
+@in_every_language
+@of_every_example
+def test_a_page_has_one_line_to_change(page: str, language: str) -> None:
+    lines = [p for p in built.paragraphs(language, page) if p.startswith(PHRASES[language]["change"].strip())]
+    assert len(lines) == 1
+
+
+@in_every_language
+@of_every_example
+def test_a_page_ends_with_a_recap_and_what_differs_from_the_note(page: str, language: str) -> None:
+    last = built.article(language, page).select("section[id]")[-1]
+    assert last["id"] == "recap"
+    bullets = [built.text(item) for item in last.select("li")]
+    assert len(bullets) == 3
+    for bullet, beginning in zip(bullets, PHRASES[language]["recap"], strict=True):
+        assert bullet.startswith(beginning)
+    assert built.text(last.find_all(recursive=False)[-1]).startswith(PHRASES[language]["changed"])
+
+
+@in_every_language
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_figure_is_described_in_the_pages_language(page: str, language: str) -> None:
+    code = "\n".join(built.code_cells(language, page))
+    described = [str(image.get("alt", "")) for image in built.figures(language, page)]
+    assert len(described) == code.count("plt.show()")
+    for alt in described:
+        assert len(alt) > 20
+        if language == "zh":
+            assert built.HAN.search(alt)
+        else:
+            assert re.search(r"[a-z]+ [a-z]+ [a-z]+", alt)
+            assert not built.HAN.search(alt)
+
+
+@in_every_language
+@pytest.mark.parametrize("page", WRITTEN)
+def test_figures_are_sharp_and_no_wider_than_a_page(page: str, language: str) -> None:
+    for image in built.figures(language, page):
+        width = re.search(r"\d+", str(image.get("width") or image["style"]))
+        assert width
+        with Image.open(built.file_behind(language, page, str(image["src"]))) as picture:
+            assert picture.width == 2 * int(width[0])
+        assert int(width[0]) <= 800
+
+
+@in_every_language
+@pytest.mark.parametrize("page", WRITTEN)
+def test_outputs_hold_nothing_of_one_run_or_one_machine(page: str, language: str) -> None:
+    assert not built.article(language, page).select(".output.stderr, .output.traceback, .output.text_html")
+    found = [
+        f"{name}: {match[0]!r} in {output!r}"
+        for output in built.outputs(language, page)
+        for name, pattern in UNFIT_FOR_OUTPUT.items()
+        for match in pattern.finditer(output)
+    ]
+    assert not found
+
+
+@in_every_language
+@pytest.mark.parametrize("page", [*WRITTEN, *MADE])
+def test_a_page_says_its_language_and_where_the_others_are(page: str, language: str) -> None:
+    document = built.html(language, page)
+    assert document.html
+    assert document.html["lang"] == TAGS[language]
+    alternates = {
+        str(link["hreflang"]): str(link["href"])
+        for link in document.select('head link[rel="alternate"][hreflang]')
+    }
+    assert set(alternates) == {*TAGS.values(), "x-default"}
+    for folder, tag in TAGS.items():
+        assert not urlsplit(alternates[tag]).scheme
+        target = built.file_behind(language, page, alternates[tag])
+        assert target == built.SITE / folder / f"{page}.html"
+        assert target.is_file()
+    assert alternates["x-default"] == alternates[PROJECT.source.tag]
+
+
+def test_the_root_page_leads_to_every_language_without_javascript(site_root: Path) -> None:
+    root = built.parse(site_root / "index.html")
+    links = {str(link["lang"]): str(link["href"]) for link in root.select("#languages a")}
+    assert links == {tag: f"{folder}/index.html" for folder, tag in TAGS.items()}
+    alternates = {
+        str(link["hreflang"]): str(link["href"]) for link in root.select('head link[rel="alternate"]')
+    }
+    assert alternates == links | {"x-default": "index.html"}
