@@ -53,9 +53,7 @@ def alt_texts(code: str) -> list[str]:
 def _level(color: Any) -> float | None:
     """How light a grey is, from 0 to 1; None of a colour."""
     red, green, blue = color[:3]
-    return (
-        (red + green + blue) / 3 if max(red, green, blue) - min(red, green, blue) < NEUTRAL else None
-    )
+    return (red + green + blue) / 3 if max(red, green, blue) - min(red, green, blue) < NEUTRAL else None
 
 
 def _mix(level: float, alpha: float) -> tuple[float, float, float, float]:
@@ -308,6 +306,8 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any])
     """
     import sys
 
+    from .record import FIGURE
+
     plt = sys.modules.get("matplotlib.pyplot")
     if plt is None:
         return ""
@@ -320,7 +320,7 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any])
         saved = save(plt.figure(number), path, described[index] if index < len(described) else "")
         if recorded is not None:
             recorded.append((block.lineno, saved))
-            rst.append(f".. recorded-figure:: {index}\n\n")
+            rst.append(f"{FIGURE}{index}\n\n")
             continue
         light, dark = (
             image.relative_to(gallery_conf["src_dir"]).as_posix() for image in (saved.light, saved.dark)

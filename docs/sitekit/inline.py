@@ -23,14 +23,15 @@ _state: dict[str, Any] = {"folder": None, "numbers": itertools.count(1), "alts":
 def _show_all() -> None:
     """Save and display every open figure."""
     import matplotlib.pyplot as plt
-    from IPython.display import display
+    from IPython import display
 
     for number in plt.get_fignums():
         alt = _state["alts"].pop(0) if _state["alts"] else ""
         path = _state["folder"] / f"figure-{next(_state['numbers']):03}.png"
         saved = figures.save(plt.figure(number), path, alt)
         value = {"width": saved.width, "height": saved.height, "alt": saved.alt, "png": path.name}
-        display({MIME: value, "text/plain": "<Figure>"}, raw=True)
+        show: Any = display.display
+        show({MIME: value, "text/plain": "<Figure>"}, raw=True)
     plt.close("all")
 
 

@@ -56,13 +56,9 @@ KEPT = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_HOME",
     "CUDA_VISIBLE_DEVICES", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "VIRTUAL_ENV",
 )  # fmt: skip
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    )
-}  # fmt: skip
+ONE_THREAD = dict.fromkeys((f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")), "1") | {
+    "VECLIB_MAXIMUM_THREADS": "1"
+}
 
 
 def clean_environment() -> dict[str, str]:
@@ -386,9 +382,7 @@ def _ask_where(child: Child, place: Place) -> None:
             child.wait(0.02)
 
 
-def _outcome(
-    place: Place, child: Child, kind: str, message: str, peak: float, seconds: float
-) -> Outcome:
+def _outcome(place: Place, child: Child, kind: str, message: str, peak: float, seconds: float) -> Outcome:
     """What the example left in its folder, read with suspicion."""
     cell, line = place.cell()
     result: dict[str, Any] = {}
@@ -404,18 +398,24 @@ def _outcome(
                     for path in sorted(place.results.iterdir())
                     if path.is_file() and not path.is_symlink() and path.name != "result.json"
                 }
-                peak = max(peak, *(x for x in [result.get("peak_mib")] if isinstance(x, float)))
+                own = result.get("peak_mib")
+                peak = max(peak, own) if isinstance(own, float) else peak
                 return Outcome("done", result=result, files=files, seconds=seconds, peak_mib=peak)
         elif result.get("status") in {"error", "exit", "environment"}:
             kind, message = str(result["status"]), str(result.get("message", ""))
-            cell, line = result.get("cell") or cell, result.get("line") or line
+            own = (result.get("cell"), result.get("line"))
+            cell, line = (
+                number if isinstance(number, int) else known
+                for number, known in zip(own, (cell, line), strict=True)
+            )
         elif status < 0:
             kind, message = "signal", f"killed by {_signal_name(-status)}"
             line = place.line() or line
         elif kind == "ended":
             kind, message = "exit", f"ended by itself with exit code {status} (os._exit)"
     elif kind != "stopped":
-        line = place.line() or line
+        found = result.get("line")
+        line = place.line() or (found if isinstance(found, int) else line)
     return Outcome(kind, message, cell, line, place.tail(), seconds=seconds, peak_mib=peak)
 
 
@@ -505,7 +505,11 @@ def _keeper(connection: socket.socket) -> None:
         # The runner sends nothing after the job: whatever there is to read is the end.
         return bool(select.select([connection], [], [], 0)[0])
 
-    outcome = keep(job, start, lambda child: os.getpid(), stopped, lambda: child and child.reap())
+    def reap() -> None:
+        if child:
+            child.reap()
+
+    outcome = keep(job, start, lambda child: os.getpid(), stopped, reap)
     with contextlib.suppress(OSError):
         _send(connection, outcome)
 
@@ -674,15 +678,17 @@ class _Spawned:
             f"sys.path.pop(0)\n"
             f"import pathlib; worker.run(pathlib.Path({str(place.root)!r}))"
         )
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code],
-            env=json.loads((place.root / "job.json").read_text(encoding="utf-8"))["environment"],
-            cwd=place.work,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=place.trace.with_name("start").open("wb"),
-            start_new_session=True,
-        )
+        facts = json.loads((place.root / "job.json").read_text(encoding="utf-8"))
+        with (place.root / "start").open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", code],
+                env=facts["environment"],
+                cwd=place.work,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
         self.pid = self._process.pid
 
     def wait(self, seconds: float) -> bool:

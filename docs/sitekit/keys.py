@@ -190,7 +190,7 @@ def _tokens(tree: ast.AST, *, docstrings: bool) -> Iterator[str]:
             yield f"({type(item).__name__}"
             fields: list[Any] = []
             for name in item._fields:
-                value = getattr(item, name, None)
+                value: Any = getattr(item, name, None)
                 if name in {"ctx", "kind", "type_comment", "type_ignores"}:
                     continue
                 if name == "body" and not docstrings:

@@ -39,8 +39,8 @@ def _output(value: Any, scrub: Callable[[str], str], figures: list[dict[str, Any
     if MIME in value.get("data", {}):
         entry = value["data"][MIME]
         png = root / "images" / Path(entry["png"]).name
-        images = (png.with_name(f"{png.stem}-{theme}.webp") for theme in ("light", "dark"))
-        saved = Saved(entry["width"], entry["height"], entry["alt"], *images, png)
+        light, dark = (png.with_name(f"{png.stem}-{theme}.webp") for theme in ("light", "dark"))
+        saved = Saved(entry["width"], entry["height"], entry["alt"], light, dark, png)
         figures.append(keep_figure(root, saved))
         return {"figure": len(figures) - 1}
     value.pop("execution_count", None)
@@ -61,13 +61,8 @@ def run_notebook(root: Path, job: Mapping[str, Any], scrub: Callable[[str], str]
     from nbclient.exceptions import CellExecutionError
 
     cells = markdown_cells((root / "work" / job["script"]).read_text(encoding="utf-8"))
-    page = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.code) for cell in cells])
-    for cell, node in zip(cells, page.cells, strict=True):
-        node.metadata["tags"] = re.findall(r"[\w-]+", " ".join(cell.options)) if cell.options else []
-    (root / "images").mkdir()
-    client = NotebookClient(
-        page, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(root / "work")}}
-    )
+    new_cell: Callable[..., Any] = nbformat.v4.new_code_cell
+    new_notebook: Callable[..., Any] = nbformat.v4.new_notebook
     package = str(Path(__file__).resolve().parent.parent)
     setup = SETUP.format(
         package=package,
@@ -75,15 +70,22 @@ def run_notebook(root: Path, job: Mapping[str, Any], scrub: Callable[[str], str]
         folder=str(root / "images"),
         allowed=[tuple(item) for item in job["allowed_warnings"]],
     )
+    page = new_notebook(cells=[new_cell(setup), *(new_cell(cell.code) for cell in cells)])
+    for cell, node in zip(cells, page.cells[1:], strict=True):
+        node.metadata["tags"] = re.findall(r"[\w-]+", " ".join(cell.options))
+    (root / "images").mkdir()
+    client = NotebookClient(
+        page, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(root / "work")}}
+    )
     started = time.monotonic()
     number, line = 0, 0
     try:
         with client.setup_kernel():
-            client.execute_cell(nbformat.v4.new_code_cell(setup), -1, store_history=False)
-            for number, (cell, node) in enumerate(zip(cells, page.cells, strict=True), 1):
+            client.execute_cell(page.cells[0], 0, store_history=False)
+            for number, (cell, node) in enumerate(zip(cells, page.cells[1:], strict=True), 1):
                 line = cell.line
                 note_progress(root, number, line)
-                client.execute_cell(node, number - 1)
+                client.execute_cell(node, number)
     except CellExecutionError as error:
         text = ESCAPES.sub("", error.traceback)
         found = re.findall(r"(?:Cell In\[\d+\], line |^-+> ?)(\d+)", text, re.MULTILINE)
@@ -94,7 +96,7 @@ def run_notebook(root: Path, job: Mapping[str, Any], scrub: Callable[[str], str]
             "line": line + int(found[0]) - 1 if found and line else line or None,
         }
     recorded = []
-    for node in page.cells:
+    for node in page.cells[1:]:
         figures: list[dict[str, Any]] = []
         bundles = [_output(value, scrub, figures, root) for value in node.outputs]
         written = [

@@ -32,8 +32,9 @@ FORMAT = 1
 STREAMS = {"stdout", "stderr"}
 PAGE = re.compile(r"[A-Za-z0-9][\w-]*(/[A-Za-z0-9][\w-]*)*")
 FILE = re.compile(r"[0-9a-f]{24}\.[a-z0-9]{1,8}")
-FIGURE = ".. recorded-figure:: "
-"""A line of a cell's reStructuredText that starts so stands for a figure of that cell, by its number."""
+FIGURE, OUTPUT = ".. recorded-figure:: ", ".. recorded-output::"
+"""Lines of a cell's reStructuredText that stand for a figure of that cell, by its number, and for what it
+wrote."""
 
 
 class DamagedRecord(Exception):
@@ -62,7 +63,7 @@ class Cell:
     output: tuple[tuple[str, str], ...] = ()
     """Text in the order it came: pairs of ``stdout`` or ``stderr`` and what was written."""
     rst: str = ""
-    """Sphinx-Gallery's output block, each figure of ours replaced by a line that starts with `FIGURE`."""
+    """Sphinx-Gallery's output block, with `FIGURE` and `OUTPUT` in place of our figures and the text."""
     figures: tuple[Figure, ...] = ()
     bundles: tuple[dict[str, Any], ...] = ()
     """Outputs of a notebook's cell as nbformat writes them; figures of ours stand as
@@ -104,8 +105,9 @@ class Record:
     """UTC, ISO 8601."""
     exit: str
     cells: tuple[Cell, ...]
-    names: dict[str, Any] = field(default_factory=dict)
-    """Names in the code and the objects they may be, as Sphinx-Gallery's ``.codeobj.json`` has them."""
+    names: dict[str, list[str]] = field(default_factory=dict)
+    """Names in the code and the objects they may stand for, likeliest first: ``torch:Tensor.view``,
+    ``class torch.nn:Linear``."""
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Size and SHA-256 of each figure file, by name."""
 

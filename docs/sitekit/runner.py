@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import importlib
 import os
 import signal
 import sys
@@ -223,9 +224,7 @@ class Summary:
     device: str
     used: dict[str, Key] = field(default_factory=dict)
     """The key of each page that has a record now."""
-    counts: dict[str, list[int]] = field(
-        default_factory=lambda: {"script": [0, 0, 0], "notebook": [0, 0, 0]}
-    )
+    counts: dict[str, list[int]] = field(default_factory=lambda: {"script": [0, 0, 0], "notebook": [0, 0, 0]})
     """From record, run, failed; by kind."""
     failures: list[Failure] = field(default_factory=list)
 
@@ -485,7 +484,7 @@ def dask_executor(address: str) -> Executor:
     import zipfile
 
     try:
-        from distributed import Client
+        Client = importlib.import_module("distributed").Client
     except ImportError:
         raise RunnerError("a scheduler needs the package distributed: pip install distributed") from None
     try:
@@ -519,8 +518,11 @@ def _chosen(project: Project, device: str, pages: Sequence[str]) -> list[Example
 
 
 def states(project: Project, options: Options, devices: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Of each page and device: ``current``, ``stale`` (recorded from other code) or ``none``; ``-`` where
-    the curriculum doesn't name the device."""
+    """Whether each page is recorded on each of `devices`, by page and device.
+
+    ``current``, ``stale`` (recorded from other code) or ``none``; ``-`` where the curriculum doesn't name the
+    device.
+    """
     table: dict[str, dict[str, str]] = {page.docname: {} for page in project.pages()}
     for device in devices:
         store = store_for(project, device)

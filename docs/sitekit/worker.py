@@ -18,7 +18,6 @@ import re
 import site
 import sys
 import sysconfig
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .keys import has_code
+from .record import OUTPUT, file_name
 
 __all__ = ["ALLOWED_WARNINGS", "run", "warnings_are_errors"]
 
@@ -35,7 +35,7 @@ ALLOWED_WARNINGS = (
 )
 OVERWRITTEN = re.compile(r"[^\n]*\r")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029]")
-SCRIPT_OUT = ".. rst-class:: sphx-glr-script-out"
+ESCAPES = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")  # as Sphinx-Gallery has it
 
 
 class Reading(Exception):
@@ -70,9 +70,7 @@ class Scrubber:
     """Takes this machine's folders out of texts, and what a page can't hold."""
 
     def __init__(self, folders: Mapping[str, str]) -> None:
-        self._known = {
-            folder.rstrip(os.sep): shown for folder, shown in folders.items() if len(folder) > 1
-        }
+        self._known = {folder.rstrip(os.sep): shown for folder, shown in folders.items() if len(folder) > 1}
         longest = sorted(map(re.escape, self._known), key=len, reverse=True)
         self._pattern = re.compile(rf"({'|'.join(longest)})({re.escape(os.sep)}|(?![\w.-]))")
 
@@ -152,16 +150,19 @@ class _Stream(io.TextIOWrapper):
 
     def __init__(self, capture: Capture, number: int) -> None:
         self._capture = capture
-        raw = open(number, "wb", buffering=0, closefd=False)  # noqa: PTH123, SIM115
+        raw = open(number, "wb", buffering=0, closefd=False)  # noqa: SIM115
         errors = "strict" if number == 1 else "backslashreplace"
-        super().__init__(raw, encoding="utf-8", errors=errors, write_through=True)  # type: ignore[type-var]
+        super().__init__(raw, encoding="utf-8", errors=errors, write_through=True)
         self._owner = os.getpid()
 
     def write(self, text: str) -> int:
         """Write `text` at once."""
-        if os.getpid() == self._owner:  # a forked child shares the file, not the reading of it
-            self._capture.collect()
-        return super().write(text)
+        if os.getpid() != self._owner:  # a forked child shares the file, not the reading of it
+            return super().write(text)
+        self._capture.collect()
+        written = super().write(text)
+        self._capture.collect()
+        return written
 
 
 # -- setting up
@@ -170,8 +171,9 @@ class _Stream(io.TextIOWrapper):
 def _limit_memory(mib: float) -> None:
     """A second line after the keeper, for what grows faster than it looks: only this process, and CPU."""
     with contextlib.suppress(ImportError, ValueError, OSError):
-        import psutil
         import resource
+
+        import psutil
 
         now = psutil.Process().memory_info().vms
         limit = now + int(mib * 2**20)
@@ -190,7 +192,7 @@ def _like_fresh_interpreter() -> None:
     if "numpy" in sys.modules:
         import numpy as np
 
-        np.random.seed()  # noqa: NPY002
+        np.random.seed()
     if "torch" in sys.modules:
         import torch
 
@@ -276,7 +278,7 @@ def run(root: Path) -> NoReturn:
     os.chdir(root / "work")
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     _trace_crashes(root / "trace")
     scrub = Scrubber(_folders(root, job["hidden"]))
     capture = Capture([root / "stdout", root / "stderr"], int(job["output_mib"] * 2**20), scrub)
@@ -336,7 +338,7 @@ def note_progress(root: Path, number: int, line: int) -> None:
 
 
 def _reset_argv(gallery_conf: dict[str, Any], script_vars: dict[str, Any]) -> list[str]:
-    """Called by Sphinx-Gallery when the stand-in ``__main__`` exists: make it one that children can import."""
+    """Make the stand-in ``__main__`` one that children can import (called when it exists)."""
     script_vars["example_globals"].update(__file__=script_vars["src_file"], __spec__=None)
     return []
 
@@ -385,7 +387,8 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture) -> dict[st
     def noting(compiler: Any, block: Any, *rest: Any) -> Any:
         if block.type != "code" or not has_code(block.content):
             return execute_block(compiler, block, *rest)
-        note_progress(root, numbers[block.lineno], block.lineno)
+        blank = len(block.content) - len(block.content.lstrip("\n"))
+        note_progress(root, numbers[block.lineno], block.lineno + blank)
         capture.begin()
         try:
             return execute_block(compiler, block, *rest)
@@ -447,11 +450,10 @@ def _cells(
         if number is None:
             continue
         written = outputs[number - 1]
+        text = _without_text(text, "".join(line for _, line in written))
         if number == len(numbers) and late:
             written = [*written, *late]
-            added = "".join(line for _, line in late).expandtabs()
-            indented = "".join(f"    {line}" for line in added.splitlines(keepends=True))
-            text += f"\n{SCRIPT_OUT}\n\n .. code-block:: none\n\n{indented}\n\n"
+            text = text if OUTPUT in text else f"{text}\n\n{OUTPUT}"
         figures = [saved for line, saved in recorded if line == block.lineno]
         yield {
             "output": written,
@@ -460,10 +462,18 @@ def _cells(
         }
 
 
+def _without_text(rst: str, written: str) -> str:
+    """Sphinx-Gallery's output block with a line in place of what was written."""
+    from textwrap import indent
+
+    from sphinx_gallery.gen_rst import CODE_OUTPUT
+
+    shown = ESCAPES.sub("", CODE_OUTPUT.format(indent(written.expandtabs(), " " * 4)))
+    return rst.replace(shown, OUTPUT, 1).strip("\n") if written.strip() else rst.strip("\n")
+
+
 def keep_figure(root: Path, saved: Any) -> dict[str, Any]:
     """Move the images of a figure among the results, named by their content."""
-    from .record import file_name
-
     value = {"width": saved.width, "height": saved.height, "alt": saved.alt}
     for name in ("light", "dark", "png"):
         path = getattr(saved, name)
@@ -473,20 +483,31 @@ def keep_figure(root: Path, saved: Any) -> dict[str, Any]:
     return value
 
 
-def _names(blocks: Sequence[Any], variables: dict[str, Any], node: Any) -> dict[str, Any]:
-    """The names in the code with the objects that they may be, in Sphinx-Gallery's form."""
+def _names(blocks: Sequence[Any], variables: dict[str, Any], node: Any) -> dict[str, list[str]]:
+    """The names in the code, each with the public objects it may stand for, likeliest first.
+
+    An object is written ``module:name``, a class ``class module:name``.
+    """
     from sphinx_gallery.backreferences import identify_names
 
     codes = [block for block in blocks if block.type == "code"]
+    guesses: dict[str, list[str]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = identify_names(codes, "(?!)", variables, node)
-        for name, objects in _methods(codes, variables):
-            found[name] = objects + [item for item in found.get(name, []) if item not in objects]
-    return {name: found[name] for name in sorted(found)}
+        guesses |= _methods(codes, variables)
+        for name, objects in identify_names(codes, "(?!)", variables, node).items():
+            for item in objects:
+                mark = "class " if item["is_class"] else ""
+                for module in (item["module_short"], item["module"]):
+                    guesses.setdefault(name, []).append(f"{mark}{module}:{item['name']}")
+    public = {
+        name: [guess for guess in dict.fromkeys(found) if not re.search(r"(^|[ .:])(_|builtins:)", guess)]
+        for name, found in guesses.items()
+    }
+    return {name: found for name, found in sorted(public.items()) if found}
 
 
-def _methods(blocks: Sequence[Any], variables: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+def _methods(blocks: Sequence[Any], variables: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Methods and attributes of objects, which Sphinx-Gallery finds only where Python defines them.
 
     Of ``x.view`` each class of `x` that has it is a guess, in the order of inheritance.
@@ -504,20 +525,10 @@ def _methods(blocks: Sequence[Any], variables: Mapping[str, Any]) -> Iterator[tu
             continue
         objects = []
         for base in owner.__mro__:
-            if base is object or not hasattr(base, attribute):
-                continue
-            parts = base.__module__.split(".")
+            parts = base.__module__.split(".") if hasattr(base, attribute) else []
             for depth in range(len(parts), 0, -1):
                 module = ".".join(parts[:depth])
                 if getattr(sys.modules.get(module), base.__name__, None) is base:
-                    objects.append(
-                        {
-                            "name": f"{base.__qualname__}.{attribute}",
-                            "module": module,
-                            "module_short": module,
-                            "is_class": False,
-                            "is_explicit": False,
-                        }
-                    )
+                    objects.append(f"{module}:{base.__qualname__}.{attribute}")
         if objects:
             yield name, objects
