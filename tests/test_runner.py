@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -170,7 +169,7 @@ def cells(summary: runner.Summary, store: Store, page: str) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[runner.Summary, Store, str, Path]]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[runner.Summary, Store, str, Path]:
     """Everything above, run in one go."""
     root = tmp_path_factory.mktemp("project")
     marks = root / "marks"
@@ -182,7 +181,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[runner.Summa
     write_project(root, pages, limits=limits)
     marks.mkdir()
     summary, store, out = record(root)
-    yield summary, store, out, root
+    return summary, store, out, root
 
 
 def failure(ran: tuple[runner.Summary, Store, str, Path], page: str) -> runner.Failure:
