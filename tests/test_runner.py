@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 from sitekit import isolation, runner
+from sitekit.progress import Progress
 from sitekit.project import Project
 from sitekit.record import Store
 from sitekit.worker import Scrubber
@@ -360,6 +363,8 @@ def test_fresh_interpreter_gives_the_same(tmp_path: Path) -> None:
 
 
 def test_page_of_markdown(tmp_path: Path) -> None:
+    pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
     page = (
         "# Page\n\n```{code-cell} python\n:tags: [hide-cell]\n\nprint(1)\n```\n\n"
         "```{code-cell} python\nimport matplotlib.pyplot as plt\nfig, ax = plt.subplots(figsize=(1, 1))\n"
@@ -537,3 +542,90 @@ def test_record_is_read_with_suspicion(tmp_path: Path) -> None:
     assert failed.outcome.kind == "lost"
     assert "results can't be read" in failed.outcome.message
     assert not json.dumps(list(store.pages())).count("one")
+
+
+def test_dask_cluster_loses_nothing(tmp_path: Path) -> None:
+    """Two workers on loopback, one killed during the run; neither has this package installed."""
+    pytest.importorskip("distributed")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pages = {
+        f"page_{number}": script(f"import time\ntime.sleep(0.2)\nprint({number})") for number in range(8)
+    }
+    told = f"with open({str(pipe)!r}, 'w') as pipe:\n    pipe.write('x')"
+    pages["first"] = script(told, "print('first')")
+    pages["aborts"] = FAULTY["aborts"]
+    project = Project.load(write_project(tmp_path / "project", pages))
+    place = tmp_path / "scheduler.json"
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    folder = str(Path(pytest.importorskip("distributed").__file__).parent.parent)
+
+    def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{name}", *arguments, "--no-dashboard"],
+            env={**environment, "PYTHONPATH": folder},
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    processes = [start("dask_scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={place}")]
+    try:
+        processes += [
+            start(
+                "dask_worker",
+                f"--scheduler-file={place}",
+                "--nthreads=1",
+                kind,
+                f"--local-directory={tmp_path}",
+            )
+            for kind in ("--no-nanny", "--nanny")
+        ]
+        address = None
+        while not address:
+            with contextlib.suppress(OSError, ValueError):
+                address = json.loads(place.read_text(encoding="utf-8"))["address"]
+
+        def kill_one() -> None:
+            pipe.read_text(encoding="ascii")  # once this can be read, an example runs
+            processes[1].kill()
+            pipe.read_text(encoding="ascii")  # it may be the one that must run again
+
+        threading.Thread(target=kill_one, daemon=True).start()
+        store = Store(tmp_path / "store")
+        with runner.dask_executor(address) as executor:
+            summary = runner.record(
+                runner.examples(project),
+                store,
+                runner.Options.of(project),
+                executor=executor,
+                out=io.StringIO(),
+            )
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait()
+    assert processes[1].returncode == -signal.SIGKILL
+    assert summary.counts["script"] == [0, 9, 1]
+    assert cells(summary, store, "chapter/page_7")[0].text == "7\n"
+
+
+class Terminal(io.StringIO):
+    """Something that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def test_progress_bar() -> None:
+    out = Terminal()
+    progress = Progress(4, 1, 2, out)
+    progress.expect({"a/one": 10.0, "a/two": 120.0, "a/three": 20.0})
+    progress.finished("a/one", 9.0, failed=False, running=2)
+    progress.finished("a/three", 9.0, failed=True, running=1)
+    last = out.getvalue().rpartition("\r\x1b[K")[2]
+    assert last.startswith("[##################......] 3/4: 1 done, 1 from record, 1 running, 1 failed")
+    assert progress._left() == 60
+    progress.close()
+    assert out.getvalue().endswith("\r\x1b[K")

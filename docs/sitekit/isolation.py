@@ -54,7 +54,8 @@ PACKAGE = Path(__file__).resolve().parent
 # The variables that an example sees; whatever else stands in the builder's environment stays there.
 KEPT = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_HOME",
-    "CUDA_VISIBLE_DEVICES", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "VIRTUAL_ENV",
+    "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SYSTEMROOT", "WINDIR",
+    "COMSPEC", "PATHEXT", "VIRTUAL_ENV",
 )  # fmt: skip
 ONE_THREAD = dict.fromkeys((f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")), "1") | {
     "VECLIB_MAXIMUM_THREADS": "1"
