@@ -87,7 +87,7 @@ FAULTY = {
     "crashes": script("import ctypes\n\nctypes.string_at(0)"),
     "hangs": script("print('start')", "x = 1\nwhile True: pass"),
     "hangs_in_c": script("import time\n\ntime.sleep(1000)"),
-    "grows": script("parts = []\nwhile True:\n    parts.append(bytearray(2**24))"),
+    "grows": script("parts = []\nwhile True: parts.append(bytearray(2**24))"),
     "children_grow": script(
         """
         import os, time
