@@ -98,7 +98,8 @@ def _turn_lines(artist: Any, undo: _Undo) -> None:
         ("color", _dark_stroke), ("markeredgecolor", _dark_stroke), ("markerfacecolor", _dark_face)
     ):  # fmt: skip
         old = getattr(artist, f"get_{name}")()
-        if isinstance(old, str) and old in {"none", "auto"}:
+        # "auto" follows the line's colour, but what one gets is that colour.
+        if str(getattr(artist, f"_{name}", "")) == "auto" or str(old) == "none":
             continue
         color = to_rgba(old)
         if turn(color) != color:

@@ -54,7 +54,8 @@ PACKAGE = Path(__file__).resolve().parent
 # The variables that an example sees; whatever else stands in the builder's environment stays there.
 KEPT = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_HOME",
-    "CUDA_VISIBLE_DEVICES", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "VIRTUAL_ENV",
+    "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SYSTEMROOT", "WINDIR",
+    "COMSPEC", "PATHEXT", "VIRTUAL_ENV",
 )  # fmt: skip
 ONE_THREAD = dict.fromkeys((f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")), "1") | {
     "VECLIB_MAXIMUM_THREADS": "1"
@@ -132,25 +133,32 @@ class Place:
     def make(cls, job: Job) -> Place:
         """Create the folder of `job`."""
         place = cls(Path(tempfile.mkdtemp(prefix="sitekit-")).resolve())
+        try:
+            place._fill(job)
+        except BaseException:
+            place.remove()
+            raise
+        return place
+
+    def _fill(self, job: Job) -> None:
         for folder in ("work", "lib", "result", "home", "tmp"):
-            (place.root / folder).mkdir()
-        for folder, files in ((place.work, job.files), (place.modules, job.modules)):
+            (self.root / folder).mkdir()
+        for folder, files in ((self.work, job.files), (self.modules, job.modules)):
             for name, content in files.items():
                 path = folder / name
                 if not path.resolve().is_relative_to(folder):
                     raise ValueError(f"{job.source}: {name!r} leads out of its folder")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-        for path in (*place.streams, place.progress):
+        for path in (*self.streams, self.progress):
             path.touch()
         facts = {
             "page": job.page, "kind": job.kind, "script": next(iter(job.files)), "device": job.device,
             "memory_mib": job.memory_mib, "output_mib": job.output_mib, "versions": dict(job.versions),
             "allowed_warnings": job.allowed_warnings, "hidden": dict(job.hidden),
-            "environment": place.environment(job),
+            "environment": self.environment(job),
         }  # fmt: skip
-        (place.root / "job.json").write_text(json.dumps(facts), encoding="utf-8")
-        return place
+        (self.root / "job.json").write_text(json.dumps(facts), encoding="utf-8")
 
     def environment(self, job: Job) -> dict[str, str]:
         """The environment variables of the example."""
@@ -359,6 +367,7 @@ def keep(
                 kind, message = "children", f"left processes running: {'; '.join(names)}"
         _kill(processes, reap)
         child.wait(1.0)
+        reap()
         return _outcome(place, child, kind, message, peak, time.monotonic() - began)
     finally:
         place.remove()
@@ -527,6 +536,8 @@ def nursery_main(handle: int, preload: Sequence[str]) -> None:
     while True:
         message, handles, _, _ = socket.recv_fds(listener, 1, 1)
         if not message:
+            with contextlib.suppress(ChildProcessError):
+                os.wait()  # until the last keeper has ended
             os._exit(0)
         pid = os.fork()
         if pid:
@@ -644,7 +655,7 @@ class Nursery:
             time.sleep(0.01)
         self._socket.close()
         try:
-            self._process.wait(5)
+            self._process.wait(15)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -22,6 +22,8 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+from sphinx.errors import SphinxError
+
 from .figures import alt_texts, figure_rst
 from .keys import has_code
 from .project import write_if_changed
@@ -42,8 +44,10 @@ PLACEHOLDER = re.compile(rf"^{re.escape(FIGURE)}(\d+)$|^{re.escape(OUTPUT)}$", r
 ESCAPES = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
 
 
-class ReplayError(Exception):
+class ReplayError(SphinxError):
     """A record can't be shown; the message says why."""
+
+    category = "Replay"
 
 
 def check_seam() -> None:

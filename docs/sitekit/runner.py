@@ -10,10 +10,13 @@ import argparse
 import contextlib
 import functools
 import importlib
+import importlib.util
 import os
 import signal
 import sys
+import tempfile
 import threading
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -46,6 +49,8 @@ __all__ = [
 CACHE = Path(".cache/records")
 CACHE_BYTES = 512 * 2**20
 UNKNOWN_SECONDS = 5.0
+DRIVER_MIB = 6144
+"""What an accelerator's driver and libraries may take of the machine's own memory."""
 HOPEFUL = {"lost"}
 """Outcomes that are no fault of the example; it gets a second run."""
 PRELOAD = (
@@ -302,7 +307,8 @@ class _Run:
             modules={name: path.read_bytes() for name, path in modules.items()},
             device=self.device,
             seconds=example.seconds or options.seconds,
-            memory_mib=example.memory_mib or options.memory_mib,
+            memory_mib=(example.memory_mib or options.memory_mib)
+            + (DRIVER_MIB if self.device != "cpu" else 0),
             output_mib=options.output_mib,
             allowed_warnings=options.allowed_warnings,
             versions={name: value for name, value in versions.items() if value != "none"}
@@ -444,9 +450,22 @@ def _run_by(
     executor: Executor, call: Callable[[Job], tuple[Any, ...]], run: _Run, waiting: Sequence[Example]
 ) -> None:
     """Hand out the examples in order, a few ahead of the workers, so that memory doesn't grow with them."""
-    queue = list(reversed(waiting))
-    tries: dict[str, int] = {}
     pending: dict[Future[Outcome], tuple[Example, Job]] = {}
+    try:
+        _hand_out(executor, call, run, list(reversed(waiting)), pending)
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _hand_out(
+    executor: Executor,
+    call: Callable[[Job], tuple[Any, ...]],
+    run: _Run,
+    queue: list[Example],
+    pending: dict[Future[Outcome], tuple[Example, Job]],
+) -> None:
+    tries: dict[str, int] = {}
     ahead = run.options.workers + 2 if not run.remote else 64
     while queue or pending:
         while queue and len(pending) < ahead:
@@ -472,34 +491,31 @@ def _run_by(
 # -- other machines
 
 
-def dask_executor(address: str) -> Executor:
-    """An executor on a Dask cluster, whose workers get this package by the scheduler.
+@contextlib.contextmanager
+def dask_executor(address: str) -> Iterator[Executor]:
+    """An executor on a Dask cluster, whose workers get this package from the scheduler.
 
     Raises
     ------
     RunnerError
         Where `distributed` is missing, or the scheduler can't be reached.
     """
-    import tempfile
-    import zipfile
-
     try:
-        Client = importlib.import_module("distributed").Client
+        connect = importlib.import_module("distributed").Client
     except ImportError:
         raise RunnerError("a scheduler needs the package distributed: pip install distributed") from None
     try:
-        client = Client(address, timeout=10)
+        client = connect(address, timeout=10)
     except (OSError, ValueError) as error:
         raise RunnerError(f"no scheduler at {address}: {error}") from None
     package = Path(__file__).parent
-    with tempfile.TemporaryDirectory() as folder:
+    with client, tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / f"{package.name}.zip"
         with zipfile.ZipFile(archive, "w") as file:
             for path in sorted(package.rglob("*.py")):
                 file.write(path, path.relative_to(package.parent))
         client.upload_file(str(archive))
-    executor: Executor = client.get_executor(pure=False)
-    return executor
+        yield client.get_executor(pure=False)
 
 
 # -- command line
@@ -544,6 +560,13 @@ def _print_states(project: Project, options: Options) -> None:
         print(f"{page:{width}}" + "".join(f"{row[device]:>10}" for device in devices))
 
 
+def _check_packages() -> None:
+    missing = [name for name in ("psutil", "PIL", "sphinx_gallery") if not importlib.util.find_spec(name)]
+    if missing:
+        names = " ".join({"PIL": "pillow"}.get(name, name.replace("_", "-")) for name in missing)
+        raise RunnerError(f"recording needs more packages: pip install {names}")
+
+
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sitekit.runner", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -569,6 +592,7 @@ def main(arguments: Sequence[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     try:
+        _check_packages()
         project = Project.load(Path.cwd())
         if given.command == "records":
             _print_states(project, Options.of(project))
@@ -578,8 +602,9 @@ def main(arguments: Sequence[str]) -> int:
         if given.store:
             store = Store(given.store, single=store.single, warn=warn)
         chosen = _chosen(project, given.device, given.pages)
-        executor = dask_executor(given.scheduler) if given.scheduler else None
-        summary = record(chosen, store, options, device=given.device, executor=executor)
+        with contextlib.ExitStack() as stack:
+            executor = stack.enter_context(dask_executor(given.scheduler)) if given.scheduler else None
+            summary = record(chosen, store, options, device=given.device, executor=executor)
         if not store.single:
             store.prune(CACHE_BYTES, summary.used.items())
     except (SourceError, RunnerError) as error:
