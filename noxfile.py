@@ -83,6 +83,20 @@ def translate(session: nox.Session) -> None:
     python(session, "-m", "sitekit.catalogue", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def record(session: nox.Session) -> None:
+    """Run what has no record; `-- --device cuda` records on a GPU, into docs/records/cuda."""
+    install(session, "docs")
+    python(session, "-m", "sitekit.runner", "record", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def records(session: nox.Session) -> None:
+    """Print which page has a current, a stale or no record of each device."""
+    install(session, "docs")
+    python(session, "-m", "sitekit.runner", "records", *session.posargs)
+
+
 @nox.session(reuse_venv=False)
 def constraints(session: nox.Session) -> None:
     """Resolve all dependencies anew and write constraints.txt; arguments hold versions back."""

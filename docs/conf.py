@@ -27,11 +27,8 @@ numfig = False
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 0
 myst_update_mathjax = False
-nb_execution_mode = "auto"
-nb_execution_timeout = 120
-nb_execution_raise_on_error = True
-nb_execution_show_tb = True
 nb_merge_streams = True
+nb_render_markdown_format = "myst"
 
 # examples_dirs, gallery_dirs and the order of pages come from gallery/curriculum.toml.
 sphinx_gallery_conf = {
@@ -60,7 +57,7 @@ html_theme = "furo"
 html_title = "TorchNotes"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_js_files = [("language.js", {"defer": "defer"})]
+html_js_files = [("language.js", {"defer": "defer"}), ("devices.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_baseurl = ""

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
-from .localise import GALLERY, localise
+from .build import prepare
+from .localise import GALLERY
 from .project import Project
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ def _configure(app: Sphinx, config: Config) -> None:
     language = next(item for item in project.languages if item.sphinx == config.language)
     if Path(app.srcdir) == Path(app.confdir):
         # A plain `sphinx-build docs OUT`, as editors and hosts call it: the source language.
-        localise(project)
+        if not prepare(project):
+            raise ExtensionError("an example failed; see above")
         app.srcdir = type(app.srcdir)(project.source_tree(language))
     gallery = config.sphinx_gallery_conf
     gallery["examples_dirs"] = [f"{GALLERY}/{chapter.name}" for chapter in project.chapters]

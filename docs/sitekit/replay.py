@@ -1,0 +1,305 @@
+"""Gives Sphinx-Gallery the recorded outputs where it would run an example: the only seam into it.
+
+Sphinx-Gallery runs an example by `sphinx_gallery.gen_rst.execute_script`, which returns one block of
+reStructuredText per block of the script. `Replay.installed` puts a function in its place that returns what
+`outputs_for_replay` makes of the record, after `place_images` has put the figures where Sphinx-Gallery keeps
+its own. It skips an example whose ``.py.md5`` is current, before it comes to that seam; so `Replay.forget`
+removes that file where another record is to be shown than last time.
+
+Alt texts are taken from the script that Sphinx-Gallery reads, which is in the page's language; the
+record's own are those of the source at the time.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+from sphinx.errors import SphinxError
+
+from .figures import alt_texts, figure_rst
+from .keys import has_code
+from .project import write_if_changed
+from .record import FIGURE, OUTPUT, Record, Store
+
+__all__ = [
+    "Replay",
+    "ReplayError",
+    "check_seam",
+    "code_objects",
+    "notebook_outputs",
+    "outputs_for_replay",
+    "place_images",
+]
+
+SEAM = ("script_blocks", "script_vars", "gallery_conf", "file_conf")
+PLACEHOLDER = re.compile(rf"^{re.escape(FIGURE)}(\d+)$|^{re.escape(OUTPUT)}$", re.MULTILINE)
+ESCAPES = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
+
+
+class ReplayError(SphinxError):
+    """A record can't be shown; the message says why."""
+
+    category = "Replay"
+
+
+def check_seam() -> None:
+    """Make sure that Sphinx-Gallery still has the function that replay stands in for.
+
+    Raises
+    ------
+    ReplayError
+        In one sentence, where it has changed.
+    """
+    import sphinx_gallery
+    from sphinx_gallery import gen_rst
+
+    wanted = ", ".join(SEAM)
+    found = getattr(gen_rst, "execute_script", None)
+    names = tuple(inspect.signature(found).parameters) if found else ()
+    if names != SEAM:
+        raise ReplayError(
+            f"Sphinx-Gallery {sphinx_gallery.__version__} runs examples in another way than this version "
+            f"of the site builder knows: sphinx_gallery.gen_rst.execute_script should take ({wanted}) "
+            f"and takes ({', '.join(names)}); install an earlier Sphinx-Gallery, or adapt sitekit/replay.py"
+        )
+
+
+def image_names(page: str, cell: int, figure: int) -> tuple[str, str, str]:
+    """The files of a figure in its page's folder of images: light, dark, PNG."""
+    stem = f"{page.rpartition('/')[2]}_{cell + 1:02}_{figure + 1:02}"
+    return f"{stem}_light.webp", f"{stem}_dark.webp", f"{stem}.png"
+
+
+def place_images(record: Record, store: Store, folder: Path) -> list[Path]:
+    """Put the figures of `record` into `folder`, under names that tell page, cell and number.
+
+    Files that say the same already are left alone.
+
+    Returns
+    -------
+    list of Path
+        The PNG of each figure, in order: for thumbnails and cards.
+    """
+    pngs = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for at, cell in enumerate(record.cells):
+        for number, figure in enumerate(cell.figures):
+            kept = (figure.light, figure.dark, figure.png)
+            for name, content in zip(image_names(record.page, at, number), kept, strict=True):
+                _write_bytes(folder / name, store.read_file(record, content))
+            pngs.append(folder / image_names(record.page, at, number)[2])
+    return pngs
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    if path.is_file() and path.read_bytes() == content:
+        return
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(content)
+    new.replace(path)
+
+
+def _text_rst(text: str) -> str:
+    from sphinx_gallery.gen_rst import CODE_OUTPUT
+
+    return ESCAPES.sub("", str(CODE_OUTPUT.format(indent(text.expandtabs(), " " * 4))))
+
+
+def cell_rst(record: Record, at: int, images: str, code: str) -> str:
+    """The output of code cell `at` (from 0) as Sphinx-Gallery would give it.
+
+    Parameters
+    ----------
+    record
+        The run to show.
+    at
+        The cell.
+    images
+        The address of the folder that `place_images` filled, from the source folder.
+    code
+        The cell's code in the page's language, for its ``# alt:`` comments.
+    """
+    cell = record.cells[at]
+    alts = alt_texts(code)
+
+    def shown(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return _text_rst(cell.text)
+        number = int(match[1])
+        figure = cell.figures[number]
+        light, dark, _ = (f"{images}/{name}" for name in image_names(record.page, at, number))
+        alt = alts[number] if number < len(alts) else figure.alt
+        return figure_rst(light, dark, figure.width, figure.height, alt)
+
+    return f"\n{PLACEHOLDER.sub(shown, cell.rst)}\n\n"
+
+
+def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str | None = None) -> list[str]:
+    """One block of reStructuredText per block of the script, as `execute_script` returns them.
+
+    Parameters
+    ----------
+    record
+        The run to show.
+    script_blocks
+        The script as Sphinx-Gallery cut it, in any language.
+    images
+        The address of the folder that `place_images` filled, from the source folder; that of the page's
+        chapter by default.
+
+    Raises
+    ------
+    ReplayError
+        Where the script has more or fewer code cells than the record.
+    """
+    images = images or f"{record.page.rpartition('/')[0]}/images".lstrip("/")
+    coded = [block for block in script_blocks if block.type == "code" and has_code(block.content)]
+    if len(coded) != len(record.cells):
+        raise ReplayError(
+            f"{record.page}: the script has {len(coded)} code cells and its record {len(record.cells)}"
+        )
+    numbers = {block.lineno: number for number, block in enumerate(coded)}
+    return [
+        cell_rst(record, numbers[block.lineno], images, block.content)
+        if block.type == "code" and block.lineno in numbers
+        else ""
+        for block in script_blocks
+    ]
+
+
+def code_objects(record: Record) -> dict[str, list[dict[str, Any]]]:
+    """The names in the code as Sphinx-Gallery's ``.codeobj.json`` has them, for its links."""
+    objects: dict[str, list[dict[str, Any]]] = {}
+    for name, guesses in record.names.items():
+        objects[name] = []
+        for guess in guesses:
+            module, _, attribute = guess.removeprefix("class ").partition(":")
+            objects[name].append(
+                {
+                    "name": attribute,
+                    "module": module,
+                    "module_short": module,
+                    "is_class": guess.startswith("class "),
+                    "is_explicit": False,
+                }
+            )
+    return objects
+
+
+def notebook_outputs(record: Record, at: int, images: str, code: str) -> list[dict[str, Any]]:
+    """The outputs of code cell `at` (from 0) of a Markdown page, as nbformat writes them.
+
+    A figure becomes Markdown with two ``{image}`` directives; MyST-NB shows it with
+    ``nb_render_markdown_format = "myst"``.
+    """
+    cell, alts = record.cells[at], alt_texts(code)
+    outputs = []
+    for bundle in cell.bundles:
+        if "figure" not in bundle:
+            outputs.append(dict(bundle))
+            continue
+        number = bundle["figure"]
+        figure = cell.figures[number]
+        alt = " ".join((alts[number] if number < len(alts) else figure.alt).split())
+        names = image_names(record.page, at, number)
+        text = "\n".join(
+            f"```{{image}} /{images}/{name}\n:alt: {json.dumps(alt, ensure_ascii=False)}\n"
+            f":width: {figure.width}px\n:loading: lazy\n:class: figure only-{theme}\n```\n"
+            for theme, name in zip(("light", "dark"), names[:2], strict=True)
+        )
+        outputs.append({"output_type": "display_data", "metadata": {}, "data": {"text/markdown": text}})
+    return outputs
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Shows records in one Sphinx build.
+
+    Parameters
+    ----------
+    records
+        The record to show of each page.
+    stores
+        Where the figures of each page's record are.
+    state
+        Anything else that a page's look depends on, such as the language's interface texts.
+    """
+
+    records: Mapping[str, Record]
+    stores: Mapping[str, Store]
+    state: str = ""
+
+    def forget(self, source: Path) -> list[str]:
+        """Have Sphinx-Gallery make anew the pages below `source` whose record changed; returns them.
+
+        Call it before Sphinx-Gallery starts.
+        """
+        listing = source / "replayed.json"
+        shown = {
+            page: f"{record.key.name} {record.date} {self.state}" for page, record in self.records.items()
+        }
+        try:
+            before = json.loads(listing.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = {}
+        changed = [page for page in shown if before.get(page) != shown[page]]
+        for page in changed:
+            (source / f"{page}.py.md5").unlink(missing_ok=True)
+        write_if_changed(listing, json.dumps(shown, indent=1, sort_keys=True) + "\n")
+        return changed
+
+    @contextmanager
+    def installed(self, source: Path) -> Iterator[None]:
+        """Stand in for Sphinx-Gallery's `execute_script` while it makes the pages below `source`."""
+        check_seam()
+        from sphinx_gallery import gen_rst
+
+        original = gen_rst.execute_script
+        gen_rst.execute_script = self._execute(source)
+        try:
+            yield
+        finally:
+            gen_rst.execute_script = original
+
+    def _execute(self, source: Path) -> Callable[..., tuple[list[str], float]]:
+        def execute_script(
+            script_blocks: Sequence[Any],
+            script_vars: dict[str, Any],
+            gallery_conf: dict[str, Any],
+            file_conf: dict[str, Any],
+        ) -> tuple[list[str], float]:
+            from sphinx_gallery.utils import get_md5sum
+
+            target = Path(script_vars["target_file"])
+            page = target.relative_to(source).with_suffix("").as_posix()
+            if page not in self.records:
+                raise ReplayError(f"{page} has no record to show; record it first")
+            record = self.records[page]
+            pngs = place_images(record, self.stores[page], target.parent / "images")
+            # Sphinx-Gallery makes the thumbnail from the images that it counted itself.
+            for png in pngs:
+                kept = Path(next(script_vars["image_path_iterator"]))
+                _write_bytes(kept, png.read_bytes())
+            script_vars |= {"example_globals": {}, "memory_delta": 0.0, "passing": True}
+            md5 = get_md5sum(str(target), mode="t")
+            target.with_name(target.name + ".md5").write_text(md5, encoding="ascii")
+            return outputs_for_replay(record, script_blocks), 0.0
+
+        return execute_script
+
+    def write_code_objects(self, source: Path) -> None:
+        """Write each page's names for Sphinx-Gallery's links.
+
+        Call it after Sphinx-Gallery has written its own, which know only what the imports tell.
+        """
+        for page, record in self.records.items():
+            text = json.dumps(code_objects(record), indent=1, sort_keys=True)
+            write_if_changed(source / f"{page}.codeobj.json", text + "\n")

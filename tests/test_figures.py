@@ -1,0 +1,105 @@
+"""Figures on light and dark pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sitekit import figures
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+np = pytest.importorskip("numpy")
+Image = pytest.importorskip("PIL.Image")
+
+
+@pytest.fixture
+def figure() -> Any:
+    """One of everything that changes its colour or must not."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(4, 2))
+    left.plot([0, 1], [0, 1], "k--", label="black")
+    left.plot([0, 1], [1, 0], color="C1", marker="o", markerfacecolor="white", label="colour")
+    left.fill_between([0, 1], [0, 0.2], color="k", alpha=0.2)
+    left.scatter([0.5], [0.5], c="black")
+    left.text(0.1, 0.9, "boxed", bbox={"facecolor": "white", "edgecolor": "black"})
+    left.annotate("arrow", (0.5, 0.5), (0.8, 0.2), arrowprops={"arrowstyle": "->"})
+    left.legend()
+    right.imshow(np.arange(4).reshape(2, 2), cmap="viridis")
+    right.text(0, 0, "M", color="white", fontsize=30, ha="center", va="center")
+    right.text(1, 1, "M", color="black", fontsize=30, ha="center", va="center")
+    right.set_title("title")
+    yield fig
+    plt.close(fig)
+
+
+def colours(fig: Any) -> list[str]:
+    """Every colour of every artist."""
+    names = ("get_color", "get_facecolor", "get_edgecolor", "get_markerfacecolor", "get_markeredgecolor")
+    return [
+        f"{type(artist).__name__} {name} {getattr(artist, name)()}"
+        for artist in fig.findobj()
+        for name in names
+        if hasattr(artist, name)
+    ]
+
+
+def test_the_figure_stays_as_it_was(figure: Any, tmp_path: Path) -> None:
+    figure.canvas.draw()
+    before, density = colours(figure), figure.dpi
+    figures.save(figure, tmp_path / "a.png")
+    assert colours(figure) == before
+    assert figure.dpi == density
+
+
+def test_dark(figure: Any) -> None:
+    figure.dpi = 200
+    picture = figures._draw(figure)
+    with figures.recoloured(figure, picture):
+        texts = {text.get_text(): text for text in figure.findobj(matplotlib.text.Text)}
+        light = ["black", "title", "arrow", "boxed"]
+        assert all(min(matplotlib.colors.to_rgb(texts[name].get_color())) > 0.7 for name in light)
+        left, right = figure.axes
+        assert [text.get_color() for text in right.texts] == ["white", "black"]
+        assert min(matplotlib.colors.to_rgb(left.lines[0].get_color())) > 0.7
+        assert left.lines[1].get_color() == "C1"
+        assert max(matplotlib.colors.to_rgb(left.lines[1].get_markerfacecolor())) < 0.2
+        assert max(left.patch.get_facecolor()[:3]) < 0.2
+        assert left.collections[0].get_facecolor()[0][3] == pytest.approx(0.2)
+        assert min(left.spines["left"].get_edgecolor()[:3]) > 0.7
+
+
+def test_images(figure: Any, tmp_path: Path) -> None:
+    saved = figures.save(figure, tmp_path / "a.png", "words")
+    sizes = []
+    for path in (saved.light, saved.dark, saved.png):
+        with Image.open(path) as image:
+            sizes.append(image.size)
+        assert path.stat().st_size < 60_000
+    assert sizes == [(800, 400), (800, 400), (400, 200)]
+    assert (saved.width, saved.height) == (400, 200)
+    again = figures.save(figure, tmp_path / "b.png")
+    assert saved.light.read_bytes() == again.light.read_bytes()
+    assert saved.png.read_bytes() == again.png.read_bytes()
+
+
+def test_alt_texts() -> None:
+    code = "plt.plot()\n# alt: a line\n#   that goes up\nplt.show()\n"
+    code += "if x:\n    # alt: \u4e00\u6761\n    # \u7ebf\n    plt.show()\n"
+    assert figures.alt_texts(code) == ["a line that goes up", "\u4e00\u6761\u7ebf"]
+
+
+def test_scrape_without_recording(tmp_path: Path) -> None:
+    """As any Sphinx-Gallery build uses it."""
+    plt.figure(figsize=(1, 1))
+    paths = iter([str(tmp_path / "images" / "x_001.png")])
+    rst = figures.scrape(
+        SimpleNamespace(content="# alt: some  words\n", lineno=3),
+        {"image_path_iterator": paths},
+        {"src_dir": str(tmp_path)},
+    )
+    assert ".. image:: /images/x_001-light.webp\n   :alt: some words\n   :width: 100px\n" in rst
+    assert "only-dark" in rst
+    assert not plt.get_fignums()

@@ -1,0 +1,190 @@
+"""Sphinx-Gallery shows recorded outputs, in the words of the script it is given, and runs nothing."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sitekit import replay, runner
+from sitekit.project import Project
+from sitekit.record import Cell, Figure, Record, Store, file_name
+
+from tests.engine_project import make, script, write_project
+
+pytest.importorskip("sphinx_gallery")
+pytestmark = pytest.mark.xdist_group("runner")
+
+PAGE = script(
+    """
+    # a remark
+    import matplotlib.pyplot as plt
+    fig, ax = plt.subplots(figsize=(2, 1))
+    ax.plot([1, 2])
+    print("drawn:\\ttabs and \\x1b[1mescapes\\x1b[0m")
+    # alt: a line
+    plt.show()
+    """,
+    "# nothing but words",
+    "print('end')",
+)
+CONF = """\
+extensions = ["sphinx_gallery.gen_gallery"]
+sphinx_gallery_conf = {
+    "examples_dirs": ["gallery/chapter"], "gallery_dirs": ["chapter"], "filename_pattern": ".",
+    "image_scrapers": ("sitekit.figures.scrape",), "capture_repr": (), "nested_sections": False,
+    "write_computation_times": False, "show_memory": False,
+}
+exclude_patterns = ["gallery"]
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Store]:
+    """`PAGE`, recorded."""
+    root = write_project(tmp_path_factory.mktemp("project"), {"page": PAGE})
+    project, store = Project.load(root), Store(root / "store")
+    options = runner.Options.of(project, jobs=1)
+    summary = runner.record(runner.examples(project), store, options, out=io.StringIO())
+    record = store.get("chapter/page", summary.used["chapter/page"])
+    assert record
+    return record, store
+
+
+def blocks(text: str, folder: Path) -> list[Any]:
+    """The blocks of a script as Sphinx-Gallery cuts it."""
+    from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+
+    path = folder / "script.py"
+    path.write_text(text, encoding="utf-8")
+    found: list[Any] = split_code_and_text_blocks(path)[1]
+    return found
+
+
+def test_outputs_are_sphinx_gallerys(recorded: tuple[Record, Store], tmp_path: Path) -> None:
+    cut = blocks(PAGE, tmp_path)
+    outputs = replay.outputs_for_replay(recorded[0], cut)
+    assert len(outputs) == len(cut)
+    first = outputs[1]
+    assert ".. image:: /chapter/images/page_01_01_light.webp\n   :alt: a line\n" in first
+    assert "only-dark" in first
+    assert " .. code-block:: none\n\n    drawn:  tabs and escapes\n" in first
+    assert outputs[2] == "" or cut[2].type == "text"
+    assert "    end\n" in outputs[-1]
+
+
+def test_words_are_those_of_the_script(recorded: tuple[Record, Store], tmp_path: Path) -> None:
+    """A translated script has other comments, and maybe fewer blocks of nothing but comments."""
+    translated = PAGE.replace("alt: a line", "alt: \u4e00\u6761\u7ebf").replace("# a remark\n", "")
+    outputs = replay.outputs_for_replay(recorded[0], blocks(translated, tmp_path), "elsewhere")
+    assert "/elsewhere/page_01_01_dark.webp\n   :alt: \u4e00\u6761\u7ebf\n" in outputs[1]
+
+
+def test_other_cells_are_an_error(recorded: tuple[Record, Store], tmp_path: Path) -> None:
+    with pytest.raises(replay.ReplayError, match="1 code cells and its record 2"):
+        replay.outputs_for_replay(recorded[0], blocks(script("x = 1"), tmp_path))
+
+
+def test_images_are_placed_once(recorded: tuple[Record, Store], tmp_path: Path) -> None:
+    (png,) = replay.place_images(*recorded, tmp_path)
+    names = {"page_01_01.png", "page_01_01_light.webp", "page_01_01_dark.webp"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    before = png.stat().st_mtime_ns
+    replay.place_images(*recorded, tmp_path)
+    assert png.stat().st_mtime_ns == before
+
+
+def test_seam_is_the_one_we_know() -> None:
+    replay.check_seam()
+
+
+def test_changed_seam_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sphinx_gallery import gen_rst
+
+    monkeypatch.setattr(gen_rst, "execute_script", lambda blocks, everything: None)
+    with pytest.raises(replay.ReplayError, match=r"should take \(script_blocks, script_vars, .*\) and takes"):
+        replay.check_seam()
+
+
+def test_code_objects(recorded: tuple[Record, Store]) -> None:
+    found = replay.code_objects(recorded[0])
+    assert found["plt.subplots"][0]["module_short"] == "matplotlib.pyplot"
+    assert found["plt.subplots"][0]["name"] == "subplots"
+
+
+def test_outputs_of_a_notebook() -> None:
+    outputs = replay.notebook_outputs(
+        replace(make(), cells=(Cell((), "", make().cells[1].figures, make().cells[2].bundles),)),
+        0,
+        "images",
+        "# alt: one line\nplt.show()",
+    )
+    text = outputs[0]["data"]["text/markdown"]
+    assert '```{image} /images/page_01_01_light.webp\n:alt: "one line"\n:width: 650px' in text
+    assert outputs[1] == {"output_type": "stream", "name": "stdout", "text": "x"}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> SimpleNamespace:
+    """A source tree whose Sphinx build shows records."""
+    from sphinx.application import Sphinx
+
+    source = tmp_path / "source"
+    (source / "gallery" / "chapter").mkdir(parents=True)
+    files = {
+        "conf.py": CONF,
+        "index.rst": "Index\n=====\n\n.. toctree::\n\n   chapter/index\n",
+        "gallery/chapter/GALLERY_HEADER.rst": "Chapter\n=======\n",
+        "gallery/chapter/page.py": PAGE.replace("alt: a line", "alt: shown line"),
+    }
+    for name, text in files.items():
+        (source / name).write_text(text, encoding="utf-8")
+
+    def build(shown: replay.Replay) -> str:
+        shown.forget(source)
+        with shown.installed(source):
+            app = Sphinx(
+                source, source, tmp_path / "html", tmp_path / "doctrees", "html",
+                status=None, warning=io.StringIO(), freshenv=True,
+            )  # fmt: skip
+            shown.write_code_objects(source)
+        app.build()
+        return (tmp_path / "html" / "chapter" / "page.html").read_text(encoding="utf-8")
+
+    return SimpleNamespace(build=build, source=source, html=tmp_path / "html")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_a_changed_record_changes_the_page(recorded: tuple[Record, Store], tree: SimpleNamespace) -> None:
+    record, store = recorded
+    shown = replay.Replay({"chapter/page": record}, {"chapter/page": store})
+    page = tree.build(shown)
+    assert "drawn:  tabs and escapes" in page
+    assert 'alt="shown line"' in page
+    assert (tree.source / "chapter" / "images" / "thumb" / "sphx_glr_page_thumb.png").is_file()
+    assert (tree.html / "_images" / "page_01_01_dark.webp").is_file()
+    assert "Axes.plot" in (tree.source / "chapter" / "page.codeobj.json").read_text(encoding="utf-8")
+    assert not shown.forget(tree.source)
+    # The same script, another record.
+    content = b"other"
+    names = [file_name(content, suffix) for suffix in (".webp", ".png")]
+    figure = Figure(10, 10, "", names[0], names[0], record.cells[0].figures[0].png)
+    png = store.read_file(record, figure.png)
+    cell = Cell((("stdout", "other text\n"),), ".. recorded-output::", (figure,))
+    other = replace(record, environment_part={"changed": True}, cells=(cell, *record.cells[1:]))
+    put = store.put(other, {names[0]: content, figure.png: png})
+    changed = replay.Replay({"chapter/page": put}, {"chapter/page": store})
+    assert changed.forget(tree.source) == ["chapter/page"]
+    (tree.source / "replayed.json").unlink()
+    page = tree.build(changed)
+    assert "other text" in page
+    assert "drawn:  tabs" not in page
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_a_page_without_record_is_an_error(tree: SimpleNamespace) -> None:
+    with pytest.raises(replay.ReplayError, match="chapter/page has no record to show"):
+        tree.build(replay.Replay({}, {}))
