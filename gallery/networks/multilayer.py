@@ -22,12 +22,17 @@
 import matplotlib.pyplot as plt
 import torch
 
+device = (
+    torch.accelerator.current_accelerator()
+    if torch.accelerator.is_available()
+    else torch.device("cpu")
+)
 torch.manual_seed(0)
 
 # %%
 # 搭一个两层网络
 # --------------
-# 输入 3 个特征，中间是 4 个单元的 :term:`隐藏层`，最后输出 1 个数。
+# 输入 3 个特征，中间是 4 个单元的 :term:`隐藏层`，最后输出 1 个数。网络和数据要在同一个 :term:`设备` 上。
 #
 # .. admonition:: 先猜一猜
 #
@@ -41,9 +46,9 @@ model = torch.nn.Sequential(
     torch.nn.Tanh(),
     torch.nn.Linear(d_hidden, d_out),
     torch.nn.Sigmoid(),
-)
+).to(device)
 
-example_tensor = torch.tensor([[1.0, 2, 3], [4, 5, 6]])
+example_tensor = torch.tensor([[1.0, 2, 3], [4, 5, 6]], device=device)
 transformed = model(example_tensor)
 print("transformed", transformed.shape)
 
@@ -88,12 +93,12 @@ print(f"{by_hand=} {by_code=}")
 
 first, last = model[0], model[2]
 two_layers = torch.nn.Sequential(first, last)
-one_layer = torch.nn.Linear(d_in, d_out)
+one_layer = torch.nn.Linear(d_in, d_out).to(device)
 with torch.no_grad():
     one_layer.weight.copy_(last.weight @ first.weight)  # (1, 4) @ (4, 3) -> (1, 3)
     one_layer.bias.copy_(last.weight @ first.bias + last.bias)  # (1,)
 
-    x = torch.randn(1000, d_in)
+    x = torch.randn(1000, d_in).to(device)
     with_tanh = last(torch.tanh(first(x)))
     difference = (two_layers(x) - one_layer(x)).abs().max()
     print(f"two linear layers against one: {difference:.4f}")
@@ -134,6 +139,7 @@ plt.show()
 # 前一层输出 4 个，后一层却要 5 个。创建时 ``Sequential`` 不检查：
 
 mismatched = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(5, 1))
+mismatched.to(device)
 print("created")
 try:
     mismatched(example_tensor)

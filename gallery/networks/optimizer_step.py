@@ -22,21 +22,27 @@
 import matplotlib.pyplot as plt
 import torch
 
+device = (
+    torch.accelerator.current_accelerator()
+    if torch.accelerator.is_available()
+    else torch.device("cpu")
+)
+
 # %%
 # 走一步
 # ------
 # 模型是一条直线 :math:`\hat{y} = wx + b`，数据只有一个点：:math:`x = 1`，:math:`y = 2`。
-# 随机种子定为 0，权重的初值就是确定的。
+# 随机种子定为 0，初值在 CPU 上生成，再移到 :term:`设备` 上：换设备不换初值。
 #
 # .. admonition:: 先猜一猜
 #
 #    权重从 −0.0075 开始，预测只有 0.53，目标是 2。走一步之后，权重变大还是变小？预测会到 2 附近吗？
 
 torch.manual_seed(0)
-model = torch.nn.Linear(1, 1)
+model = torch.nn.Linear(1, 1).to(device)
 
-X_simple = torch.tensor([[1.0]])
-y_simple = torch.tensor([[2.0]])
+X_simple = torch.tensor([[1.0]], device=device)
+y_simple = torch.tensor([[2.0]], device=device)
 
 optim = torch.optim.SGD(model.parameters(), lr=1e-2)
 mse_loss_fn = torch.nn.MSELoss()
@@ -107,7 +113,7 @@ print(f"detach().clone(): {kept.item():.4f}")
 
 def predictions(lr, n_steps=20):
     torch.manual_seed(0)
-    model = torch.nn.Linear(1, 1)
+    model = torch.nn.Linear(1, 1).to(device)
     optim = torch.optim.SGD(model.parameters(), lr=lr)
     history = []
     for _ in range(n_steps + 1):
