@@ -86,7 +86,9 @@ ax.plot(grid, f(grid), color="C0")
 ax.plot(x.item() + near, y.item() + slope * near, color="C1")
 ax.plot(x.item(), y.item(), "o", color="C1")
 ax.text(3.4, 3.2, "$f(x)$", color="C0", ha="left", fontsize=12)
-ax.text(x.item() + 0.15, y.item() + 0.15, f"slope ${slope:.0f}$", color="C1", fontsize=12)
+ax.text(
+    x.item() + 0.15, y.item() + 0.15, f"slope ${slope:.0f}$", color="C1", fontsize=12
+)
 ax.set(xlabel="$x$", ylabel="$y$")
 ax.spines[["top", "right"]].set_visible(False)
 # alt: 开口向上的抛物线，最低点在 x=2；橙色直线在点 (1, 1) 与它相切，向右下倾斜，斜率为 −2。
