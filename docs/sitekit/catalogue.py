@@ -37,6 +37,7 @@ msgstr ""
 "Content-Transfer-Encoding: 8bit\\n"
 
 """
+PO_LINE = re.compile(r'(#.*|((msg(id|str|ctxt|id_plural)|msgstr\[\d+\]) )?"([^"\\]|\\.)*")?')
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 BLANKS = {" ", "\u00a0", "\u3000"}
 TAG = re.compile(r"<[a-zA-Z!/?][^<>]*>")
@@ -133,7 +134,7 @@ class Catalogue:
         if not path.is_file():
             return cls(Catalog(fuzzy=False), path)
         text = read_text(path)
-        _check_repeats(text, path)
+        _check_lines(text, path)
         try:
             catalog = read_po(io.StringIO(text), abort_invalid=True, charset="utf-8")
         except PoFileError as error:
@@ -148,11 +149,13 @@ class Catalogue:
         return found or self.catalog.get(unit.text)
 
 
-def _check_repeats(text: str, path: Path) -> None:
-    """Babel takes the first of two entries with the same message, as a merge of branches leaves them."""
+def _check_lines(text: str, path: Path) -> None:
+    """Find what Babel lets pass: a missing quote, and an entry that a merge of branches left twice."""
     seen: dict[tuple[str, str], int] = {}
     context = ""
     for number, line in enumerate(text.split("\n"), 1):
+        if not PO_LINE.fullmatch(line.strip()):
+            raise SourceError(path, number, f"not a line of a catalogue: {line[:40]}")
         if line.startswith("msgctxt "):
             context = line
         elif line.startswith("msgid ") and line != 'msgid ""':
@@ -216,6 +219,8 @@ def _markdown_problems(unit: Unit, translation: str) -> Iterator[str]:
         yield "a glossary's term can't hold ` : ` or start with `..`"
     elif not myst.is_paragraph(translation):
         yield "the translation starts like a list, directive, heading or HTML, not like text"
+    if translation.startswith(":"):
+        yield "the translation starts with a colon, like an option of a directive"
     if unit.kind == "title" and CLOSING_MARKS.search(translation):
         yield "a title can't end in #"
     if opening.startswith("`") and "`" in translation:
@@ -233,9 +238,9 @@ def _rst_problems(source: Source, unit: Unit, translation: str) -> Iterator[str]
     words, source_words = rst.prose(translation), rst.prose(unit.text)
     if unit.kind == "title" and TAG_START.search(words):
         yield "a title can't hold `<` before a letter"
-    for pattern in (TAG, MARKDOWN_LINK):
-        if Counter(pattern.findall(words)) - Counter(pattern.findall(source_words)):
-            yield "the translation adds HTML or a Markdown link"
+    added = (Counter(p.findall(words)) - Counter(p.findall(source_words)) for p in (TAG, MARKDOWN_LINK))
+    if any(added) or TAG_START.match(words):
+        yield "the translation adds HTML or a Markdown link"
 
 
 def _template(project: Project, source: Source) -> Catalog:

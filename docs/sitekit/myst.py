@@ -34,7 +34,7 @@ CELL_BORDER = re.compile(r"(?<!\\)\|")
 UNSUPPORTED = {
     re.compile(r"<[a-zA-Z!/]"): "raw HTML; write Markdown",
     re.compile(r">"): "a block quote; write an admonition",
-    re.compile(r": "): "a definition list; write a list",
+    re.compile(r":"): "an option or a definition list; start with another character",
     re.compile(r"\[\^"): "a footnote; write it into the sentence",
     re.compile(r"\[[^\]]+\]: "): "a link definition; write [text](https://…)",
     re.compile(r"(=+|-+)\s*$"): "an underlined heading or a rule; write `## heading`",

@@ -203,7 +203,7 @@ def test_one_switch_is_seen_at_every_width(
     expect(link).to_be_in_viewport(ratio=1)
     box = link.bounding_box()
     assert box
-    assert box["height"] >= 20
+    assert box["height"] >= 24
 
 
 def visited(page: Page, url: Callable[..., str], language: str) -> Iterator[str]:
