@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from collections import Counter
 from collections.abc import Callable
@@ -49,8 +50,7 @@ class _Glossary(_Container):
 
     def run(self) -> list[nodes.Node]:
         kinds = ["definition" if line[:1] == " " else "term" if line else "" for line in self.content]
-        kept = [kind for kind, above in zip(kinds, ["", *kinds], strict=False) if (kind, above) != ("definition",) * 2]
-        return [nodes.literal_block("", " ".join(kept))]
+        return [nodes.literal_block("", re.sub("(definition )+", "definition ", " ".join([*kinds, ""])))]
 
 
 class _Toctree(_Container):

@@ -106,16 +106,19 @@ def test_a_changed_sentence_is_fuzzy_until_someone_mends_it(project: Project) ->
     change(source, "    return value * 2", "    # 这句话是新加的\n    return value * 2")
     assert update(project) == catalogue.Counts("start/first", 13, 1, 1)
     text = path.read_text("utf-8")
-    entry = '# kept\n#. docstring\n#, fuzzy\n#| msgid "返回值是新的数组。"\nmsgid "返回值是一个新的数组。"\nmsgstr "word."\n'
-    assert entry in text
+    assert (
+        '# kept\n#. docstring\n#, fuzzy\n#| msgid "返回值是新的数组。"\n'
+        'msgid "返回值是一个新的数组。"\nmsgstr "word."\n'
+    ) in text
     assert "你将学到" not in text
     assert update(project) == catalogue.Counts("start/first", 13, 1, 1)
     assert path.read_text("utf-8") == text
     line = text[: text.index('msgid "返回值是一个')].count("\n") + 1
     missing = text[: text.index('msgid "这句话')].count("\n") + 1
+    place = "docs/locale/en/LC_MESSAGES/start/first.po"
     assert faults(project) == [
-        f"docs/locale/en/LC_MESSAGES/start/first.po:{line}: “返回值是一个新的数组。”: is fuzzy: mend it and remove the flag",
-        f"docs/locale/en/LC_MESSAGES/start/first.po:{missing}: “这句话是新加的”: has no translation yet",
+        f"{place}:{line}: “返回值是一个新的数组。”: is fuzzy: mend it and remove the flag",
+        f"{place}:{missing}: “这句话是新加的”: has no translation yet",
     ]
     change(path, "#, fuzzy\n", "")
     change(path, 'msgid "这句话是新加的"\nmsgstr ""', 'msgid "这句话是新加的"\nmsgstr "new"')
@@ -189,7 +192,7 @@ def test_the_catalogue_of_a_page_that_is_gone_is_named(project: Project) -> None
         ('msgid "甲"\nmsgstr "a"\n<<<<<<< HEAD\n', 3),
         ('msgid "甲\nmsgstr "a"\n', 1),
         ('"甲"\n', 1),
-        ('msgid "甲"\nmsgstr[x] "a"\n', 1),
+        ('msgid "甲"\nmsgstr[x] "a"\n', 2),
         ('msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=x\\n"\n', 1),
         ('msgid ""\nmsgstr ""\n"POT-Creation-Date: yesterday\\n"\n', 1),
         ("\ud800", 1),

@@ -115,6 +115,7 @@ def md_pages() -> st.SearchStrategy[str]:
         text.map(lambda body: f"```{{note}}\n{body}\n```"),
         st.builds(lambda title, body: f":::{{admonition}} {title}\n{body}\n:::", line, text),
         line.map(lambda cell: f"| 甲 | 乙 |\n|---|---|\n| {cell} | `1` |"),
+        line.map(lambda cell: f"- 甲\n\n  | 甲 | 乙 |\n  |---|---|\n  | {cell} | `1` |"),
         st.just("```python\nx = 1  # 一\n```"),
         st.just("$$\na = b\n$$"),
         st.just("(label)=\n## 标题"),
@@ -361,7 +362,8 @@ def test_any_text_is_split_or_refused_in_one_line(text: str) -> None:
         try:
             split()
         except SourceError as error:
-            assert re.fullmatch(r"page:\d+: .+", str(error))
+            message = str(error)
+            assert re.fullmatch(r"page:\d+: .+", message)
 
 
 PAGES = {source.docname: source for source in sources(Project.load(ROOT))}

@@ -83,6 +83,8 @@ def read_text(path: Path) -> str:
         raise SourceError(
             path, line, f"not UTF-8: byte 0x{data[error.start]:02x}; save it as UTF-8"
         ) from None
+    if "\0" in text:
+        raise SourceError(path, text.partition("\0")[0].count("\n") + 1, "holds a null byte: not a text file")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

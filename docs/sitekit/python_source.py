@@ -50,7 +50,7 @@ def _tree(code: str, path: Path, first_line: int) -> ast.Module:
     except SyntaxError as error:
         line = first_line + (error.lineno or 1) - 1
         raise SourceError(path, line, f"Python can't read this line: {error.msg}") from None
-    except (ValueError, MemoryError, RecursionError) as error:  # a null byte, or nested too deep
+    except (ValueError, MemoryError, RecursionError) as error:  # a null byte, or brackets too deep
         raise SourceError(path, first_line, f"Python can't read this code: {error}") from None
 
 
