@@ -81,6 +81,7 @@ class Project:
     """A gallery and its pages of Markdown, in several languages."""
 
     root: Path
+    title: str
     docs: Path
     gallery: Path
     locale: Path
@@ -139,6 +140,7 @@ class Project:
             raise SourceError(language_file, None, f"a value is missing or unknown: {error}") from None
         project = cls(
             root=root,
+            title=values.get("title", root.name),
             docs=root / docs,
             gallery=root / gallery,
             locale=root / docs / "locale",
