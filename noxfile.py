@@ -97,6 +97,13 @@ def records(session: nox.Session) -> None:
     python(session, "-m", "sitekit.runner", "records", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Measure the builder against stock Sphinx-Gallery, print a table and write build/bench.json."""
+    install(session, "docs", "tests")
+    python(session, str(ROOT / "tests" / "bench.py"), "--nox", sys.executable, *session.posargs)
+
+
 @nox.session(reuse_venv=False)
 def constraints(session: nox.Session) -> None:
     """Resolve all dependencies anew and write constraints.txt; arguments hold versions back."""

@@ -51,13 +51,14 @@ sphinx_gallery_conf = {
 }
 
 sitekit_helper_packages = ["src/torchnotes"]
+sitekit_versions_shown = ["torch"]
 
 html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "TorchNotes"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_js_files = [("language.js", {"defer": "defer"}), ("devices.js", {"defer": "defer"})]
+html_js_files = [("language.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_baseurl = ""

@@ -10,6 +10,8 @@ import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from tests import foreign
+
 ROOT = Path(__file__).resolve().parent.parent
 
 hypothesis.settings.register_profile(
@@ -40,4 +42,12 @@ def site_root(repository: Path) -> Path:
     root = repository / "build" / "html"
     if not (root / "index.html").is_file():
         pytest.fail("build/html/index.html is missing: run `nox -s docs` (or `nox -s tests`, which does)")
+    return root
+
+
+@pytest.fixture(scope="session")
+def foreign_gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a built gallery that is not this project's; tests that change it take a copy."""
+    root = tmp_path_factory.mktemp("foreign")
+    foreign.make(root)
     return root

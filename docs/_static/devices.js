@@ -1,6 +1,7 @@
 // Outputs that differ between devices become tabs; one choice holds for the whole site.
 "use strict";
 (() => {
+  const label = document.currentScript.dataset.label; // in the page's language
   const groups = [...document.querySelectorAll(".device-outputs")];
   if (!groups.length) return;
   const remembered = () => {
@@ -17,22 +18,34 @@
     const list = document.createElement("div");
     list.className = "device-tabs";
     list.setAttribute("role", "tablist");
+    list.setAttribute("aria-label", label);
     const tabs = panels.map((panel, index) => {
       const tab = document.createElement("button");
       panel.id = panel.id || `device-${number}-${index}`;
       panel.setAttribute("role", "tabpanel");
       panel.setAttribute("aria-label", names[index]);
+      panel.tabIndex = 0;
       tab.type = "button";
       tab.textContent = names[index];
       tab.setAttribute("role", "tab");
       tab.setAttribute("aria-controls", panel.id);
-      tab.addEventListener("click", () => choose(kind(names[index]), true));
+      tab.addEventListener("click", () => {
+        const top = tab.getBoundingClientRect().top;
+        choose(kind(names[index]), true);
+        scrollBy({ top: tab.getBoundingClientRect().top - top, behavior: "instant" }); // others changed above
+      });
       tab.addEventListener("keydown", (event) => {
-        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (!step) return;
-        const next = tabs[(index + step + tabs.length) % tabs.length];
-        next.click();
-        next.focus();
+        const last = tabs.length - 1;
+        const next = {
+          ArrowRight: index < last ? index + 1 : 0,
+          ArrowLeft: index > 0 ? index - 1 : last,
+          Home: 0,
+          End: last,
+        }[event.key];
+        if (next === undefined) return;
+        event.preventDefault();
+        tabs[next].click();
+        tabs[next].focus();
       });
       list.append(tab);
       return tab;

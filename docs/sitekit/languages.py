@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
-from .build import prepare
-from .localise import GALLERY
-from .project import Project
+from .build import clean, locked, prepare
+from .localise import GALLERY, LocaliseError
+from .project import Language, Project
+from .segments import SourceError
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -36,14 +38,31 @@ class CurriculumOrder:
         return int(order.index(Path(filename).stem))
 
 
-def _configure(app: Sphinx, config: Config) -> None:
-    project = Project.load(Path(app.confdir).parent)
-    language = next(item for item in project.languages if item.sphinx == config.language)
-    if Path(app.srcdir) == Path(app.confdir):
-        # A plain `sphinx-build docs OUT`, as editors and hosts call it: the source language.
+def _prepare(app: Sphinx, project: Project, language: Language) -> None:
+    """Do what comes before rendering, for a plain ``sphinx-build docs OUT``, as editors and hosts call it."""
+    with ExitStack() as stack:
+        stack.enter_context(locked(project))
         if not prepare(project):
-            raise ExtensionError("an example failed; see above")
-        app.srcdir = type(app.srcdir)(project.source_tree(language))
+            raise ExtensionError("an example failed; its block stands above")
+        clean(project, language)
+        app.sitekit_lock = stack.pop_all()  # type: ignore[attr-defined]
+    # Rendering starts clean here, too: what Sphinx remembers of its last build is of another tree.
+    (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+    app.srcdir = type(app.srcdir)(project.source_tree(language))
+
+
+def _configure(app: Sphinx, config: Config) -> None:
+    app.sitekit_lock = ExitStack()  # type: ignore[attr-defined]
+    app.sitekit_alone = Path(app.srcdir) == Path(app.confdir)  # type: ignore[attr-defined]
+    try:
+        project = Project.load(Path(app.confdir).parent)
+        language = next((item for item in project.languages if item.sphinx == config.language), None)
+        if language is None:
+            raise ExtensionError(f"language {config.language!r} does not stand in languages.toml")
+        if app.sitekit_alone:  # type: ignore[attr-defined]
+            _prepare(app, project, language)
+    except (SourceError, LocaliseError) as error:
+        raise ExtensionError(str(error)) from None
     gallery = config.sphinx_gallery_conf
     gallery["examples_dirs"] = [f"{GALLERY}/{chapter.name}" for chapter in project.chapters]
     gallery["gallery_dirs"] = [chapter.name for chapter in project.chapters]
@@ -51,6 +70,10 @@ def _configure(app: Sphinx, config: Config) -> None:
     app.sitekit_language = language  # type: ignore[attr-defined]
     known = json.loads((Path(app.srcdir) / "anchors.json").read_text(encoding="utf-8"))
     app.sitekit_anchors = known  # type: ignore[attr-defined]
+
+
+def _finished(app: Sphinx, exception: Exception | None) -> None:
+    app.sitekit_lock.close()  # type: ignore[attr-defined]
 
 
 class EqualAnchors(SphinxTransform):
@@ -92,6 +115,7 @@ def _page_context(
             "absolute": f"{base.rstrip('/')}/{language.folder}/{page}" if base else "",
         }
         for language in project.languages
+        if language == current or not app.sitekit_alone  # type: ignore[attr-defined]
     ]
 
 
@@ -99,4 +123,5 @@ def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.connect("config-inited", _configure, priority=5)  # Sphinx-Gallery reads its values at 10
     app.connect("html-page-context", _page_context)
+    app.connect("build-finished", _finished)
     app.add_transform(EqualAnchors)

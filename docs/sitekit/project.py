@@ -109,6 +109,7 @@ class Project:
     """A gallery and its pages of Markdown, in several languages."""
 
     root: Path
+    title: str
     docs: Path
     gallery: Path
     locale: Path
@@ -169,6 +170,7 @@ class Project:
             raise SourceErrors(errors)
         return cls(
             root=root,
+            title=values.get("title", root.name),
             docs=root / docs,
             gallery=root / gallery,
             locale=root / docs / "locale",

@@ -1,8 +1,8 @@
 """Shows records on pages: hands them to Sphinx-Gallery and MyST-NB where these would run something.
 
 The build decides which record a page shows and writes that into ``shown.json`` of each language's tree
-(`choose`, `write`); Sphinx only reads it. A page can have a record of each device it names. Outputs that are
-equal on all devices are shown once, others side by side under the devices' names.
+(`write`); Sphinx only reads it. A page can have a record of each device it names. Outputs that are equal on
+all devices are shown once, others one under the other with the devices' names, which a script makes tabs of.
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
 from .figures import ALT
-from .keys import Key
+from .keys import Key, has_code
 from .project import Project, write_if_changed
 from .record import Record, Store
 from .replay import (
+    ReplayError,
+    cell_rst,
     check_seam,
     code_objects,
     notebook_outputs,
@@ -55,6 +59,13 @@ class Shown:
         kind, name = self.record.device.upper(), self.record.device_name
         return kind if self.record.device == "cpu" else f"{kind} · {name}"
 
+    @property
+    def note(self) -> str:
+        """What a reader must know of a record that is not current."""
+        if self.current:
+            return ""
+        return str(_("recorded from an earlier version of this code, %s")) % self.record.date[:10]
+
 
 # -- choosing, before Sphinx starts
 
@@ -64,7 +75,7 @@ def write(project: Project, chosen: Mapping[str, Sequence[Shown]]) -> None:
     listing = {
         page: [
             {
-                "store": str(item.store.folder),
+                "store": item.store.folder.relative_to(project.root).as_posix(),
                 "single": item.store.single,
                 "key": [item.record.key.code, item.record.key.environment],
                 "current": item.current,
@@ -78,16 +89,16 @@ def write(project: Project, chosen: Mapping[str, Sequence[Shown]]) -> None:
         write_if_changed(path, json.dumps(listing, indent=1, sort_keys=True) + "\n")
 
 
-def read(tree: Path) -> dict[str, list[Shown]]:
+def read(project: Project, tree: Path) -> dict[str, list[Shown]]:
     """The records that the pages of `tree` show, the CPU's first."""
-    found = {}
+    found: dict[str, list[Shown]] = {}
     for page, items in json.loads((tree / LISTING).read_text(encoding="utf-8")).items():
         found[page] = []
         for item in items:
-            store = Store(Path(item["store"]), single=item["single"])
+            store = Store(project.root / item["store"], single=item["single"])
             record = store.get(page, Key(*item["key"]))
             if record is None:
-                raise FileNotFoundError(f"the record of {page} has gone; build again")
+                raise ExtensionError(f"the record of {page} has gone; build again")
             found[page].append(Shown(record, store, item["current"]))
     return found
 
@@ -95,28 +106,49 @@ def read(tree: Path) -> dict[str, list[Shown]]:
 # -- examples of the gallery
 
 
+def _counterparts(record: Record, other: Record) -> list[int | None]:
+    """For each cell of `record` that cell's number in `other`, which may be of an earlier version."""
+    ours, theirs = record.code_part["cells"], other.code_part["cells"]
+    if len(ours) == len(theirs):
+        return [*range(len(ours))]
+    found: list[int | None] = [None] * len(ours)
+    for match in SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks():
+        found[match.a : match.a + match.size] = range(match.b, match.b + match.size)
+    return found
+
+
 def _combined(shown: Sequence[Shown], blocks: Sequence[Any]) -> list[str]:
     """Each block's output: once where all devices agree, else under each device's name."""
-    outputs = [outputs_for_replay(item.record, blocks, _folder(item.record)) for item in shown]
-    if len(shown) == 1:
-        return outputs[0]
-    numbers = iter(range(len(shown[0].record.cells)))
-    combined = []
-    for texts in zip(*outputs, strict=True):
-        if not any(texts):
-            combined.append("")
-            continue
-        cells = [item.record.cells[number] for number in [next(numbers)] for item in shown]
-        faces = [(cell.output, [figure.png for figure in cell.figures]) for cell in cells]
-        if all(face == faces[0] for face in faces):
-            combined.append(texts[0])
-            continue
-        parts = [
-            f".. container:: device-output\n\n   .. rst-class:: device-name\n\n   {item.label}\n\n{indent(text, '   ')}"
-            for item, text in zip(shown, texts, strict=True)
-        ]
-        combined.append(".. container:: device-outputs\n\n" + indent("\n\n".join(parts), "   ") + "\n\n")
-    return combined
+    first, *others = shown
+    outputs = outputs_for_replay(first.record, blocks, _folder(first.record))
+    if not others:
+        return outputs
+    coded = [at for at, block in enumerate(blocks) if block.type == "code" and has_code(block.content)]
+    numbers = [(item, _counterparts(first.record, item.record)) for item in shown]
+    for cell, at in enumerate(coded):
+        there = [(item, known[cell]) for item, known in numbers]
+        present = [(item, number) for item, number in there if number is not None]
+        faces = []
+        for item, number in present:
+            found = item.record.cells[number]
+            faces.append((found.output, [figure.png for figure in found.figures]))
+        if any(face != faces[0] for face in faces):
+            code = blocks[at].content
+            outputs[at] = _side_by_side(
+                [(item, cell_rst(item.record, number, _folder(item.record), code)) for item, number in present]
+            )
+    return outputs
+
+
+def _side_by_side(outputs: Sequence[tuple[Shown, str]]) -> str:
+    lines = [".. container:: device-outputs", ""]
+    for item, text in outputs:
+        lines += ["   .. container:: device-output", ""]
+        for name, words in ("device-name", item.label), ("device-note", item.note):
+            if words:
+                lines += [f"      .. rst-class:: {name}", "", "      " + re.sub(r"([\\*`_|<])", r"\\\1", words), ""]
+        lines += [indent(text, "      "), ""]
+    return "\n".join([*lines, ""])
 
 
 def _folder(record: Record) -> str:
@@ -130,7 +162,10 @@ def _replay(app: Sphinx) -> None:
     from sphinx_gallery import gen_rst
     from sphinx_gallery.utils import get_md5sum
 
-    check_seam()
+    try:
+        check_seam()
+    except ReplayError as error:
+        raise ExtensionError(str(error)) from None
     source = Path(app.srcdir)
 
     def execute_script(
@@ -169,18 +204,25 @@ def _replayed(app: Sphinx) -> None:
 # -- pages of docs/
 
 
+def _refuse(notebook: Any, *, cwd: str, **options: Any) -> Any:
+    raise ExtensionError(f"a page in {cwd} has code whose outputs were not recorded; build again")
+
+
 def _fill_cache(app: Sphinx) -> None:
     """Put the recorded outputs of the Markdown pages into MyST-NB's cache, so that it finds every one."""
     import nbformat
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
+    from myst_nb.core.execute import cache as myst_cache
     from myst_nb.core.read import create_nb_reader
 
+    assert myst_cache.single_nb_execution
+    myst_cache.single_nb_execution = _refuse  # what isn't in its cache it would run
     cache = get_cache(app.config.nb_execution_cache_path)
-    for page, (item, *_rest) in app.sitekit_shown.items():  # type: ignore[attr-defined]
-        record = item.record
-        if record.kind != "notebook":
+    for page, items in app.sitekit_shown.items():  # type: ignore[attr-defined]
+        if not items or items[0].record.kind != "notebook":
             continue
+        item, record = items[0], items[0].record
         place_images(record, item.store, Path(app.srcdir) / _folder(record))
         path = Path(app.srcdir) / f"{page}.md"
         text = path.read_text(encoding="utf-8")
@@ -207,16 +249,30 @@ def _fill_cache(app: Sphinx) -> None:
 # -- where it comes from
 
 
-def provenance(item: Shown) -> str:
-    """One line: torch, device, and what the run took."""
+def provenance(item: Shown, packages: Sequence[str]) -> str:
+    """One line: versions, device, and what the run took.
+
+    Parameters
+    ----------
+    item
+        The record.
+    packages
+        Whose versions are named.
+    """
     record = item.record
-    facts = [f"torch {record.versions['torch']}", item.label] if "torch" in record.versions else [item.label]
+    facts = [
+        f"{'Python' if name == 'python' else name} {record.versions[name]}"
+        for name in packages
+        if record.versions.get(name, "none") != "none"
+    ]
+    facts.append(item.label)
     if "SOURCE_DATE_EPOCH" not in os.environ:
-        peak = record.device_peak_mib if record.device_peak_mib is not None else record.peak_mib
-        facts += [f"{record.seconds:.1f} s", f"{peak:.0f} MiB"]
-    if not item.current:
-        facts.append(_("recorded from an earlier version of this code, %s") % record.date[:10])
-    return " · ".join(facts)
+        short = record.seconds < 0.1
+        facts.append(str(_("run time under 0.1 s") if short else _("run time %.1f s") % record.seconds))
+        facts.append(str(_("peak memory %.0f MiB")) % record.peak_mib)
+        if record.device_peak_mib is not None:
+            facts.append(str(_("%.0f MiB on the device")) % record.device_peak_mib)
+    return " · ".join([*facts, *filter(None, [item.note])])
 
 
 def _insert_provenance(app: Sphinx, doctree: nodes.document) -> None:
@@ -224,9 +280,19 @@ def _insert_provenance(app: Sphinx, doctree: nodes.document) -> None:
     title = next(iter(doctree.findall(nodes.title)), None)
     if not shown or title is None:
         return
+    lines = [provenance(item, app.config.sitekit_versions_shown) for item in shown]
     line = nodes.paragraph(classes=["provenance"])
-    line += nodes.inline("", _("This page's output: ") + "; ".join(provenance(item) for item in shown))
+    line += nodes.inline("", str(_("This page's output: ")) + str(_("; ")).join(lines))
     title.parent.insert(title.parent.index(title) + 1, line)
+
+
+def _device_tabs(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Add the script that makes tabs, where a page has devices to choose from."""
+    if len(app.sitekit_shown.get(pagename, ())) > 1:  # type: ignore[attr-defined]
+        label = {"data-label": str(_("Device"))}
+        app.add_js_file("devices.js", loading_method="defer", **label)
 
 
 def _hide_alt_comments(app: Sphinx, doctree: nodes.document) -> None:
@@ -239,17 +305,19 @@ def _hide_alt_comments(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _configure(app: Sphinx, config: Config) -> None:
-    app.sitekit_shown = read(Path(app.srcdir))  # type: ignore[attr-defined]
     tree = Path(app.srcdir)
+    app.sitekit_shown = read(app.sitekit_project, tree)  # type: ignore[attr-defined]
     config.nb_execution_mode = "cache"
     config.nb_execution_cache_path = str(tree.parent.parent / "jupyter_cache" / tree.name)
 
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    app.add_config_value("sitekit_versions_shown", ["python"], "env", [list])
     app.connect("config-inited", _configure, priority=6)  # the tree is known from 5 on
     app.connect("builder-inited", _replay, priority=400)  # Sphinx-Gallery makes its pages at 500
     app.connect("builder-inited", _replayed, priority=600)
     app.connect("builder-inited", _fill_cache, priority=900)
     app.connect("doctree-read", _hide_alt_comments)
     app.connect("doctree-read", _insert_provenance, priority=890)  # under the downloads, which come at 900
+    app.connect("html-page-context", _device_tabs)

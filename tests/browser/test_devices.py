@@ -1,0 +1,95 @@
+"""Outputs of several devices: tabs with JavaScript, one under the other without."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import QuietHandler
+
+pytestmark = pytest.mark.xdist_group("foreign")  # one worker builds the gallery for all
+CPU, CARD = "CPU", "CUDA · Karte *8000_X*"
+
+
+@pytest.fixture(scope="module")
+def site_root(foreign_gallery: Path) -> Path:
+    """Return the site of a gallery with a page that was recorded on two devices."""
+    return foreign_gallery / "build" / "html"
+
+
+@pytest.fixture(scope="module")
+def server(site_root: Path) -> Iterator[str]:
+    """Serve that site, and not this project's."""
+    handler = functools.partial(QuietHandler, directory=str(site_root))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+        thread.join()
+
+
+def shown(page: Page, device: str) -> None:
+    """Expect the output of `device` and no other."""
+    for name, output in ((CPU, "machine: cpu"), (CARD, "machine: cuda")):
+        tab = page.get_by_role("tab", name=name)
+        expect(tab).to_have_attribute("aria-selected", str(name == device).lower())
+        expect(page.get_by_text(output)).to_be_visible(visible=name == device)
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_tabs_by_click(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("fr/bases/somme.html"))
+    shown(page, CPU)
+    page.get_by_role("tab", name=CARD).click()
+    shown(page, CARD)
+    expect(page.get_by_text("total: 5")).to_have_count(1)
+    page.get_by_role("tab", name=CPU).click()
+    shown(page, CPU)
+
+
+def test_tabs_by_keyboard(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("fr/bases/somme.html"))
+    cpu, card = (page.get_by_role("tab", name=name) for name in (CPU, CARD))
+    cpu.focus()
+    for key, device in (
+        ("ArrowRight", CARD), ("ArrowRight", CPU), ("ArrowLeft", CARD), ("ArrowLeft", CPU), ("End", CARD), ("Home", CPU),
+    ):  # fmt: skip
+        page.keyboard.press(key)
+        shown(page, device)
+        expect(card if device == CARD else cpu).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("tabpanel", name=CPU)).to_be_focused()
+
+
+def test_the_choice_is_remembered(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("fr/bases/somme.html"))
+    page.get_by_role("tab", name=CARD).click()
+    page.goto(url("fr/essai.html"))
+    page.goto(url("de/bases/somme.html"))
+    shown(page, CARD)
+    page.get_by_role("tab", name=CPU).click()
+    page.reload()
+    shown(page, CPU)
+
+
+def test_without_javascript_both_are_there(new_page: Callable[..., Page], url: Callable[..., str]) -> None:
+    page = new_page(java_script_enabled=False)
+    page.goto(url("fr/bases/somme.html"))
+    for text in (CPU, "machine: cpu", CARD, "machine: cuda"):
+        expect(page.locator(".device-outputs").get_by_text(text, exact=True)).to_be_visible()
+    expect(page.get_by_role("tab")).to_have_count(0)
+
+
+def test_tabs_are_named_in_the_pages_language(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("fr/bases/somme.html"))
+    expect(page.get_by_role("tablist", name="Appareil")).to_be_visible()
+    found = Axe().run(page, ".device-outputs")
+    assert found["violations"] == []

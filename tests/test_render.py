@@ -1,0 +1,529 @@
+"""Building and rendering: a gallery of another project, from sources to the published site and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from bs4 import BeautifulSoup, Tag
+from sitekit import shown
+from sphinx.errors import ExtensionError
+
+from tests import foreign
+
+pytestmark = pytest.mark.xdist_group("foreign")  # one worker builds the gallery for all
+UNCHANGED = "nothing changed: build/html/index.html\n"
+NONE_RUN = "examples: 3 from record, 0 run, 0 failed"
+ONE_RUN = "examples: 2 from record, 1 run, 0 failed"
+
+
+@pytest.fixture
+def gallery(foreign_gallery: Path, tmp_path: Path) -> Path:
+    """Return a copy of the built gallery."""
+    return Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
+
+
+def page(root: Path, name: str) -> Tag:
+    """The article of a page."""
+    soup = BeautifulSoup((root / "build" / "html" / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    article = soup.find("article")
+    assert isinstance(article, Tag)
+    return article
+
+
+def provenance(article: Tag) -> str:
+    """Its line on where the outputs come from."""
+    (line,) = article.select(".provenance")
+    return line.get_text()
+
+
+def outputs(article: Tag) -> list[str]:
+    """What the code printed, block by block."""
+    return [block.get_text().strip() for block in article.select(".sphx-glr-script-out, .cell_output")]
+
+
+# -- what a build gives
+
+
+def test_pages_of_both_languages(foreign_gallery: Path) -> None:
+    for language, title, prose in (
+        ("fr", "La somme", "Le total est le même partout."),
+        ("de", "Die Summe", "Die Summe ist überall gleich."),
+    ):
+        article = page(foreign_gallery, f"{language}/bases/somme")
+        assert article.select("h1")[0].contents[0] == title
+        assert prose in article.get_text()
+        assert outputs(article)[0] == "total: 5"
+        assert outputs(page(foreign_gallery, f"{language}/bases/poids")) == ["poids: 3 g"]
+        assert outputs(page(foreign_gallery, f"{language}/essai")) == ["essai: 42"]
+    (light, dark) = page(foreign_gallery, "de/bases/courbe").select("img.figure")
+    assert light["alt"] == dark["alt"] == "eine steigende Linie"
+    html = foreign_gallery / "build" / "html"
+    for image in (light, dark):
+        assert (html / "de" / "bases" / str(image["src"])).is_file()
+    (archive,) = html.glob("de/_downloads/*/poids.zip")
+    with zipfile.ZipFile(archive) as opened:
+        assert set(opened.namelist()) == {
+            "poids/poids.py", "poids/poids.ipynb", "poids/ustensiles/__init__.py",
+        }  # fmt: skip
+
+
+def test_nothing_names_this_project(foreign_gallery: Path, repository: Path) -> None:
+    root_page = (foreign_gallery / "build" / "html" / "index.html").read_text(encoding="utf-8")
+    assert "<h1>Carnet de recettes</h1>" in root_page
+    for path in (foreign_gallery / "build" / "html").rglob("*.html"):
+        assert "torchnotes" not in path.read_text(encoding="utf-8").lower(), path
+    for path in (repository / "docs" / "sitekit").glob("*.py"):
+        assert "torchnotes" not in path.read_text(encoding="utf-8").lower(), path
+
+
+def test_provenance_is_in_the_pages_language(foreign_gallery: Path) -> None:
+    version = sys.version.split()[0]
+    line = re.escape(f"Sorties de cette page : Python {version} · CPU · ") + r"run time .* s · peak memory \d+ MiB"
+    for name in ("fr/bases/poids", "fr/bases/courbe", "fr/essai"):
+        assert re.fullmatch(line, provenance(page(foreign_gallery, name)))
+    assert provenance(page(foreign_gallery, "de/essai")).startswith("This page's output: ")
+    assert not page(foreign_gallery, "fr/index").select(".provenance")
+
+
+def test_provenance_of_this_projects_pages(site_root: Path, repository: Path) -> None:
+    listing = json.loads((repository / "build" / "source" / "zh" / "shown.json").read_text(encoding="utf-8"))
+    assert len(listing) > 10
+    for folder, words in (
+        ("zh", r"本页输出来自：torch \S+ · CPU · 用时.* 秒 · 峰值内存 \d+ MiB"),
+        ("en", r"This page's output: torch \S+ · CPU · run time .* s · peak memory \d+ MiB"),
+    ):
+        for name in listing:
+            text = (site_root / folder / f"{name}.html").read_text(encoding="utf-8")
+            assert re.match(words, BeautifulSoup(text, "html.parser").select(".provenance")[0].get_text())
+
+
+# -- what a build does again
+
+
+def test_a_second_build_starts_no_process(gallery: Path) -> None:
+    site = foreign.files(gallery / "build")
+    code = (
+        "import os, sys\n"
+        "def guard(event, arguments):\n"
+        "    if event in {'subprocess.Popen', 'os.fork', 'os.posix_spawn', 'os.exec'}: os._exit(99)\n"
+        "sys.addaudithook(guard)\n"
+        "from sitekit.build import main\n"
+        "sys.exit(main())"
+    )
+    done = foreign.run(gallery, "-c", code)
+    assert (done.returncode, done.stdout) == (0, UNCHANGED)
+    assert foreign.files(gallery / "build") == site
+
+
+def test_edits_run_what_they_change(gallery: Path) -> None:
+    foreign.edit(gallery, "gallery/bases/poids.py", "Voir aussi", "Voir d'abord")
+    foreign.edit(gallery, "gallery/bases/courbe.py", "# alt: une", "# alt: la")
+    foreign.edit(gallery, "gallery/bases/somme.py", "print(\"total", "# On compte.\nprint(\"total")
+    foreign.edit(gallery, "docs/essai.md", "Une page avec du code.", "Du code et sa sortie.")
+    more = {
+        "Voir d'abord :ref:`bases-somme`.": "Siehe zuerst :ref:`bases-somme`.",
+        "la ligne qui monte": "die steigende Linie",
+        "On compte.": "Wir zählen.",
+        "Du code et sa sortie.": "Code und seine Ausgabe.",
+    }
+    foreign.translate(gallery, more)
+    printed = foreign.build(gallery)
+    assert NONE_RUN in printed
+    assert "docs pages: 1 from record, 0 run, 0 failed" in printed
+    assert "Siehe zuerst" in page(gallery, "de/bases/poids").get_text()
+    assert page(gallery, "fr/bases/courbe").select("img.figure")[0]["alt"] == "la ligne qui monte"
+    assert "Wir zählen." in page(gallery, "de/bases/somme").get_text()
+
+    foreign.edit(gallery, "gallery/bases/courbe.py", "[1, 2, 3]", "[1, 3, 2]")
+    assert ONE_RUN in foreign.build(gallery)
+
+    foreign.edit(gallery, "src/ustensiles/__init__.py", "{grammes} g", "{grammes} grammes")
+    assert ONE_RUN in foreign.build(gallery)
+    assert outputs(page(gallery, "de/bases/poids")) == ["poids: 3 grammes"]
+
+
+def test_a_changed_record_changes_its_page(gallery: Path) -> None:
+    store, record = foreign.recorded(gallery, "bases/poids")
+    (cell,) = record.cells
+    store.put(replace(record, cells=(replace(cell, output=(("stdout", "trois\n"),)),)), {})
+    assert NONE_RUN in foreign.build(gallery)
+    assert outputs(page(gallery, "fr/bases/poids")) == ["trois"]
+    assert outputs(page(gallery, "de/bases/poids")) == ["trois"]
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-9])])
+def test_a_damaged_record_is_made_again(gallery: Path, damage: Callable[[Path], None]) -> None:
+    (path,) = (gallery / ".cache" / "records" / "cpu" / "bases" / "courbe").glob("*.json")
+    whole = damage is Path.unlink
+    damage(next(path.parent.glob("*.webp")) if whole else path)
+    printed = foreign.build(gallery)
+    assert ONE_RUN in printed
+    assert re.search(r"warning: .*courbe.*: damaged record, runs anew", printed)
+    assert foreign.build(gallery) == UNCHANGED
+
+
+def test_a_page_that_went_is_nowhere(gallery: Path) -> None:
+    foreign.edit(gallery, "gallery/curriculum.toml", "[chapters.pages.courbe]\nminutes = 1\n", "")
+    (gallery / "gallery" / "bases" / "courbe.py").unlink()
+    (gallery / "docs" / "locale" / "de" / "LC_MESSAGES" / "bases" / "courbe.po").unlink()
+    assert "examples: 2 from record, 0 run, 0 failed" in foreign.build(gallery)
+    for folder in ("html", "source"):
+        assert [name for name in foreign.files(gallery / "build" / folder) if "courbe" in name] == []
+    for path in (gallery / "build" / "html").rglob("*.html"):
+        assert "courbe" not in path.read_text(encoding="utf-8").lower(), path
+
+
+# -- faults
+
+
+def test_a_failing_example_publishes_nothing(gallery: Path) -> None:
+    site = foreign.files(gallery / "build" / "html")
+    foreign.edit(gallery, "gallery/bases/poids.py", "print(peser(3))", 'print("avant")\n1 / 0')
+    foreign.edit(gallery, "gallery/bases/courbe.py", "[1, 2, 3]", "[1, 3, 2]")
+    done = foreign.run(gallery, "-m", "sitekit.build")
+    assert done.returncode == 1
+    assert done.stdout.count("FAILED bases/poids: cell 1, line 13\n") == 1
+    block = done.stdout[done.stdout.index("FAILED bases/poids: cell") :]
+    assert block.startswith(
+        "FAILED bases/poids: cell 1, line 13\n"
+        "  gallery/bases/poids.py:13\n"
+        "  ZeroDivisionError: division by zero\n"
+        "  its last output:\n"
+        "    avant\n"
+    )
+    assert "examples: 1 from record, 1 run, 1 failed" in done.stdout
+    assert "build failed: the examples; the site in build/html is as it was" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert foreign.files(gallery / "build" / "html") == site
+
+
+def test_a_failing_sphinx_publishes_nothing(gallery: Path) -> None:
+    site = foreign.files(gallery / "build" / "html")
+    foreign.edit(gallery, "docs/essai.md", "(essai)=", "[](#nulle-part)\n\n(essai)=")
+    for _ in range(2):  # a failure is no state to rest in
+        done = foreign.run(gallery, "-m", "sitekit.build")
+        assert done.returncode == 1
+        assert "nulle-part" in done.stdout
+        assert "build failed: fr, de; the site in build/html is as it was" in done.stdout
+        assert foreign.files(gallery / "build" / "html") == site
+    foreign.edit(gallery, "docs/essai.md", "[](#nulle-part)", "[](#essai)")
+    assert NONE_RUN in foreign.build(gallery)
+    assert page(gallery, "fr/essai").select("a[href='#essai']")
+
+
+def test_a_mistake_in_a_source_is_one_line(gallery: Path) -> None:
+    foreign.edit(gallery, "gallery/bases/poids.py", "Le poids", "Les poids")
+    for command in (["-m", "sitekit.build"], ["-m", "sphinx", "-q", "-b", "html", "docs", "out"]):
+        done = foreign.run(gallery, *command)
+        assert done.returncode != 0
+        assert "poids.py:4: no de translation of “Les poids”" in done.stdout
+        assert "threw an exception" not in done.stdout
+
+
+@pytest.mark.parametrize("moment", ["between the renames", "after the renames"])
+def test_a_build_killed_beside_the_renames(gallery: Path, moment: str) -> None:
+    before = foreign.files(gallery / "build" / "html")
+    foreign.edit(gallery, "docs/languages.toml", "Carnet de recettes", "Grand carnet")
+    code = (
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "rename = Path.rename\n"
+        "def dying(path, target):\n"
+        f"    after = {moment.startswith('after')}\n"
+        "    if path.name == 'html.new' and after: rename(path, target)\n"
+        "    if path.name == 'html.new': os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    rename(path, target)\n"
+        "Path.rename = dying\n"
+        "from sitekit import build\n"
+        "build.main()"
+    )
+    assert foreign.run(gallery, "-c", code).returncode == -signal.SIGKILL
+    assert (gallery / "build" / "html.old").is_dir()
+    assert (gallery / "build" / "html").is_dir() == moment.startswith("after")
+    # What was rendered is made again: nobody knows any more of what.
+    assert NONE_RUN in foreign.build(gallery)
+    assert sorted(path.name for path in (gallery / "build").iterdir()) == [
+        "html", "inputs.sha256", "jupyter_cache", "source",
+    ]  # fmt: skip
+    after = foreign.files(gallery / "build" / "html")
+    assert {name for name in after if after[name] != before.get(name)} == {"index.html"}
+    assert foreign.build(gallery) == UNCHANGED
+
+
+class Meeting:
+    """A named pipe, at whose other end a program in the gallery says that it has come this far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "meeting"
+        os.mkfifo(self.path)
+        self.handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def code(self, then: str) -> str:
+        """The program's side."""
+        lines = ["import os, signal", f"with open({str(self.path)!r}, 'w') as pipe:", "    _ = pipe.write('x')"]
+        return "\n".join([*lines, then, ""])
+
+    def wait(self, arrivals: int = 1) -> None:
+        """Our side."""
+        while arrivals:
+            assert select.select([self.handle], [], [], 120)[0], "it never came there"
+            arrivals -= len(os.read(self.handle, arrivals))
+
+
+@pytest.fixture
+def meeting(tmp_path: Path) -> Meeting:
+    """Return a named pipe."""
+    return Meeting(tmp_path)
+
+
+def start(root: Path) -> subprocess.Popen[str]:
+    """Start a build."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sitekit.build"],
+        cwd=root, env=foreign.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("step", "number", "code"),
+    [
+        ("example", signal.SIGINT, 130),
+        ("Sphinx", signal.SIGINT, 130),
+        ("Sphinx", signal.SIGTERM, 130),
+        ("Sphinx", signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+def test_a_stopped_build_leaves_no_process(
+    gallery: Path, meeting: Meeting, step: str, number: signal.Signals, code: int
+) -> None:
+    site = foreign.files(gallery / "build" / "html")
+    name = "gallery/bases/poids.py" if step == "example" else "docs/conf.py"
+    text = (gallery / name).read_text(encoding="utf-8")
+    (gallery / name).write_text(f"{text}\n{meeting.code('signal.pause()')}", encoding="utf-8")
+    with start(gallery) as process:
+        meeting.wait(1 if step == "example" else 2)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in printed
+    if code == 130:
+        assert "stopped; what was recorded stays, the site in build/html is as it was\n" in printed
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+    assert foreign.files(gallery / "build" / "html") == site
+    (gallery / name).write_text(text, encoding="utf-8")
+    assert foreign.build(gallery) == UNCHANGED  # and the lock is free
+
+
+def test_the_second_of_two_builds_waits(gallery: Path, meeting: Meeting, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    path = gallery / "gallery" / "bases" / "poids.py"
+    more = meeting.code(f"_ = open({str(go)!r}).read()")
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    with start(gallery) as first:
+        meeting.wait()
+        with start(gallery) as second:
+            assert second.stdout is not None
+            line = second.stdout.readline()
+            assert line == "another build of this checkout is running; waiting for its end\n"
+            with go.open("w"):
+                pass
+            printed, _ = first.communicate(timeout=120)
+            assert (first.returncode, ONE_RUN in printed) == (0, True), printed
+            assert second.communicate(timeout=120)[0] == UNCHANGED
+            assert second.returncode == 0
+
+
+# -- Sphinx
+
+
+GUARD = """
+import os, sys
+
+if "sitekit.renderer" in sys.orig_argv:
+    def log(what):
+        with open(os.environ["GUARD_LOG"], "a", encoding="utf-8") as file:
+            file.write(what + "\\n")
+
+    def guard(event, arguments):
+        if event == "import":
+            bad = arguments[0].split(".")[0] in {"torch", "torchvision", "torchnotes"}
+        elif event == "exec":
+            name = getattr(arguments[0], "co_filename", "")
+            bad = os.sep + os.path.join("build", "source") + os.sep in name or "ipykernel" in name
+        else:
+            bad = event in {"subprocess.Popen", "os.fork", "os.posix_spawn", "os.exec", "os.system"}
+        if bad:
+            log(f"{event} {arguments[:2]}")
+            raise RuntimeError(f"a Sphinx process did this: {event}")
+
+    log("started")
+    sys.addaudithook(guard)
+"""
+
+
+def test_sphinx_imports_no_torch_and_runs_no_code(site_root: Path, repository: Path, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    for name in ("docs", "gallery", "src", ".cache/records"):
+        shutil.copytree(repository / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "guard").mkdir()
+    (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
+    log = tmp_path / "log"
+    path = os.pathsep.join([str(tmp_path / "guard"), str(root / "docs")])
+    printed = foreign.build(root, PYTHONPATH=path, GUARD_LOG=str(log))
+    assert re.search(r"^docs pages: \d+ from record, 0 run, 0 failed$", printed, re.MULTILINE), printed
+    assert re.search(r"^examples: \d+ from record, 0 run, 0 failed$", printed, re.MULTILINE), printed
+    assert log.read_text(encoding="utf-8") == "started\n" * 2
+
+
+def test_a_changed_seam_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def execute_script(script_blocks: object, gallery_conf: object) -> None:
+        """Take other parameters."""
+
+    monkeypatch.setattr("sphinx_gallery.gen_rst.execute_script", execute_script)
+    with pytest.raises(ExtensionError, match=r"takes \(script_blocks, gallery_conf\); install an earlier"):
+        shown._replay(SimpleNamespace(srcdir="."))  # type: ignore[arg-type]
+
+
+def test_code_without_a_record_is_not_run(gallery: Path) -> None:
+    tree = gallery / "build" / "source" / "fr"
+    listing = json.loads((tree / "shown.json").read_text(encoding="utf-8"))
+    del listing["essai"]
+    (tree / "shown.json").write_text(json.dumps(listing), encoding="utf-8")
+    shutil.rmtree(gallery / "build" / "jupyter_cache")
+    done = foreign.run(gallery, "-m", "sphinx", "-q", "-b", "html", "-c", "docs", str(tree), "out")
+    assert done.returncode != 0
+    assert "has code whose outputs were not recorded; build again" in done.stdout
+
+
+def test_plain_sphinx_build(gallery: Path) -> None:
+    command = ["-m", "sphinx", "-q", "-W", "-b", "html", "docs", "out"]
+    done = foreign.run(gallery, *command)
+    assert (done.returncode, NONE_RUN in done.stdout) == (0, True), done.stdout
+    assert "warning" not in done.stdout.lower()
+    html = gallery / "build" / "html" / "fr"
+    for path in html.rglob("*.html"):
+        ours = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        theirs = (gallery / "out" / path.relative_to(html)).read_text(encoding="utf-8")
+        assert BeautifulSoup(theirs, "html.parser").find("article") == ours.find("article")
+    # The other language is not there to be linked to.
+    assert "../de/" in (html / "essai.html").read_text(encoding="utf-8")
+    assert "../de/" not in (gallery / "out" / "essai.html").read_text(encoding="utf-8")
+
+    foreign.edit(gallery, "src/ustensiles/__init__.py", "{grammes} g", "{grammes} grammes")
+    done = foreign.run(gallery, *command)
+    assert (done.returncode, ONE_RUN in done.stdout) == (0, True), done.stdout
+    assert "poids: 3 grammes" in (gallery / "out" / "bases" / "poids.html").read_text(encoding="utf-8")
+
+    foreign.edit(gallery, "gallery/bases/poids.py", "print(peser(3))", "1 / 0")
+    done = foreign.run(gallery, *command)
+    assert done.returncode != 0
+    assert "  gallery/bases/poids.py:12\n  ZeroDivisionError: division by zero\n" in done.stdout
+    assert "an example failed; its block stands above" in done.stdout
+
+
+# -- devices
+
+
+def panels(article: Tag) -> list[list[str]]:
+    """The lines of each panel of each group of device outputs."""
+    return [
+        [text for text in panel.get_text("\n").split("\n") if text]
+        for group in article.select(".device-outputs")
+        for panel in group.select(".device-output")
+    ]
+
+
+def states(root: Path) -> dict[str, list[str]]:
+    """The table of records."""
+    lines = foreign.run(root, "-m", "sitekit.runner", "records").stdout.splitlines()
+    return {name: rest for name, *rest in map(str.split, lines)}
+
+
+def test_outputs_that_differ_stand_side_by_side(foreign_gallery: Path) -> None:
+    for language in ("fr", "de"):
+        article = page(foreign_gallery, f"{language}/bases/somme")
+        assert panels(article) == [
+            ["CPU", "machine: cpu", "reste: 3"],
+            ["CUDA · Karte *8000_X*", "machine: cuda", "reste: 3"],
+        ]
+        assert article.get_text().count("total: 5") == 1
+        version = sys.version.split()[0]
+        cpu, cuda = provenance(article).split("; ")
+        assert f"Python {version} · CPU · " in cpu
+        assert re.fullmatch(
+            r"Python 3.9.7 · CUDA · Karte \*8000_X\* · run time .* s · peak memory \d+ MiB · 12 MiB on the device",
+            cuda,
+        )
+    for name, scripts in (("somme", 1), ("poids", 0)):
+        text = (foreign_gallery / "build" / "html" / "fr" / "bases" / f"{name}.html").read_text(encoding="utf-8")
+        assert len(BeautifulSoup(text, "html.parser").select("script[src*=devices]")) == scripts
+    assert states(foreign_gallery) == {
+        "page": ["cpu", "cuda"],
+        "bases/somme": ["current", "current"],
+        "bases/poids": ["current", "-"],
+        "bases/courbe": ["current", "-"],
+    }
+
+
+def test_a_record_of_earlier_code_says_so(gallery: Path) -> None:
+    note = "recorded from an earlier version of this code, 2026-02-03"
+    foreign.edit(gallery, "gallery/bases/somme.py", "2 + 3", "2 + 4")
+    assert states(gallery)["bases/somme"] == ["stale", "stale"]
+    assert ONE_RUN in foreign.build(gallery)
+    assert states(gallery)["bases/somme"] == ["current", "stale"]
+    article = page(gallery, "de/bases/somme")
+    card = "CUDA · Karte *8000_X*"
+    assert panels(article) == [
+        ["CPU", "total: 6"],
+        [card, note, "total: 5"],
+        ["CPU", "machine: cpu", "reste: 3"],
+        [card, note, "machine: cuda", "reste: 3"],
+    ]
+    cpu, cuda = provenance(article).split("; ")
+    assert note not in cpu
+    assert cuda.startswith(f"Python 3.9.7 · {card}")
+    assert cuda.endswith(f" · {note}")
+
+    # A cell more: what can be compared is found by its code.
+    foreign.edit(gallery, "gallery/bases/somme.py", "# %%\n# Le reste", "# %%\n# Deux nombres.\n\nx = 1\n\n# %%\n# Le reste")
+    foreign.edit(gallery, "docs/languages.toml", "Carnet de recettes", "Carnet")
+    assert ONE_RUN in foreign.build(gallery)
+    assert panels(page(gallery, "fr/bases/somme")) == [
+        ["CPU", "machine: cpu", "reste: 3"],
+        [card, note, "machine: cuda", "reste: 3"],
+    ]
+    shutil.rmtree(gallery / "docs" / "records")
+    assert states(gallery)["bases/somme"] == ["current", "none"]
+
+
+# -- the same bytes
+
+
+def test_builds_are_the_same_byte_by_byte(gallery: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(gallery, tmp_path / "elsewhere" / "gallery"))
+    for root, seed in ((gallery, "1"), (other, "2")):
+        shutil.rmtree(root / "build")
+        foreign.build(root, SOURCE_DATE_EPOCH="1700000000", PYTHONHASHSEED=seed)
+    one, two = (foreign.files(root / "build" / "html") for root in (gallery, other))
+    assert one == two
+    assert {Path(name).suffix for name in one} >= {".html", ".zip", ".ipynb", ".py", ".webp", ".inv"}
+    version = sys.version.split()[0]
+    assert provenance(page(gallery, "fr/bases/poids")) == f"Sorties de cette page : Python {version} · CPU"
