@@ -94,7 +94,9 @@ def without_words(code: str) -> list[str]:
     """The tokens of Python code, but for what only people read: comments and docstrings."""
     code, spoken = code.rstrip() + "\n", set()
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+        if isinstance(
+            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        ) and ast.get_docstring(node):
             spoken.add((node.body[0].lineno, node.body[0].col_offset))
     return [
         token.string

@@ -237,13 +237,19 @@ def translate(root: Path, more: dict[str, str] | None = None) -> None:
         catalogue.update(project, source, german)
         text = path.read_text(encoding="utf-8")
         for french, translation in (GERMAN | (more or {})).items():
-            text = text.replace(f'msgid "{french}"\nmsgstr ""\n', f'msgid "{french}"\nmsgstr "{translation}"\n')
+            text = text.replace(
+                f'msgid "{french}"\nmsgstr ""\n', f'msgid "{french}"\nmsgstr "{translation}"\n'
+            )
         path.write_text(text, encoding="utf-8")
 
 
 def environment(**values: str) -> dict[str, str]:
     """Environment variables with which a command finds `sitekit`, and nothing of this machine's settings."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"SOURCE_DATE_EPOCH", "PYTHONHASHSEED"}}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"SOURCE_DATE_EPOCH", "PYTHONHASHSEED"}
+    }
     return kept | {"PYTHONPATH": str(ROOT / "docs"), "PYTHONUTF8": "1"} | values
 
 
@@ -251,7 +257,12 @@ def run(root: Path, *arguments: str, **values: str) -> subprocess.CompletedProce
     """Run Python in the gallery's folder, with `values` as environment variables."""
     command = [sys.executable, *arguments]
     return subprocess.run(
-        command, cwd=root, env=environment(**values), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=root,
+        env=environment(**values),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 

@@ -346,7 +346,10 @@ def test_a_notebook_prints_and_draws_what_the_page_shows(
 ) -> None:
     script = unzipped(language, page, tmp_path / "unzipped")
     python = python_for(*header(script), "ipykernel")
-    spec = {"argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"], "language": "python"}
+    spec = {
+        "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "language": "python",
+    }
     (tmp_path / "kernels" / "home").mkdir(parents=True)
     (tmp_path / "kernels" / "home" / "kernel.json").write_text(json.dumps(spec | {"display_name": "home"}))
     specs = KernelSpecManager(kernel_dirs=[str(tmp_path / "kernels")], ensure_native_kernel=False)

@@ -113,9 +113,7 @@ def test_two_runs_in_two_languages_print_the_same(page: str, language: str) -> N
 @of_every_page
 def test_one_picture_serves_every_language(page: str, language: str) -> None:
     def pictures(folder: str) -> list[str]:
-        files = [
-            built.file_behind(folder, page, str(image["src"])) for image in built.figures(folder, page)
-        ]
+        files = [built.file_behind(folder, page, str(image["src"])) for image in built.figures(folder, page)]
         return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
     assert pictures(SOURCE) == pictures(language)
@@ -126,7 +124,19 @@ def test_one_picture_serves_every_language(page: str, language: str) -> None:
 def test_pages_have_equal_parts(page: str, language: str) -> None:
     def parts(folder: str) -> dict[str, int]:
         article = built.article(folder, page)
-        wanted = ("section", "p", "li", "table", "tr", "pre", "math", ".admonition", "details", "dt", "a.reference")
+        wanted = (
+            "section",
+            "p",
+            "li",
+            "table",
+            "tr",
+            "pre",
+            "math",
+            ".admonition",
+            "details",
+            "dt",
+            "a.reference",
+        )
         return {part: len(article.select(part)) for part in wanted}
 
     assert parts(SOURCE) == parts(language)
@@ -154,9 +164,15 @@ def test_every_link_inside_the_site_leads_somewhere(page: str, language: str) ->
         if address.scheme or address.netloc:
             continue
         target = (path.parent / unquote(address.path)).resolve() if address.path else path
-        if not target.is_file() or not target.is_relative_to(built.SITE.resolve()):
-            broken.append(link)
-        elif address.fragment and target.suffix == ".html" and unquote(address.fragment) not in _names_in(target):
+        if (
+            not target.is_file()
+            or not target.is_relative_to(built.SITE.resolve())
+            or (
+                address.fragment
+                and target.suffix == ".html"
+                and unquote(address.fragment) not in _names_in(target)
+            )
+        ):
             broken.append(link)
     assert not broken
 

@@ -38,7 +38,9 @@ def gallery(foreign_gallery: Path, tmp_path: Path) -> Path:
 
 def page(root: Path, name: str) -> Tag:
     """The article of a page."""
-    soup = BeautifulSoup((root / "build" / "html" / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    soup = BeautifulSoup(
+        (root / "build" / "html" / f"{name}.html").read_text(encoding="utf-8"), "html.parser"
+    )
     article = soup.find("article")
     assert isinstance(article, Tag)
     return article
@@ -92,7 +94,10 @@ def test_nothing_names_this_project(foreign_gallery: Path, repository: Path) -> 
 
 def test_provenance_is_in_the_pages_language(foreign_gallery: Path) -> None:
     version = sys.version.split()[0]
-    line = re.escape(f"Sorties de cette page : Python {version} · CPU · ") + r"run time .* s · peak memory \d+ MiB"
+    line = (
+        re.escape(f"Sorties de cette page : Python {version} · CPU · ")
+        + r"run time .* s · peak memory \d+ MiB"
+    )
     for name in ("fr/bases/poids", "fr/bases/courbe", "fr/essai"):
         assert re.fullmatch(line, provenance(page(foreign_gallery, name)))
     assert provenance(page(foreign_gallery, "de/essai")).startswith("This page's output: ")
@@ -132,7 +137,7 @@ def test_a_second_build_starts_no_process(gallery: Path) -> None:
 def test_edits_run_what_they_change(gallery: Path) -> None:
     foreign.edit(gallery, "gallery/bases/poids.py", "Voir aussi", "Voir d'abord")
     foreign.edit(gallery, "gallery/bases/courbe.py", "# alt: une", "# alt: la")
-    foreign.edit(gallery, "gallery/bases/somme.py", "print(\"total", "# On compte.\nprint(\"total")
+    foreign.edit(gallery, "gallery/bases/somme.py", 'print("total', '# On compte.\nprint("total')
     foreign.edit(gallery, "docs/essai.md", "Une page avec du code.", "Du code et sa sortie.")
     more = {
         "Voir d'abord :ref:`bases-somme`.": "Siehe zuerst :ref:`bases-somme`.",
@@ -274,7 +279,11 @@ class Meeting:
 
     def code(self, then: str) -> str:
         """The program's side."""
-        lines = ["import os, signal", f"with open({str(self.path)!r}, 'w') as pipe:", "    _ = pipe.write('x')"]
+        lines = [
+            "import os, signal",
+            f"with open({str(self.path)!r}, 'w') as pipe:",
+            "    _ = pipe.write('x')",
+        ]
         return "\n".join([*lines, then, ""])
 
     def wait(self, arrivals: int = 1) -> None:
@@ -473,7 +482,9 @@ def test_outputs_that_differ_stand_side_by_side(foreign_gallery: Path) -> None:
             cuda,
         )
     for name, scripts in (("somme", 1), ("poids", 0)):
-        text = (foreign_gallery / "build" / "html" / "fr" / "bases" / f"{name}.html").read_text(encoding="utf-8")
+        text = (foreign_gallery / "build" / "html" / "fr" / "bases" / f"{name}.html").read_text(
+            encoding="utf-8"
+        )
         assert len(BeautifulSoup(text, "html.parser").select("script[src*=devices]")) == scripts
     assert states(foreign_gallery) == {
         "page": ["cpu", "cuda"],
@@ -503,7 +514,12 @@ def test_a_record_of_earlier_code_says_so(gallery: Path) -> None:
     assert cuda.endswith(f" · {note}")
 
     # A cell more: what can be compared is found by its code.
-    foreign.edit(gallery, "gallery/bases/somme.py", "# %%\n# Le reste", "# %%\n# Deux nombres.\n\nx = 1\n\n# %%\n# Le reste")
+    foreign.edit(
+        gallery,
+        "gallery/bases/somme.py",
+        "# %%\n# Le reste",
+        "# %%\n# Deux nombres.\n\nx = 1\n\n# %%\n# Le reste",
+    )
     foreign.edit(gallery, "docs/languages.toml", "Carnet de recettes", "Carnet")
     assert ONE_RUN in foreign.build(gallery)
     assert panels(page(gallery, "fr/bases/somme")) == [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -135,7 +135,10 @@ def _combined(shown: Sequence[Shown], blocks: Sequence[Any]) -> list[str]:
         if any(face != faces[0] for face in faces):
             code = blocks[at].content
             outputs[at] = _side_by_side(
-                [(item, cell_rst(item.record, number, _folder(item.record), code)) for item, number in present]
+                [
+                    (item, cell_rst(item.record, number, _folder(item.record), code))
+                    for item, number in present
+                ]
             )
     return outputs
 
@@ -146,7 +149,12 @@ def _side_by_side(outputs: Sequence[tuple[Shown, str]]) -> str:
         lines += ["   .. container:: device-output", ""]
         for name, words in ("device-name", item.label), ("device-note", item.note):
             if words:
-                lines += [f"      .. rst-class:: {name}", "", "      " + re.sub(r"([\\*`_|<])", r"\\\1", words), ""]
+                lines += [
+                    f"      .. rst-class:: {name}",
+                    "",
+                    "      " + re.sub(r"([\\*`_|<])", r"\\\1", words),
+                    "",
+                ]
         lines += [indent(text, "      "), ""]
     return "\n".join([*lines, ""])
 
@@ -210,7 +218,7 @@ def _refuse(notebook: Any, *, cwd: str, **options: Any) -> Any:
 
 def _fill_cache(app: Sphinx) -> None:
     """Put the recorded outputs of the Markdown pages into MyST-NB's cache, so that it finds every one."""
-    import nbformat
+    from nbformat import NotebookNode, from_dict
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
     from myst_nb.core.execute import cache as myst_cache
@@ -218,6 +226,7 @@ def _fill_cache(app: Sphinx) -> None:
 
     assert myst_cache.single_nb_execution
     myst_cache.single_nb_execution = _refuse  # what isn't in its cache it would run
+    as_node: Callable[[dict[str, Any]], NotebookNode] = from_dict
     cache = get_cache(app.config.nb_execution_cache_path)
     for page, items in app.sitekit_shown.items():  # type: ignore[attr-defined]
         if not items or items[0].record.kind != "notebook":
@@ -232,7 +241,7 @@ def _fill_cache(app: Sphinx) -> None:
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for number, cell in enumerate(cells):
             outputs = notebook_outputs(record, number, _folder(record), cell.source)
-            cell.outputs = [nbformat.from_dict(output) for output in outputs]
+            cell.outputs = [as_node(output) for output in outputs]
             cell.execution_count = number + 1
         notebook.metadata["language_info"] = {
             "name": "python",
@@ -291,7 +300,7 @@ def _device_tabs(
 ) -> None:
     """Add the script that makes tabs, where a page has devices to choose from."""
     if len(app.sitekit_shown.get(pagename, ())) > 1:  # type: ignore[attr-defined]
-        label = {"data-label": str(_("Device"))}
+        label: dict[str, Any] = {"data-label": str(_("Device"))}
         app.add_js_file("devices.js", loading_method="defer", **label)
 
 

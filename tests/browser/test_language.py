@@ -56,9 +56,7 @@ def open_in(new_page: Callable[..., Page], url: Callable[..., str]) -> Callable[
 
 @both_ways
 @in_every_language
-def test_the_switch_leads_to_the_same_page(
-    language: str, page: Page, url: Callable[..., str]
-) -> None:
+def test_the_switch_leads_to_the_same_page(language: str, page: Page, url: Callable[..., str]) -> None:
     for docname in ("index", "glossary", "basics/index", "exercises/basics", "networks/momentum", "genindex"):
         page.goto(url(f"{language}/{docname}.html"))
         expect(switch(page)).to_have_count(1)
@@ -159,9 +157,7 @@ def test_the_root_page_remembers_the_choice(
         page.wait_for_url(f"**/{chosen}/index.html")
 
 
-def test_the_root_page_is_not_in_the_way_of_going_back(
-    page: Page, url: Callable[..., str]
-) -> None:
+def test_the_root_page_is_not_in_the_way_of_going_back(page: Page, url: Callable[..., str]) -> None:
     page.goto(url("en/glossary.html"))
     page.goto(url("index.html"))
     page.wait_for_url("**/en/index.html")
@@ -194,9 +190,7 @@ def test_pages_show_all_they_have_without_javascript(language: str, open_in: Cal
 
 @in_every_language
 @pytest.mark.parametrize("width", WIDTHS)
-def test_one_switch_is_seen_at_every_width(
-    width: int, language: str, open_in: Callable[..., Page]
-) -> None:
+def test_one_switch_is_seen_at_every_width(width: int, language: str, open_in: Callable[..., Page]) -> None:
     page = open_in(f"{language}/basics/shapes.html", viewport={"width": width, "height": 800})
     expect(switch(page)).to_have_count(1)
     link = switch(page).get_by_role("link")
@@ -234,7 +228,9 @@ def test_every_page_is_quiet_and_whole(language: str, page: Page, url: Callable[
     page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
     for docname in visited(page, url, language):
         assert page.title().endswith("TorchNotes") or docname == "index"
-        unseen = page.evaluate("[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)")
+        unseen = page.evaluate(
+            "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
+        )
         assert not unseen, docname
         if language == "zh":
             assert page.evaluate(GENERATED_WORDS) == [], docname
