@@ -271,6 +271,13 @@ def test_a_line_never_starts_with_what_would_be_read_as_markup() -> None:
     assert len(starts) > 4
 
 
+def test_code_within_a_sentence_stays_on_one_line() -> None:
+    words = "aaaa bbbb ``x  =  1`` cccc :ref:`this page <b-c>` dddd"
+    unit = Unit("paragraph", "甲", 1, first_prefix="# ", rest_prefix="# ", width=12)
+    lines = render([unit], lambda unit: words).split("\n")
+    assert lines == ["# aaaa bbbb", "# ``x  =  1``", "# cccc", "# :ref:`this page <b-c>`", "# dddd"]
+
+
 @pytest.mark.parametrize(
     ("dialect", "text", "fault"),
     [

@@ -218,11 +218,11 @@ def _refuse(notebook: Any, *, cwd: str, **options: Any) -> Any:
 
 def _fill_cache(app: Sphinx) -> None:
     """Put the recorded outputs of the Markdown pages into MyST-NB's cache, so that it finds every one."""
-    from nbformat import NotebookNode, from_dict
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
     from myst_nb.core.execute import cache as myst_cache
     from myst_nb.core.read import create_nb_reader
+    from nbformat import NotebookNode, from_dict
 
     assert myst_cache.single_nb_execution
     myst_cache.single_nb_execution = _refuse  # what isn't in its cache it would run
