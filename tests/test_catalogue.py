@@ -355,6 +355,7 @@ REJECTED_MARKDOWN = {
     ("title", "a title ##"): "end in #",
     ("term", "term : classifier"): "a glossary's term",
     ("term", ".. comment"): "a glossary's term",
+    ("term", ":option: x"): "starts with a colon",
     ("caption", "'quoted"): "YAML",
     ("caption", "key: value # x"): "YAML",
     ("caption", "|"): "YAML",

@@ -270,7 +270,7 @@ def _po_text(catalog: Catalog, language: Language) -> str:
     for message in catalog:
         message.flags &= {"fuzzy"}  # Babel takes a brace in prose for a format string
     out = io.BytesIO()
-    write_po(out, catalog, width=0, no_location=True, omit_header=True, include_previous=True)
+    write_po(out, catalog, width=0, omit_header=True, include_previous=True)
     body = out.getvalue().decode()
     return PO_HEADER.format(language=language.folder) + body.strip("\n") + "\n"
 
