@@ -16,9 +16,10 @@ __version__ = "0.1.0"
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect every feature."""
-    from . import cards, chrome, downloads, figures, languages, mathml
+    from . import cards, chrome, downloads, figures, glossary_terms, languages, mathml, parallel_text
 
-    for feature in (languages, chrome, downloads, figures, mathml, cards):
+    features = (languages, chrome, downloads, figures, mathml, cards, parallel_text, glossary_terms)
+    for feature in features:
         feature.setup(app)
     return {
         "version": __version__,
