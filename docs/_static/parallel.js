@@ -15,7 +15,7 @@
   };
   // What the reader is looking at stays where it is while the text around it grows or shrinks.
   const firstInView = () => {
-    for (const element of document.querySelectorAll("article :is(h1, h2, h3, p, li, pre, img):not(.counterpart)")) {
+    for (const element of document.querySelectorAll("article :is(h1, h2, h3, p, li, pre, img):not([lang])")) {
       const box = element.getBoundingClientRect();
       if (box.height && box.bottom > 80) return element;
     }

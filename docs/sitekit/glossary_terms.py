@@ -45,9 +45,7 @@ def _purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
 
 
 def _merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
-    _entries(env).update(
-        {page: terms for page, terms in _entries(other).items() if page in docnames}
-    )
+    _entries(env).update({page: terms for page, terms in _entries(other).items() if page in docnames})
 
 
 class TermTitles(SphinxPostTransform):

@@ -15,17 +15,19 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import sphinx.locale
 from docutils import nodes
 from docutils.languages import get_language
-from docutils.parsers.rst.states import Inliner, Struct
+from docutils.parsers.rst.states import Inliner
 from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
 from myst_parser.parsers.mdit import create_md_parser
 from sphinx import addnodes
 from sphinx.locale import admonitionlabels
 from sphinx.transforms import SphinxSmartQuotes
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxTranslator
 
@@ -47,7 +49,7 @@ SHOWN_TWICE = {"term"}
 UNIT_NODES = (nodes.title, nodes.paragraph, nodes.rubric, nodes.caption)
 
 
-class counterpart(nodes.Invisible, nodes.TextElement):  # noqa: N801 - node classes are lower-case
+class counterpart(nodes.Invisible, nodes.TextElement):
     """The same text in the other language.
 
     It is invisible, so that docutils goes on writing the list it stands in as a compact one, and has no
@@ -57,6 +59,10 @@ class counterpart(nodes.Invisible, nodes.TextElement):  # noqa: N801 - node clas
     def astext(self) -> str:
         """Nothing."""
         return ""
+
+
+class counterpart_code(nodes.literal):
+    """Code in a counterpart, written in as few letters as can be: pages have hundreds."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class _Dialect:
 def _parse_rst(text: str, document: nodes.document, line: int) -> list[nodes.Node]:
     inliner: Any = Inliner()
     inliner.init_customizations(document.settings)
-    memo = Struct(
+    memo = SimpleNamespace(
         document=document,
         reporter=document.reporter,
         language=get_language(document.settings.language_code, document.reporter),
@@ -195,6 +201,9 @@ class _Page:
                 element[attribute] = []
         for reference in document.findall(addnodes.pending_xref):
             self.give_title(reference)
+        for code in list(document.findall(nodes.literal)):
+            if type(code) is nodes.literal and not code["classes"] and "  " not in code.astext():
+                code.replace_self(counterpart_code("", code.astext()))
         return list(document[0].children)
 
     def give_title(self, reference: addnodes.pending_xref) -> None:
@@ -227,19 +236,26 @@ class _Page:
 
     def label_admonitions(self) -> None:
         """The writer itself titles “Note” and the like; they get that title's counterpart."""
-        holders = {id(made.parent): made.parent for made in self.doctree.findall(counterpart)}
+        holders = {
+            id(holder): holder
+            for made in self.doctree.findall(counterpart)
+            for holder in _admonitions_around(made)
+        }
         for holder in holders.values():
-            while holder is not None:
-                name = type(holder).__name__
-                if isinstance(holder, nodes.Admonition) and name in admonitionlabels:
-                    if not (holder.children and holder[0].get("label")):
-                        label = _sphinx_text(name, self.language)
-                        made = counterpart(
-                            "", "", nodes.Text(label), lang=self.language.tag, tag="p",
-                            label=True, classes=["no-search"],
-                        )  # fmt: skip
-                        holder.insert(0, made)
-                holder = holder.parent
+            label = _sphinx_text(type(holder).__name__, self.language)
+            made = counterpart(
+                "", "", nodes.Text(label), lang=self.language.tag, tag="p", classes=["no-search"]
+            )
+            holder.insert(0, made)
+
+
+def _admonitions_around(node: nodes.Element) -> Iterator[nodes.Element]:
+    """The admonitions around `node` whose titles are the writer's."""
+    holder = node.parent
+    while holder is not None:
+        if type(holder).__name__ in admonitionlabels:
+            yield holder
+        holder = holder.parent
 
 
 def _sphinx_text(name: str, language: Language) -> str:
@@ -275,8 +291,31 @@ def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:
     page.label_admonitions()
 
 
+class ShortLinks(SphinxPostTransform):
+    """Links in counterparts, without the span that Sphinx puts around their text."""
+
+    default_priority = 30  # after links to terms got their titles, which look for that span
+
+    def run(self, **kwargs: Any) -> None:
+        """Lift the text out of the span."""
+        for made in self.document.findall(counterpart):
+            for reference in made.findall(nodes.reference):
+                inner = reference.children[0] if len(reference.children) == 1 else None
+                if type(inner) is nodes.inline:
+                    reference.children = []
+                    reference += inner.children
+
+
+def _visit_code(translator: SphinxTranslator, node: counterpart_code) -> None:
+    translator.body.append("<code>")  # type: ignore[attr-defined]
+
+
+def _depart_code(translator: SphinxTranslator, node: counterpart_code) -> None:
+    translator.body.append("</code>")  # type: ignore[attr-defined]
+
+
 def _visit(translator: SphinxTranslator, node: counterpart) -> None:
-    translator.body.append(f'<{node["tag"]} class="counterpart" lang="{node["lang"]}">')  # type: ignore[attr-defined]
+    translator.body.append(f'<{node["tag"]} lang="{node["lang"]}">')  # type: ignore[attr-defined]
 
 
 def _depart(translator: SphinxTranslator, node: counterpart) -> None:
@@ -303,6 +342,8 @@ def _page_context(
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.add_node(counterpart, html=(_visit, _depart), text=(_skip, None), latex=(_skip, None))
+    app.add_node(counterpart_code, html=(_visit_code, _depart_code))
+    app.add_post_transform(ShortLinks)
     # After titles, contents and labels were collected, and after the download box took its place.
     app.connect("doctree-read", _add_counterparts, priority=950)
     app.connect("html-page-context", _page_context)
