@@ -16,9 +16,9 @@ __version__ = "0.1.0"
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect every feature."""
-    from . import cards, chrome, downloads, figures, languages, mathml
+    from . import cards, chrome, downloads, figures, languages, mathml, search
 
-    for feature in (languages, chrome, downloads, figures, mathml, cards):
+    for feature in (languages, chrome, downloads, figures, mathml, cards, search):
         feature.setup(app)
     return {
         "version": __version__,
