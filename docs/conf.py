@@ -59,6 +59,7 @@ html_title = "TorchNotes"
 html_static_path = ["_static"]
 html_css_files = ["site.css", "parallel.css"]
 html_js_files = [("language.js", {"defer": "defer"})]
+html_additional_pages = {"search": "search.html"}  # sitekit.search has put Sphinx's own out of the way
 html_copy_source = False
 html_show_sourcelink = False
 html_baseurl = ""

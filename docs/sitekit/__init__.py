@@ -16,9 +16,19 @@ __version__ = "0.1.0"
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect every feature."""
-    from . import cards, chrome, downloads, glossary_terms, languages, mathml, parallel_text, shown
+    from . import (
+        cards,
+        chrome,
+        downloads,
+        glossary_terms,
+        languages,
+        mathml,
+        parallel_text,
+        search,
+        shown,
+    )
 
-    features = (languages, shown, chrome, downloads, mathml, cards, parallel_text, glossary_terms)
+    features = (languages, shown, chrome, downloads, mathml, cards, parallel_text, glossary_terms, search)
     for feature in features:
         feature.setup(app)
     return {
