@@ -16,9 +16,20 @@ __version__ = "0.1.0"
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect every feature."""
-    from . import cards, chrome, downloads, languages, mathml, shown
+    from . import (
+        cards,
+        chrome,
+        downloads,
+        glossary_terms,
+        languages,
+        mathml,
+        parallel_text,
+        search,
+        shown,
+    )
 
-    for feature in (languages, shown, chrome, downloads, mathml, cards):
+    features = (languages, shown, chrome, downloads, mathml, cards, parallel_text, glossary_terms, search)
+    for feature in features:
         feature.setup(app)
     return {
         "version": __version__,

@@ -1,0 +1,73 @@
+"""Links to glossary terms show the entry's other lines: the same term in the other language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+SEPARATOR = " / "
+
+
+def _entries(env: BuildEnvironment) -> dict[str, dict[str, str]]:
+    """By page: the other lines of each term's entry, by the term's id."""
+    if not hasattr(env, "sitekit_glossary"):
+        env.sitekit_glossary = {}  # type: ignore[attr-defined]
+    return env.sitekit_glossary  # type: ignore[attr-defined, no-any-return]
+
+
+def _collect(app: Sphinx, doctree: nodes.document) -> None:
+    others: dict[str, str] = {}
+    for glossary in doctree.findall(addnodes.glossary):
+        for item in glossary.findall(nodes.definition_list_item):
+            terms = [child for child in item.children if isinstance(child, nodes.term)]
+            texts = [_text(term) for term in terms]
+            for number, term in enumerate(terms):
+                rest = SEPARATOR.join(texts[:number] + texts[number + 1 :])
+                others |= {name: rest for name in term["ids"] if rest}
+    if others:
+        _entries(app.env)[app.env.docname] = others
+
+
+def _text(term: nodes.term) -> str:
+    """What a reader sees of `term`, which also holds its index entry."""
+    return "".join(child.astext() for child in term.children if not isinstance(child, addnodes.index))
+
+
+def _purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    _entries(env).pop(docname, None)
+
+
+def _merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
+    _entries(env).update({page: terms for page, terms in _entries(other).items() if page in docnames})
+
+
+class TermTitles(SphinxPostTransform):
+    """Gives links to terms a title, which browsers show on hover and screen readers read."""
+
+    default_priority = 20  # after references were resolved, at 10
+
+    def run(self, **kwargs: Any) -> None:
+        """Find the links by the class that the role left on their text."""
+        known = {name: rest for terms in _entries(self.env).values() for name, rest in terms.items()}
+        for reference in self.document.findall(nodes.reference):
+            inner = reference.children[0] if reference.children else None
+            if not isinstance(inner, nodes.Element) or "std-term" not in inner["classes"]:
+                continue
+            name = reference.get("refid") or reference.get("refuri", "").rpartition("#")[2]
+            if name in known:
+                reference["reftitle"] = known[name]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.connect("doctree-read", _collect)
+    app.connect("env-purge-doc", _purge)
+    app.connect("env-merge-info", _merge)
+    app.add_post_transform(TermTitles)

@@ -1,0 +1,214 @@
+"""What the search in the reader's browser reads: one file per language, written when the pages are.
+
+The file is a classic script that sets one global, so that it also loads from ``file://``. It holds the pages, their
+sections with heading, text and code (what the code printed included, so that a pasted error message is found), and
+groups of words that mean the same. How they are searched stands in ``_static/search-engine.js``; nothing of Sphinx's own
+index is written or loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.builders.html import StandaloneHTMLBuilder
+from sphinx.locale import _
+
+from .project import write_if_changed
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+    from .project import Project
+
+__all__ = ["Section", "sections_of"]
+
+DATA = "search-data.js"
+ENGINE = "search-engine.js"
+SYNONYMS = "search_synonyms.toml"
+JOINED = " · "  # between the forms of a term in its heading
+# Whatever has one of these classes is no text of its page: links to other pages, or its other language's text.
+LEFT_OUT = {"no-search", "chapter-cards", "page-downloads", "sphx-glr-thumbnails", "toctree-wrapper"}
+CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
+NO_TEXT = (
+    *(nodes.Invisible, nodes.math, nodes.math_block, nodes.raw, nodes.system_message),
+    *(nodes.footnote_reference, addnodes.index, addnodes.toctree),
+)
+
+
+@dataclass
+class Section:
+    """A part of a page that a search result can lead to."""
+
+    anchor: str
+    heading: str
+    level: int
+    text: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+
+    def record(self, page: int) -> list[str | int]:
+        """Itself as the browser reads it."""
+        text = re.sub(r"\s+", " ", " ".join(self.text)).strip()
+        code = "\n".join(block.strip("\n") for block in self.code)
+        return [page, self.anchor, self.heading, self.level, text, code]
+
+
+def _plain(node: nodes.Node) -> str:
+    """The words of a paragraph, without its formulas and pictures."""
+    if isinstance(node, nodes.Text):
+        return node.astext()
+    return "".join(_plain(child) for child in node.children if not isinstance(child, (*NO_TEXT, nodes.image)))
+
+
+def _is_link(node: nodes.TextElement) -> bool:
+    """Whether a paragraph is nothing but a link, as in a list of pages: its words stand where it leads."""
+    return len(node) == 1 and isinstance(node[0], nodes.reference)
+
+
+def _heading(node: nodes.Node | None) -> str:
+    return " ".join(_plain(node).split()) if node is not None else ""
+
+
+def _entry(item: nodes.definition_list_item) -> Section:
+    """A glossary entry: its heading is the term with its other forms, its level tells that it is one."""
+    terms = [child for child in item.children if isinstance(child, nodes.term)]
+    ids = [name for term in terms for name in term["ids"]]
+    return Section(ids[0] if ids else "", JOINED.join(map(_heading, terms)), 0)
+
+
+def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> None:
+    """Add to `into` what stands under `parent`, and to `sections` the sections below it, in reading order."""
+
+    def begin(section: Section, content: nodes.Element) -> None:
+        sections.append(section)
+        _collect(content, section, sections)
+
+    for node in parent.children:
+        if not isinstance(node, nodes.Element) or isinstance(node, NO_TEXT) or LEFT_OUT & set(node["classes"]):
+            continue
+        if isinstance(node, nodes.section):
+            begin(Section(node["ids"][0], _heading(node.next_node(nodes.title)), into.level + 1), node)
+        elif isinstance(node, nodes.definition_list) and "glossary" in node["classes"]:
+            for item in node.findall(nodes.definition_list_item):
+                begin(_entry(item), item[-1])
+        elif isinstance(node, addnodes.desc) and node[0]["ids"]:
+            begin(Section(node[0]["ids"][0], _heading(node[0]), into.level + 1), node[-1])
+        elif node.tagname in CODE:
+            into.code.append(node.astext())
+        elif isinstance(node, nodes.title) and isinstance(parent, nodes.section):
+            pass
+        elif isinstance(node, nodes.image):
+            into.text.append(node.get("alt", ""))
+        elif isinstance(node, nodes.TextElement):
+            if not _is_link(node):
+                into.text.append(_plain(node))
+        else:
+            _collect(node, into, sections)
+
+
+def sections_of(document: nodes.document) -> list[Section]:
+    """The sections of a page in reading order; the first is the page itself, under its title."""
+    page = Section("", _heading(document.next_node(nodes.title)), 0)
+    found: list[Section] = []
+    _collect(document, page, found)
+    if found and not page.text and not page.code:  # all there is stands in the section that has the page's title
+        page, *found = found
+        page.anchor = ""
+    page.level = 1
+    return [page, *found]
+
+
+def _note_sections(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    app.sitekit_search[docname] = sections_of(doctree)  # type: ignore[attr-defined]
+
+
+def _synonyms(app: Sphinx, pages: dict[str, list[Section]]) -> list[list[str]]:
+    """Groups of words that mean the same: those of the project's table, and the terms of each glossary entry."""
+    groups: list[list[str]] = []
+    table = Path(app.confdir) / SYNONYMS
+    if table.is_file():
+        groups += tomllib.loads(table.read_text(encoding="utf-8"))["groups"]
+    for sections in pages.values():
+        groups += [section.heading.split(JOINED) for section in sections if JOINED in section.heading]
+    return [[word.lower() for word in group] for group in groups]
+
+
+def _script(name: str, language: str, value: Any) -> str:
+    """Text of a script that keeps `value` for `language` in the global `name`."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return f"(self.{name}??={{}})[{json.dumps(language)}]={text};\n"
+
+
+def _write(app: Sphinx, exception: Exception | None) -> None:
+    if exception is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
+        return
+    noted: dict[str, list[Section]] = app.sitekit_search  # type: ignore[attr-defined]
+    docnames = [name for name in sorted(app.env.found_docs) if "nosearch" not in app.env.metadata[name]]
+    for name in set(docnames) - set(noted):  # in an incremental build, those that were not written again
+        app.env.get_and_resolve_doctree(name, app.builder)
+    pages = {name: noted[name] for name in docnames if noted[name][0].heading}
+    value = {
+        "pages": [[app.builder.get_target_uri(name), found[0].heading] for name, found in pages.items()],
+        "sections": [
+            section.record(number) for number, found in enumerate(pages.values()) for section in found
+        ],
+        "synonyms": _synonyms(app, pages),
+    }
+    language = app.sitekit_language.folder  # type: ignore[attr-defined]
+    write_if_changed(Path(app.outdir) / DATA, _script("searchData", language, value))
+
+
+def _start(app: Sphinx) -> None:
+    app.sitekit_search = {}  # type: ignore[attr-defined]
+    engine = Path(app.confdir) / "_static" / ENGINE
+    app.sitekit_search_version = hashlib.sha256(engine.read_bytes()).hexdigest()[:8]  # type: ignore[attr-defined]
+    if isinstance(app.builder, StandaloneHTMLBuilder):
+        app.builder.search = False  # no searchindex.js, and no page of Sphinx's own
+
+
+def _texts() -> dict[str, str]:
+    """What search.js says to the reader, who gets numbers and the query where braces stand."""
+    return {
+        "label": _("Search this site"),
+        "placeholder": _("Topic, API name, or pasted error message"),
+        "results": _("Search results"),
+        "hint": _("Type a topic, a name such as nn.Linear, or paste an error message. Chinese and English both work."),
+        "keys": _("↑ ↓ choose · Enter opens · Esc closes"),
+        "loading": _("Loading …"),
+        "count": _("{count} results on {pages} pages"),
+        "none": _("Nothing found for “{query}”."),
+        "failed": _("The search data could not be loaded."),
+        "close": _("Close"),
+    }
+
+
+def _page_context(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    project: Project = app.sitekit_project  # type: ignore[attr-defined]
+    setup = {
+        "language": app.sitekit_language.folder,  # type: ignore[attr-defined]
+        "languages": {language.folder: language.tag for language in project.languages},
+        "engine": f"_static/{ENGINE}?v={app.sitekit_search_version}",  # type: ignore[attr-defined]
+        "data": DATA,
+        "texts": {name: str(text) for name, text in _texts().items()},
+    }
+    context["search_setup"] = json.dumps(setup, ensure_ascii=False)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.connect("builder-inited", _start)
+    app.connect("doctree-resolved", _note_sections, priority=900)
+    app.connect("html-page-context", _page_context)
+    app.connect("build-finished", _write)
+    app.add_css_file("search.css")
+    app.add_js_file("search.js", loading_method="defer")

@@ -1,0 +1,327 @@
+"""Search as a reader meets it: in the dialog and on search.html, over http and from file://."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Journal
+
+ROOT = Path(__file__).resolve().parents[2]
+QUERIES = tomllib.loads((ROOT / "tests" / "search_queries.toml").read_text(encoding="utf-8"))
+BOTH = pytest.mark.parametrize("scheme", ["http", "file"])
+MODIFIER = "Control"
+INJECTION = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'><b id=injected>nn.Linear'
+
+# Puts each query into the field of search.html and reads the list that stands there right after.
+ASK = """queries => {
+  const field = document.getElementById("search-page-input");
+  const home = new URL(".", location.href).href;
+  return queries.map(query => {
+    field.value = query;
+    const start = performance.now();
+    field.dispatchEvent(new InputEvent("input"));
+    const milliseconds = performance.now() - start;
+    const links = [...document.querySelectorAll("#search-results a[href]")];
+    return {milliseconds, links: links.map(link => link.href.replace(home, "").replace(/\\.html.*/, ""))};
+  });
+}"""
+# From a key to the list that it changes, with the time the keyboard's event gives for itself.
+WATCH = """() => {
+  window.times = [];
+  let pressed = 0;
+  addEventListener("keydown", event => { pressed = event.timeStamp; }, true);
+  const list = document.querySelector("[role=listbox]");
+  new MutationObserver(() => times.push(performance.now() - pressed)).observe(list, {childList: true});
+}"""
+
+
+def open_dialog(page: Page) -> Page:
+    """Press Ctrl+K and wait for the field."""
+    page.keyboard.press(f"{MODIFIER}+k")
+    expect(page.get_by_role("combobox")).to_be_focused()
+    return page
+
+
+def ask(page: Page, text: str) -> list[str]:
+    """Type into the open dialog and return where the results lead."""
+    page.get_by_role("combobox").fill(text)
+    expect(page.get_by_role("option").first).to_be_visible()
+    return page.get_by_role("option").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_right_page_comes_first(
+    language: str, page: Page, url: Callable[..., str], record_property: Callable[[str, object], None]
+) -> None:
+    page.goto(url(f"{language}/search.html"))
+    # One query of each script loads the data of both languages.
+    for text in ("broadcasting", "广播"):
+        page.locator("#search-page-input").fill(text)
+        expect(page.locator("#search-results a").first).to_be_visible()
+    queries = QUERIES[language]
+    found = page.evaluate(ASK, [query["q"] for query in queries])
+    first, three, reciprocal, missed = 0, 0, 0.0, []
+    for query, answer in zip(queries, found, strict=True):
+        right = [link in query["pages"] for link in answer["links"]]
+        first += any(right[:1])
+        three += any(right[:3])
+        reciprocal += 1 / (right.index(True) + 1) if any(right) else 0
+        if not any(right[:1]):
+            missed.append((query["q"], answer["links"][:3]))
+    count = len(queries)
+    record_property("hit@1", first / count)
+    record_property("hit@3", three / count)
+    record_property("mrr", reciprocal / count)
+    record_property("median_ms", statistics.median(answer["milliseconds"] for answer in found))
+    assert first / count >= 0.85, missed
+    assert three / count >= 0.95, missed
+
+
+@pytest.mark.parametrize(("language", "text"), [("zh", "x.view() 报错 步幅"), ("en", "cross entropy loss")])
+def test_results_follow_a_key_within_50_ms(
+    language: str,
+    text: str,
+    page: Page,
+    url: Callable[..., str],
+    record_property: Callable[[str, object], None],
+) -> None:
+    page.goto(url(f"{language}/index.html"))
+    open_dialog(page)
+    ask(page, "tensor")
+    ask(page, "张量")
+    page.get_by_role("combobox").fill("")
+    page.evaluate(WATCH)
+    page.keyboard.type(text)
+    page.wait_for_function("count => times.length >= count", arg=len(text))
+    times = page.evaluate("times")
+    record_property("median_ms", statistics.median(times))
+    assert statistics.median(times) <= 50, times
+
+
+@BOTH
+def test_by_keyboard_alone(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("en/basics/shapes.html"))
+    page.get_by_role("link", name="TorchNotes").first.focus()
+    page.keyboard.press("/")
+    field = page.get_by_role("combobox")
+    expect(field).to_be_focused()
+    page.keyboard.type("keepdim=True/")
+    expect(field).to_have_value("keepdim=True/")
+    options = page.get_by_role("option")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowDown")
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    expect(field).to_have_attribute("aria-activedescendant", str(options.nth(1).get_attribute("id")))
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(options.last).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/basics/broadcasting.html*")
+
+
+@BOTH
+def test_escape_gives_the_focus_back(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("zh/index.html"))
+    button = page.get_by_role("button", name="搜索").filter(visible=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="搜索本站")).to_be_visible()
+    expect(page.get_by_role("combobox")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_the_number_of_results_is_announced(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("en/index.html"))
+    open_dialog(page)
+    status = page.get_by_role("status")
+    ask(page, "broadcasting")
+    expect(status).to_have_text(re.compile(r"^\d+ results on \d+ pages$"))
+    page.get_by_role("combobox").fill("qqqzzzxxx")
+    expect(status).to_have_text("Nothing found for “qqqzzzxxx”.")
+    expect(page.get_by_role("option")).to_have_count(0)
+
+
+@BOTH
+def test_a_result_shows_page_section_and_marked_words(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("en/index.html"))
+    open_dialog(page)
+    links = ask(page, "RuntimeError: mat1 and mat2 must have the same dtype, but got Float and Double")
+    assert links[0].endswith("basics/tensor_numpy.html#float64-meets-a-linear-layer")
+    best = page.get_by_role("option").first
+    expect(best).to_contain_text("Tensors and NumPy arrays")
+    expect(best).to_contain_text("Float64 meets a linear layer")
+    expect(best.locator("code mark").filter(has_text="mat1").first).to_be_visible()
+
+
+@BOTH
+def test_the_other_languages_query_is_answered_here(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("en/networks/momentum.html"))
+    open_dialog(page)
+    links = ask(page, "广播 形状 对不上")
+    assert links[0].startswith("../basics/broadcasting.html")
+    best = page.get_by_role("option").first
+    expect(best).to_contain_text("Broadcasting")
+    expect(best.locator("[lang=zh-CN]")).to_contain_text("形状")
+    best.click()
+    page.wait_for_url("**/en/basics/broadcasting.html*")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Broadcasting")
+
+    page.goto(url("zh/index.html"))
+    open_dialog(page)
+    assert ask(page, "vanishing gradient")[0].startswith("./networks/activations.html")
+    expect(page.get_by_role("option").first).to_contain_text("激活函数")
+
+
+@BOTH
+def test_search_html_runs_its_query(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url(f"zh/search.html?q={quote('交叉熵')}"))
+    results = page.locator("#search-results a[href]")
+    expect(results.first).to_have_attribute("href", re.compile("networks/cross_entropy.html"))
+    expect(page.locator("#search-page-input")).to_have_value("交叉熵")
+    expect(page.get_by_role("link", name="English").filter(visible=True)).to_have_attribute(
+        "href", re.compile(r"en/search\.html\?q=%E4%BA%A4")
+    )
+    listed = results.evaluate_all("links => links.map(link => link.href)")
+    open_dialog(page)
+    ask(page, "交叉熵")
+    in_dialog = page.get_by_role("option").evaluate_all("links => links.map(link => link.href)")
+    assert in_dialog == listed
+
+
+@BOTH
+def test_the_sidebars_field_is_taken_over(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("en/basics/shapes.html"))
+    sidebar = page.get_by_role("searchbox", name="Search", exact=True)
+    sidebar.focus()
+    page.keyboard.type("n")
+    expect(page.get_by_role("combobox")).to_be_focused()
+    expect(page.get_by_role("combobox")).to_have_value("n")
+    page.keyboard.press("Escape")
+    sidebar.click()
+    expect(page.get_by_role("combobox")).to_be_focused()
+    page.keyboard.press("Escape")
+    sidebar.evaluate("field => { field.value = 'momentum'; field.form.requestSubmit(); }")
+    page.wait_for_url("**/en/search.html?q=momentum")
+    expect(page.locator("#search-results a").first).to_have_attribute("href", re.compile("networks/momentum"))
+
+
+@BOTH
+@pytest.mark.parametrize("place", ["dialog", "page"])
+def test_a_query_never_becomes_html(place: str, page: Page, url: Callable[..., str]) -> None:
+    if place == "page":
+        page.goto(url(f"en/search.html?q={quote(INJECTION)}"))
+        results = page.locator("#search-results")
+    else:
+        page.goto(url("en/index.html"))
+        open_dialog(page).get_by_role("combobox").fill(INJECTION)
+        results = page.get_by_role("listbox")
+    expect(results.locator("a").first).to_be_visible()
+    assert page.evaluate("document.querySelectorAll('#injected, img[src=x], .search-results script').length") == 0
+    assert page.title() not in {"1", "2"}
+    field = page.locator("#search-page-input" if place == "page" else "#search-dialog-input")
+    field.fill("<qqqzzz>")
+    expect(page.get_by_role("status").filter(visible=True)).to_contain_text("<qqqzzz>")
+    assert page.evaluate("document.querySelectorAll('qqqzzz').length") == 0
+
+
+def test_nothing_is_searched_before_an_input_method_is_done(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("zh/index.html"))
+    open_dialog(page)
+    ask(page, "tensor")
+    before = page.get_by_role("listbox").inner_text()
+    page.get_by_role("combobox").select_text()
+    session = page.context.new_cdp_session(page)
+    for letters in ("g", "gu", "guang bo"):
+        session.send("Input.imeSetComposition", {"text": letters, "selectionStart": len(letters), "selectionEnd": len(letters)})
+        expect(page.get_by_role("combobox")).to_have_value(letters)
+    assert page.get_by_role("listbox").inner_text() == before
+    session.send("Input.insertText", {"text": "广播"})
+    expect(page.get_by_role("option").first).to_contain_text("广播")
+    assert page.get_by_role("listbox").inner_text() != before
+
+
+def test_a_pasted_traceback_leads_to_its_error(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("en/index.html"))
+    open_dialog(page)
+    lines = [
+        "Traceback (most recent call last):",
+        '  File "/home/me/train.py", line 88, in <module>',
+        "    loss.backward()",
+        "RuntimeError: grad can be implicitly created only for scalar outputs",
+    ]
+    page.get_by_role("combobox").evaluate(
+        """(field, text) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text/plain", text);
+          field.dispatchEvent(new ClipboardEvent("paste", {clipboardData, cancelable: true}));
+        }""",
+        "\n".join(lines),
+    )
+    best = page.get_by_role("option").first
+    expect(best).to_have_attribute("href", re.compile("basics/gradient_vector.html"))
+
+
+def test_data_is_loaded_when_it_is_wanted(page: Page, url: Callable[..., str]) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[-1].split("?")[0]))
+    page.goto(url("en/index.html"), wait_until="networkidle")
+    assert not {"search-data.js", "search-engine.js"} & set(asked)
+    open_dialog(page)
+    ask(page, "tensor")
+    assert {"search-data.js", "search-engine.js"} <= set(asked)
+    assert asked.count("search-data.js") == 1
+    ask(page, "张量")
+    assert asked.count("search-data.js") == 2
+
+
+def test_data_that_cannot_be_loaded_is_reported(page: Page, url: Callable[..., str], journal: Journal) -> None:
+    page.route("**/search-data.js", lambda route: route.abort())
+    page.goto(url("en/index.html"))
+    open_dialog(page).get_by_role("combobox").fill("tensor")
+    expect(page.get_by_role("status")).to_have_text("The search data could not be loaded.")
+    page.unroute("**/search-data.js")
+    ask(page, "tensor")
+    assert [error for error in journal.console_errors if "ERR_FAILED" in error]
+    journal.console_errors.clear()
+
+
+@BOTH
+def test_without_javascript_search_html_says_so(new_page: Callable[..., Page], url: Callable[..., str]) -> None:
+    page = new_page(java_script_enabled=False)
+    page.goto(url("zh/search.html?q=x"))
+    expect(page.get_by_text("请打开 JavaScript")).to_be_visible()
+    expect(page.locator("#search-form")).to_be_hidden()
+    expect(page.get_by_role("button", name="搜索")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme_of_colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_open_dialog_is_accessible(
+    scheme_of_colours: Any, width: int, new_page: Callable[..., Page], url: Callable[..., str]
+) -> None:
+    page = new_page(color_scheme=scheme_of_colours, viewport={"width": width, "height": 800})
+    page.goto(url("en/basics/shapes.html"))
+    open_dialog(page)
+    ask(page, "view size is not compatible with input tensor's size")
+    box = page.get_by_role("dialog").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for place in ("dialog", ".search-open", ".sidebar-search-container"):
+        found = Axe().run(page, context={"include": [[place]]} if place == "dialog" else place)
+        bad = [item for item in found["violations"] if item["impact"] in {"serious", "critical"}]
+        assert not bad, [(item["id"], [node["html"] for node in item["nodes"]]) for item in bad]

@@ -1,0 +1,172 @@
+"""The data that the search reads: what goes in, what stays out, and that its links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
+from sitekit.search import _script, sections_of
+
+ROOT = Path(__file__).resolve().parent.parent
+QUERIES = tomllib.loads((ROOT / "tests" / "search_queries.toml").read_text(encoding="utf-8"))
+KINDS = {"topic", "paraphrase", "api", "mixed", "typo", "error", "other"}
+LANGUAGES = ("zh", "en")
+
+PAGE = """\
+Title
+=====
+
+A word and :math:`x^2` more.
+
+.. math:: y
+
+.. class:: no-search
+
+The other language's text.
+
+Section one
+-----------
+
+- In a list, with ``code``.
+
+  .. code::
+
+     print(1)
+
+Deeper
+~~~~~~
+
+.. note:: A note.
+
+.. list-table::
+
+   * - a cell
+
+.. image:: a.png
+   :alt: what it shows
+
+Section two
+-----------
+
+`Only a link <page.html>`__
+
+.. raw:: html
+
+   <p>raw</p>
+"""
+
+
+def data(site_root: Path, language: str) -> dict[str, Any]:
+    """Return what the browser reads for one language."""
+    text = (site_root / language / "search-data.js").read_text(encoding="utf-8")
+    value: dict[str, Any] = json.loads(text[text.index("]=") + 2 : text.rindex(";")])
+    return value
+
+
+class Ids(HTMLParser):
+    """Collects the ids of a page, and its scripts."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the page at once."""
+        super().__init__()
+        self.ids: set[str] = set()
+        self.scripts: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what the tag has."""
+        values = dict(attrs)
+        self.ids.add(values.get("id") or "")
+        if tag == "script":
+            self.scripts.append(values.get("src") or "")
+
+
+def test_sections_hold_text_and_code_apart_and_leave_out_formulas() -> None:
+    found = sections_of(publish_doctree(PAGE, settings_overrides={"doctitle_xform": False}))
+    assert [(section.anchor, section.heading, section.level) for section in found] == [
+        ("", "Title", 1),
+        ("section-one", "Section one", 2),
+        ("deeper", "Deeper", 3),
+        ("section-two", "Section two", 2),
+    ]
+    records = [section.record(0) for section in found]
+    assert [record[4] for record in records] == [
+        "A word and more.",
+        "In a list, with code.",
+        "A note. a cell what it shows",
+        "",
+    ]
+    assert [record[5] for record in records] == ["", "print(1)", "", ""]
+
+
+def test_a_page_without_a_section_is_one_section() -> None:
+    document = publish_doctree("Only a paragraph.")
+    assert isinstance(document, nodes.document)
+    (section,) = sections_of(document)
+    assert (section.anchor, section.heading, section.level, section.text) == ("", "", 1, ["Only a paragraph."])
+
+
+def test_line_separators_do_not_end_the_script() -> None:
+    script = _script("searchData", "zh", {"text": "a\u2028b\u2029c"})
+    assert "\u2028" not in script
+    assert "\u2029" not in script
+    assert script.count("\n") == 1
+    assert json.loads(script[script.index("]=") + 2 : -2]) == {"text": "a\u2028b\u2029c"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_queries_are_many_and_name_real_pages(language: str, site_root: Path) -> None:
+    queries = QUERIES[language]
+    assert len(queries) >= 40
+    assert sum(query["kind"] == "error" for query in queries) >= 12
+    assert {query["kind"] for query in queries} <= KINDS
+    texts = [query["q"] for query in queries]
+    assert len(texts) == len(set(texts))
+    missing = {page for query in queries for page in query["pages"]}
+    assert not [page for page in missing if not (site_root / language / f"{page}.html").is_file()]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_result_leads_to_a_place_that_exists(language: str, site_root: Path) -> None:
+    value = data(site_root, language)
+    pages = [Ids(site_root / language / uri).ids for uri, _ in value["pages"]]
+    wrong = [
+        (value["pages"][page][0], anchor)
+        for page, anchor, *_ in value["sections"]
+        if anchor and anchor not in pages[page]
+    ]
+    assert not wrong
+
+
+def test_both_languages_hold_the_same_pages_and_sections(site_root: Path) -> None:
+    zh, en = (data(site_root, language) for language in LANGUAGES)
+    assert [uri for uri, _ in zh["pages"]] == [uri for uri, _ in en["pages"]]
+    # The ids of glossary entries (level 0) are made from each language's words.
+    places = [
+        [(page, anchor, level) for page, anchor, _, level, *_ in value["sections"] if level] for value in (zh, en)
+    ]
+    assert places[0] == places[1]
+    assert len(zh["sections"]) == len(en["sections"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_printed_errors_are_code_and_formulas_are_gone(language: str, site_root: Path) -> None:
+    sections = data(site_root, language)["sections"]
+    message = "The size of tensor a (3) must match the size of tensor b (5) at non-singleton dimension 1"
+    assert [code for *_, code in sections if message in code]
+    assert not [text for *_, text, _ in sections if re.search(r"\\(frac|top|eta|mathbf)\b", text)]
+
+
+def test_nothing_of_sphinx_own_search_is_written_or_loaded(site_root: Path) -> None:
+    assert not list(site_root.rglob("searchindex.js"))
+    loaded = {script.split("?")[0] for path in site_root.rglob("*.html") for script in Ids(path).scripts}
+    assert not [script for script in loaded if re.search(r"searchtools|language_data|searchindex", script)]
+    # The engine and the data come when a reader reaches for them.
+    assert not [script for script in loaded if re.search(r"search-(engine|data)", script)]
