@@ -386,15 +386,16 @@ def main(arguments: list[str]) -> int:
         parser.error(f"no part {', '.join(sorted(unknown))}")
     began, load = time.monotonic(), os.getloadavg()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the folder goes in any case
+    broken: list[str] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         bench = Bench(Path(folder).resolve(), given.quick, given.nox)
-        try:
-            for name in names:
+        for name in names:
+            try:
                 if name in wanted:
                     getattr(bench, f"part_{name}")()
-        except Broken as error:
-            print(f"{table(bench)}\n\nthe benchmark stopped: {error}", file=sys.stderr)
-            return 1
+            except Broken as error:
+                broken.append(f"{name}: {error}")
+                print(broken[-1], flush=True)
     value = {
         "python": platform.python_version(),
         "versions": {
@@ -406,11 +407,13 @@ def main(arguments: list[str]) -> int:
         "seconds": round(time.monotonic() - began, 1),
         "figures": [{**asdict(figure), "ok": figure.ok} for figure in bench.figures],
         "limit": bench.limit,
+        "broken": broken,
         "runs": bench.runs,
     }
     tools.dump(ROOT / "build" / "bench.json", value)
-    print(f"\n{table(bench)}\n{value['seconds']:.0f} s; all times in build/bench.json")
-    return 0 if all(figure.ok for figure in bench.figures) else 1
+    print(f"\n{table(bench)}", *(f"BROKEN {line.splitlines()[0]}" for line in broken), sep="\n")
+    print(f"{value['seconds']:.0f} s; all times in build/bench.json")
+    return 0 if not broken and all(figure.ok for figure in bench.figures) else 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What the benchmark measures with: a copy of the project, edits of it, stock Sphinx-Gallery, timed commands.
 
-Every example of the copy gets one line that notes its run in a file. So executions are counted by the examples
-themselves, on both sides, and no side's own report is believed.
+Every example of the copy gets one line that notes its run in a file. So executions are counted by the
+examples themselves, on both sides, and no report of either side is believed.
 """
 
 from __future__ import annotations

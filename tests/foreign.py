@@ -1,6 +1,6 @@
 """A gallery that is not this project's: other names, French sources, German pages, no PyTorch.
 
-It has `sitekit` and configuration values in common with TorchNotes, and the templates and scripts of its look.
+It has `sitekit` in common with TorchNotes, and the templates, styles and scripts.
 """
 
 from __future__ import annotations
@@ -237,29 +237,26 @@ def translate(root: Path, more: dict[str, str] | None = None) -> None:
         catalogue.update(project, source, german)
         text = path.read_text(encoding="utf-8")
         for french, translation in (GERMAN | (more or {})).items():
-            text = text.replace(
-                f'msgid "{french}"\nmsgstr ""\n', f'msgid "{french}"\nmsgstr "{translation}"\n'
-            )
+            entry = f'msgid "{french}"\nmsgstr "'
+            text = text.replace(f'{entry}"\n', f'{entry}{translation}"\n')
         path.write_text(text, encoding="utf-8")
 
 
 def environment(**values: str) -> dict[str, str]:
     """Environment variables with which a command finds `sitekit`, and nothing of this machine's settings."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in {"SOURCE_DATE_EPOCH", "PYTHONHASHSEED"}
-    }
+    kept = dict(os.environ)
+    for name in ("SOURCE_DATE_EPOCH", "PYTHONHASHSEED"):
+        kept.pop(name, None)
     return kept | {"PYTHONPATH": str(ROOT / "docs"), "PYTHONUTF8": "1"} | values
 
 
 def run(root: Path, *arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
     """Run Python in the gallery's folder, with `values` as environment variables."""
-    command = [sys.executable, *arguments]
     return subprocess.run(
-        command,
+        [sys.executable, *arguments],
         cwd=root,
         env=environment(**values),
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

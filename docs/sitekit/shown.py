@@ -134,27 +134,19 @@ def _combined(shown: Sequence[Shown], blocks: Sequence[Any]) -> list[str]:
             faces.append((found.output, [figure.png for figure in found.figures]))
         if any(face != faces[0] for face in faces):
             code = blocks[at].content
-            outputs[at] = _side_by_side(
-                [
-                    (item, cell_rst(item.record, number, _folder(item.record), code))
-                    for item, number in present
-                ]
-            )
+            texts = [cell_rst(item.record, number, _folder(item.record), code) for item, number in present]
+            outputs[at] = _side_by_side([item for item, _number in present], texts)
     return outputs
 
 
-def _side_by_side(outputs: Sequence[tuple[Shown, str]]) -> str:
+def _side_by_side(shown: Sequence[Shown], texts: Sequence[str]) -> str:
     lines = [".. container:: device-outputs", ""]
-    for item, text in outputs:
+    for item, text in zip(shown, texts, strict=True):
         lines += ["   .. container:: device-output", ""]
         for name, words in ("device-name", item.label), ("device-note", item.note):
             if words:
-                lines += [
-                    f"      .. rst-class:: {name}",
-                    "",
-                    "      " + re.sub(r"([\\*`_|<])", r"\\\1", words),
-                    "",
-                ]
+                plain = re.sub(r"([\\*`_|<])", r"\\\1", words)
+                lines += [f"      .. rst-class:: {name}", "", f"      {plain}", ""]
         lines += [indent(text, "      "), ""]
     return "\n".join([*lines, ""])
 
@@ -218,15 +210,15 @@ def _refuse(notebook: Any, *, cwd: str, **options: Any) -> Any:
 
 def _fill_cache(app: Sphinx) -> None:
     """Put the recorded outputs of the Markdown pages into MyST-NB's cache, so that it finds every one."""
+    import nbformat
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
     from myst_nb.core.execute import cache as myst_cache
     from myst_nb.core.read import create_nb_reader
-    from nbformat import NotebookNode, from_dict
 
+    from_dict: Callable[[Any], Any] = nbformat.from_dict
     assert myst_cache.single_nb_execution
     myst_cache.single_nb_execution = _refuse  # what isn't in its cache it would run
-    as_node: Callable[[dict[str, Any]], NotebookNode] = from_dict
     cache = get_cache(app.config.nb_execution_cache_path)
     for page, items in app.sitekit_shown.items():  # type: ignore[attr-defined]
         if not items or items[0].record.kind != "notebook":
@@ -241,7 +233,7 @@ def _fill_cache(app: Sphinx) -> None:
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for number, cell in enumerate(cells):
             outputs = notebook_outputs(record, number, _folder(record), cell.source)
-            cell.outputs = [as_node(output) for output in outputs]
+            cell.outputs = [from_dict(output) for output in outputs]
             cell.execution_count = number + 1
         notebook.metadata["language_info"] = {
             "name": "python",
@@ -290,9 +282,14 @@ def _insert_provenance(app: Sphinx, doctree: nodes.document) -> None:
     if not shown or title is None:
         return
     lines = [provenance(item, app.config.sitekit_versions_shown) for item in shown]
-    line = nodes.paragraph(classes=["provenance"])
-    line += nodes.inline("", str(_("This page's output: ")) + str(_("; ")).join(lines))
-    title.parent.insert(title.parent.index(title) + 1, line)
+    label = str(_("This page's output: "))
+    block: nodes.Element
+    if len(lines) == 1:
+        block = nodes.paragraph("", "", nodes.inline("", label + lines[0]), classes=["provenance"])
+    else:
+        block = nodes.line_block(classes=["provenance"])
+        block += [nodes.line("", "", nodes.inline("", text)) for text in (label.strip(), *lines)]
+    title.parent.insert(title.parent.index(title) + 1, block)
 
 
 def _device_tabs(

@@ -59,9 +59,9 @@ def test_tabs_by_keyboard(page: Page, url: Callable[..., str]) -> None:
     page.goto(url("fr/bases/somme.html"))
     cpu, card = (page.get_by_role("tab", name=name) for name in (CPU, CARD))
     cpu.focus()
-    for key, device in (
-        ("ArrowRight", CARD), ("ArrowRight", CPU), ("ArrowLeft", CARD), ("ArrowLeft", CPU), ("End", CARD), ("Home", CPU),
-    ):  # fmt: skip
+    device = CPU
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "End", "Home"):
+        device = CARD if device == CPU else CPU
         page.keyboard.press(key)
         shown(page, device)
         expect(card if device == CARD else cpu).to_be_focused()
@@ -83,8 +83,10 @@ def test_the_choice_is_remembered(page: Page, url: Callable[..., str]) -> None:
 def test_without_javascript_both_are_there(new_page: Callable[..., Page], url: Callable[..., str]) -> None:
     page = new_page(java_script_enabled=False)
     page.goto(url("fr/bases/somme.html"))
-    for text in (CPU, "machine: cpu", CARD, "machine: cuda"):
+    for text in (CPU, CARD):
         expect(page.locator(".device-outputs").get_by_text(text, exact=True)).to_be_visible()
+    for text in ("machine: cpu", "machine: cuda"):
+        expect(page.get_by_text(text)).to_be_visible()
     expect(page.get_by_role("tab")).to_have_count(0)
 
 
