@@ -110,7 +110,12 @@ def test_a_page_without_a_section_is_one_section() -> None:
     document = publish_doctree("Only a paragraph.")
     assert isinstance(document, nodes.document)
     (section,) = sections_of(document)
-    assert (section.anchor, section.heading, section.level, section.text) == ("", "", 1, ["Only a paragraph."])
+    assert (section.anchor, section.heading, section.level, section.text) == (
+        "",
+        "",
+        1,
+        ["Only a paragraph."],
+    )
 
 
 def test_line_separators_do_not_end_the_script() -> None:
@@ -150,7 +155,8 @@ def test_both_languages_hold_the_same_pages_and_sections(site_root: Path) -> Non
     assert [uri for uri, _ in zh["pages"]] == [uri for uri, _ in en["pages"]]
     # The ids of glossary entries (level 0) are made from each language's words.
     places = [
-        [(page, anchor, level) for page, anchor, _, level, *_ in value["sections"] if level] for value in (zh, en)
+        [(page, anchor, level) for page, anchor, _, level, *_ in value["sections"] if level]
+        for value in (zh, en)
     ]
     assert places[0] == places[1]
     assert len(zh["sections"]) == len(en["sections"])

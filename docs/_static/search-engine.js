@@ -30,14 +30,14 @@
     let count = 0;
     let at = text.indexOf(word);
     const bound = isWordChar(word.charCodeAt(0));
-    for (let found = 0; at >= 0 && found < 24; at = text.indexOf(word, at + word.length)) {
+    for (let tries = 0; at >= 0 && tries < 60; at = text.indexOf(word, at + word.length)) {
+      tries += 1;
       if (bound && at > 0 && isWordChar(text.charCodeAt(at - 1))) continue;
       const end = at + word.length;
       let whole = end >= text.length || !isWordChar(text.charCodeAt(end));
       if (!whole && text[end] === "s") whole = end + 1 >= text.length || !isWordChar(text.charCodeAt(end + 1));
       if (whole) count += 1;
       else if (word.length > 2) count += 0.4;
-      found += 1;
     }
     return count;
   };
@@ -199,8 +199,9 @@
       } else {
         const whole = known(word);
         const name = word.split(".").pop();
-        if (whole) units.push(latin(word, 1.5, name !== word));
-        if (name !== word && name.length > 1 && known(name)) units.push(latin(name, whole ? 0.8 : 1.5));
+        const nameCounts = name !== word && name.length > 1 && known(name);
+        if (whole) units.push(latin(word, 1.5, nameCounts));
+        if (nameCounts) units.push(latin(name, whole ? 0.8 : 1.5));
         else if (!whole) plain(name.replace(/_/g, ""), 1.5, false);
         for (const part of parts) if (part !== name && part.length > 1) units.push(latin(part, 0.3, true));
       }
@@ -344,7 +345,7 @@
         for (const code of query.typedCode) {
           if (section.lowCode.includes(code) || section.lowText.includes(code)) total *= 1.25;
         }
-        hits.push({ section, score: total });
+        if (total) hits.push({ section, score: total });
       }
       if (!hits.length) continue;
       hits.sort((a, b) => b.score - a.score);

@@ -91,7 +91,11 @@ def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> N
         _collect(content, section, sections)
 
     for node in parent.children:
-        if not isinstance(node, nodes.Element) or isinstance(node, NO_TEXT) or LEFT_OUT & set(node["classes"]):
+        if (
+            not isinstance(node, nodes.Element)
+            or isinstance(node, NO_TEXT)
+            or LEFT_OUT & set(node["classes"])
+        ):
             continue
         if isinstance(node, nodes.section):
             begin(Section(node["ids"][0], _heading(node.next_node(nodes.title)), into.level + 1), node)
@@ -118,7 +122,9 @@ def sections_of(document: nodes.document) -> list[Section]:
     page = Section("", _heading(document.next_node(nodes.title)), 0)
     found: list[Section] = []
     _collect(document, page, found)
-    if found and not page.text and not page.code:  # all there is stands in the section that has the page's title
+    if (
+        found and not page.text and not page.code
+    ):  # all there is stands in the section that has the page's title
         page, *found = found
         page.anchor = ""
     page.level = 1
@@ -180,7 +186,9 @@ def _texts() -> dict[str, str]:
         "label": _("Search this site"),
         "placeholder": _("Topic, API name, or pasted error message"),
         "results": _("Search results"),
-        "hint": _("Type a topic, a name such as nn.Linear, or paste an error message. Chinese and English both work."),
+        "hint": _(
+            "Type a topic, a name such as nn.Linear, or paste an error message. Chinese and English both work."
+        ),
         "keys": _("↑ ↓ choose · Enter opens · Esc closes"),
         "loading": _("Loading …"),
         "count": _("{count} results on {pages} pages"),

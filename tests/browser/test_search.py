@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 QUERIES = tomllib.loads((ROOT / "tests" / "search_queries.toml").read_text(encoding="utf-8"))
 BOTH = pytest.mark.parametrize("scheme", ["http", "file"])
 MODIFIER = "Control"
-INJECTION = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'><b id=injected>nn.Linear'
+INJECTION = (
+    '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'><b id=injected>nn.Linear'
+)
 
 # Puts each query into the field of search.html and reads the list that stands there right after.
 ASK = """queries => {
@@ -229,7 +231,10 @@ def test_a_query_never_becomes_html(place: str, page: Page, url: Callable[..., s
         open_dialog(page).get_by_role("combobox").fill(INJECTION)
         results = page.get_by_role("listbox")
     expect(results.locator("a").first).to_be_visible()
-    assert page.evaluate("document.querySelectorAll('#injected, img[src=x], .search-results script').length") == 0
+    assert (
+        page.evaluate("document.querySelectorAll('#injected, img[src=x], .search-results script').length")
+        == 0
+    )
     assert page.title() not in {"1", "2"}
     field = page.locator("#search-page-input" if place == "page" else "#search-dialog-input")
     field.fill("<qqqzzz>")
@@ -245,7 +250,10 @@ def test_nothing_is_searched_before_an_input_method_is_done(page: Page, url: Cal
     page.get_by_role("combobox").select_text()
     session = page.context.new_cdp_session(page)
     for letters in ("g", "gu", "guang bo"):
-        session.send("Input.imeSetComposition", {"text": letters, "selectionStart": len(letters), "selectionEnd": len(letters)})
+        session.send(
+            "Input.imeSetComposition",
+            {"text": letters, "selectionStart": len(letters), "selectionEnd": len(letters)},
+        )
         expect(page.get_by_role("combobox")).to_have_value(letters)
     assert page.get_by_role("listbox").inner_text() == before
     session.send("Input.insertText", {"text": "广播"})
@@ -287,7 +295,9 @@ def test_data_is_loaded_when_it_is_wanted(page: Page, url: Callable[..., str]) -
     assert asked.count("search-data.js") == 2
 
 
-def test_data_that_cannot_be_loaded_is_reported(page: Page, url: Callable[..., str], journal: Journal) -> None:
+def test_data_that_cannot_be_loaded_is_reported(
+    page: Page, url: Callable[..., str], journal: Journal
+) -> None:
     page.route("**/search-data.js", lambda route: route.abort())
     page.goto(url("en/index.html"))
     open_dialog(page).get_by_role("combobox").fill("tensor")
@@ -299,7 +309,9 @@ def test_data_that_cannot_be_loaded_is_reported(page: Page, url: Callable[..., s
 
 
 @BOTH
-def test_without_javascript_search_html_says_so(new_page: Callable[..., Page], url: Callable[..., str]) -> None:
+def test_without_javascript_search_html_says_so(
+    new_page: Callable[..., Page], url: Callable[..., str]
+) -> None:
     page = new_page(java_script_enabled=False)
     page.goto(url("zh/search.html?q=x"))
     expect(page.get_by_text("请打开 JavaScript")).to_be_visible()
