@@ -83,6 +83,11 @@ def _entry(item: nodes.definition_list_item) -> Section:
     return Section(ids[0] if ids else "", JOINED.join(map(_heading, terms)), 0)
 
 
+def _element(node: nodes.Node) -> nodes.Element:
+    assert isinstance(node, nodes.Element)
+    return node
+
+
 def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> None:
     """Add to `into` what stands under `parent`, and to `sections` the sections below it, in reading order."""
 
@@ -101,9 +106,10 @@ def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> N
             begin(Section(node["ids"][0], _heading(node.next_node(nodes.title)), into.level + 1), node)
         elif isinstance(node, nodes.definition_list) and "glossary" in node["classes"]:
             for item in node.findall(nodes.definition_list_item):
-                begin(_entry(item), item[-1])
-        elif isinstance(node, addnodes.desc) and node[0]["ids"]:
-            begin(Section(node[0]["ids"][0], _heading(node[0]), into.level + 1), node[-1])
+                begin(_entry(item), _element(item[-1]))
+        elif isinstance(node, addnodes.desc) and (signature := _element(node[0]))["ids"]:
+            described = Section(signature["ids"][0], _heading(signature), into.level + 1)
+            begin(described, _element(node[-1]))
         elif node.tagname in CODE:
             into.code.append(node.astext())
         elif isinstance(node, nodes.title) and isinstance(parent, nodes.section):
