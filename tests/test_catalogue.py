@@ -539,7 +539,7 @@ def attacked(source: Source, text: str, data: st.DataObject) -> str:
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_no_accepted_translation_changes_a_script(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -560,7 +560,7 @@ def test_no_accepted_translation_changes_a_script(
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_no_accepted_translation_changes_a_markdown_page(data: st.DataObject) -> None:
     text = attacked(MARKDOWN, small_project.INDEX, data)
     assert skeleton(myst_tree(text)) == skeleton(myst_tree(small_project.INDEX))
