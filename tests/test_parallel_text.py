@@ -136,6 +136,13 @@ def test_counterparts_stay_out_of_titles_contents_and_anchors(
         assert len(ids) == len(set(ids)), page
 
 
+@pytest.mark.parametrize("folder", ["zh", "en"])
+def test_a_short_list_stays_compact(project: Project, site_root: Path, folder: str) -> None:
+    home = soup(site_root, project.language(folder), "index")
+    assert home.select("ul.simple > li > p[lang]")
+    assert not home.select("article ul:not(.simple) > li > p[lang]")
+
+
 def test_searches_find_nothing_in_a_counterpart() -> None:
     made = parallel_text.counterpart("", "", nodes.Text("text"), lang="en", tag="p", classes=["no-search"])
     page = nodes.section("", nodes.title("", "标题"), made)

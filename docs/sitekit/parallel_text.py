@@ -22,6 +22,7 @@ import sphinx.locale
 from docutils import nodes
 from docutils.languages import get_language
 from docutils.parsers.rst.states import Inliner
+from docutils.writers._html_base import SimpleListChecker
 from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
 from myst_parser.parsers.mdit import create_md_parser
 from sphinx import addnodes
@@ -52,8 +53,8 @@ UNIT_NODES = (nodes.title, nodes.paragraph, nodes.rubric, nodes.caption)
 class counterpart(nodes.Invisible, nodes.TextElement):
     """The same text in the other language.
 
-    It is invisible, so that docutils goes on writing the list it stands in as a compact one, and has no
-    text, so that summaries, titles and searches made from the page don't find the other language in it.
+    It counts as invisible, so that a list is as compact as it would be without, and it has no text, so that
+    summaries, titles and searches made from the page don't find the other language in it.
     """
 
     def astext(self) -> str:
@@ -342,6 +343,8 @@ def _page_context(
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.add_node(counterpart, html=(_visit, _depart), text=(_skip, None), latex=(_skip, None))
+    # Docutils leaves what is invisible out when it counts the parts of an item, but then visits it too.
+    SimpleListChecker.visit_counterpart = SimpleListChecker.ignore_node  # type: ignore[attr-defined]
     app.add_node(counterpart_code, html=(_visit_code, _depart_code))
     app.add_post_transform(ShortLinks)
     # After titles, contents and labels were collected, and after the download box took its place.
