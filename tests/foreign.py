@@ -87,6 +87,8 @@ msgid "Device"
 msgstr "Appareil"
 """,
     "docs/index.md": """\
+(carnet)=
+
 # Carnet
 
 Tout est mesuré.
