@@ -170,7 +170,6 @@ class Project:
             raise SourceErrors(errors)
         return cls(
             root=root,
-            title=values.get("title", root.name),
             docs=root / docs,
             gallery=root / gallery,
             locale=root / docs / "locale",
@@ -192,7 +191,8 @@ def _languages(path: Path, errors: list[SourceError]) -> dict[str, Any]:
         letters, anchors = re.compile(values["letters"]), values["anchors"]
         if anchors not in folders:
             errors.append(SourceError(path, _lines_of(path, "anchors")[-1], f"no language {anchors!r}"))
-        return {"languages": languages, "letters": letters, "anchors": anchors}
+        title = values.get("title", path.parent.parent.name)
+        return {"languages": languages, "letters": letters, "anchors": anchors, "title": title}
     except SourceError as error:
         errors.append(error)
     except re.error as error:
