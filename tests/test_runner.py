@@ -520,8 +520,8 @@ def test_unseeded_numbers_differ(tmp_path: Path) -> None:
 
 
 def test_scrubber() -> None:
-    scrub = Scrubber({"/tmp/x": "", "/tmp/x/lib": "", "/home/me": "~", "/": "never"})
-    assert scrub("/tmp/x/a.py /tmp/x/lib/b.py /tmp/xy /home/me/c /home/me") == "a.py b.py /tmp/xy ~/c ~"
+    scrub = Scrubber({"/tmp/x": "", "/tmp/x/lib": "", "/Users/me": "~", "/": "never"})
+    assert scrub("/tmp/x/a.py /tmp/x/lib/b.py /tmp/xy /Users/me/c /Users/me") == "a.py b.py /tmp/xy ~/c ~"
     assert scrub("a\rb\r\nc\x00\u2028") == "b\nc\ufffd\ufffd"
 
 

@@ -266,7 +266,7 @@ def test_a_pasted_traceback_leads_to_its_error(page: Page, url: Callable[..., st
     open_dialog(page)
     lines = [
         "Traceback (most recent call last):",
-        '  File "/home/me/train.py", line 88, in <module>',
+        '  File "/Users/me/train.py", line 88, in <module>',
         "    loss.backward()",
         "RuntimeError: grad can be implicitly created only for scalar outputs",
     ]
