@@ -27,7 +27,7 @@ from sitekit.record import Store  # noqa: E402
 DONE = re.compile(r"\[\d+/\d+\] done (?P<page>\S+) in ")
 FOLDERS = ("docs", "gallery", "src")
 FILES = ("constraints.txt", "noxfile.py", "pyproject.toml")
-INDEX = "# Gallery\n\n```{toctree}\n%s\n```\n"
+INDEX = "(home)=\n\n# Gallery\n\n```{toctree}\n%s\n```\n"
 LEFT_OUT = r"""
 # The pages of docs/ are left out here; links to them stay plain text.
 nitpick_ignore_regex = [(r"std:(ref|term|doc)", r".*"), (r"myst", r".*")]

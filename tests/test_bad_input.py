@@ -162,7 +162,7 @@ CHANGES = {
         (CURRICULUM, 7),
         "page 'second': prerequisites is a list of pages",
     ),
-    "no chapters": (CURRICULUM, "[[chapters]]\nname", "chapters", (CURRICULUM, 1), ""),
+    "no chapters": (CURRICULUM, "[[chapters]]\nname", "chapters", (CURRICULUM, 3), "not valid TOML"),
     "TOML": (
         CURRICULUM,
         "minutes = 3",
