@@ -86,7 +86,8 @@ x = np.ones(3)  # 三个一
 def double(value):
     """把 `value` 加倍。
 
-    返回值是新的数组。
+    返回值是
+    新的数组。
     """
     return value * 2
 

@@ -22,6 +22,7 @@ from sitekit.catalogue import Source, sources
 from sitekit.localise import Localised, check, localise, wide_comments
 from sitekit.project import Project
 from sitekit.segments import Segment, SourceError, Unit, join_lines, render
+from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from tests import small_project
 from tests.markup_trees import (
@@ -482,6 +483,15 @@ def test_files_are_written_only_if_different(project: Project) -> None:
     path.write_text(path.read_text("utf-8").replace('"word."', '"words."'), encoding="utf-8")
     assert localise(project) == {"zh": 1, "en": 2}  # the units of both, the page of one
     assert not list((project.build / "source").rglob("*.new"))
+
+
+def test_the_source_language_keeps_its_code_as_written(project: Project) -> None:
+    """Comments and docstrings keep their lines; only paragraphs of text cells are joined."""
+    localise(project)
+    made = project.source_tree(project.source) / "gallery/start/first.py"
+    written = split_code_and_text_blocks(project.gallery / "start/first.py")[1]
+    blocks = split_code_and_text_blocks(made)[1]
+    assert [b.content for b in blocks if b.type == "code"] == [b.content for b in written if b.type == "code"]
 
 
 def test_localising_its_own_output_changes_nothing(project: Project) -> None:

@@ -210,6 +210,8 @@ def _furniture(document: BeautifulSoup, page: str) -> Iterator[str]:
     for tag in document.find_all(True):
         if tag.name == "input" and tag.get("type") in ("submit", "button", "reset"):
             yield str(tag.get("value", ""))
+        if tag.name == "a" and article in tag.parents:
+            continue  # a term's title is the other language's word
         if _is_seen(tag):
             for name in SPOKEN:
                 if tag.has_attr(name):
