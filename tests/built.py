@@ -1,8 +1,9 @@
 """The built site as tests see it: which pages there must be, and what stands on each."""
 
-from __future__ import copy
+from __future__ import annotations
 
 import ast
+import copy
 import functools
 import io
 import re

@@ -101,7 +101,7 @@ def test_updating_twice_changes_nothing(project: Project) -> None:
 def test_a_changed_sentence_is_fuzzy_until_someone_mends_it(project: Project) -> None:
     path, source = po_file(project), project.gallery / "start/first.py"
     change(path, 'msgid "返回值是新的数组。"', '# kept\nmsgid "返回值是新的数组。"')
-    change(source, "返回值是新的数组。", "返回值是一个新的数组。")
+    change(source, "返回值是\n    新的", "返回值是一个\n    新的")
     change(source, "你将学到：", "")
     change(source, "    return value * 2", "    # 这句话是新加的\n    return value * 2")
     assert update(project) == catalogue.Counts("start/first", 13, 1, 1)

@@ -207,7 +207,7 @@ class _Splitter:
             if "|" not in line:
                 break
             self.at = row + 1
-            if TABLE_RULE.match(line):
+            if TABLE_RULE.match(line.lstrip()):
                 self.out.append(Verbatim(line + "\n"))
                 continue
             cells = CELL_BORDER.split(line.strip().removeprefix("|").removesuffix("|"))
@@ -271,7 +271,7 @@ class _Splitter:
             if match := HEADING.match(text):
                 self.unit("title", [match["text"]], self.at, match["marks"] + " ")
                 self.at += 1
-            elif self.at + 1 < end and "|" in text and TABLE_RULE.match(self.lines[self.at + 1]):
+            elif self.at + 1 < end and "|" in text and TABLE_RULE.match(self.lines[self.at + 1].lstrip()):
                 self.table(end, column)
             elif match := MARKER.match(text):
                 self.paragraph(end, "item", column, match[0])
