@@ -193,9 +193,12 @@
         this.field.setAttribute("aria-expanded", String(this.links.length > 0));
       }
       this.results.replaceChildren(...groups);
-      this.results.scrollTop = 0;
       if (this.status.textContent !== text) this.status.textContent = text;
       this.choose(this.links.length ? 0 : -1);
+      // Not at once: it would make the browser lay the page out a second time for each key.
+      requestAnimationFrame(() => {
+        this.results.scrollTop = 0;
+      });
     }
 
     choose(index) {
@@ -206,7 +209,6 @@
       const link = this.links[index];
       if (link) {
         link.setAttribute("aria-selected", "true");
-        link.scrollIntoView({ block: "nearest" });
         this.field.setAttribute("aria-activedescendant", link.id);
       } else {
         this.field.removeAttribute("aria-activedescendant");
@@ -219,6 +221,7 @@
       if (step && this.links.length) {
         event.preventDefault();
         this.choose((this.active + step + this.links.length) % this.links.length);
+        this.links[this.active].scrollIntoView({ block: "nearest" });
       } else if (event.key === "Enter") {
         event.preventDefault();
         if (this.links[this.active]) this.links[this.active].click();

@@ -35,7 +35,10 @@ ENGINE = "search-engine.js"
 SYNONYMS = "search_synonyms.toml"
 JOINED = " · "  # between the forms of a term in its heading
 # Whatever has one of these classes is no text of its page: links to other pages, or its other language's text.
-LEFT_OUT = {"no-search", "chapter-cards", "page-downloads", "sphx-glr-thumbnails", "toctree-wrapper"}
+LEFT_OUT = {
+    *("no-search", "chapter-cards", "page-downloads", "provenance"),
+    *("sphx-glr-thumbnails", "toctree-wrapper"),
+}
 CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
 NO_TEXT = (
     *(nodes.Invisible, nodes.math, nodes.math_block, nodes.raw, nodes.system_message),
@@ -60,11 +63,19 @@ class Section:
         return [page, self.anchor, self.heading, self.level, text, code]
 
 
+def _is_left_out(node: nodes.Node) -> bool:
+    return isinstance(node, NO_TEXT) or (
+        isinstance(node, nodes.Element) and bool(LEFT_OUT & set(node["classes"]))
+    )
+
+
 def _plain(node: nodes.Node) -> str:
     """The words of a paragraph, without its formulas and pictures."""
     if isinstance(node, nodes.Text):
         return node.astext()
-    return "".join(_plain(child) for child in node.children if not isinstance(child, (*NO_TEXT, nodes.image)))
+    if isinstance(node, nodes.image) or _is_left_out(node):
+        return ""
+    return "".join(_plain(child) for child in node.children)
 
 
 def _is_link(node: nodes.TextElement) -> bool:
@@ -96,20 +107,21 @@ def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> N
         _collect(content, section, sections)
 
     for node in parent.children:
-        if (
-            not isinstance(node, nodes.Element)
-            or isinstance(node, NO_TEXT)
-            or LEFT_OUT & set(node["classes"])
-        ):
+        if not isinstance(node, nodes.Element) or _is_left_out(node):
             continue
         if isinstance(node, nodes.section):
             begin(Section(node["ids"][0], _heading(node.next_node(nodes.title)), into.level + 1), node)
         elif isinstance(node, nodes.definition_list) and "glossary" in node["classes"]:
             for item in node.findall(nodes.definition_list_item):
-                begin(_entry(item), _element(item[-1]))
-        elif isinstance(node, addnodes.desc) and (signature := _element(node[0]))["ids"]:
-            described = Section(signature["ids"][0], _heading(signature), into.level + 1)
-            begin(described, _element(node[-1]))
+                for definition in item.findall(nodes.definition):
+                    begin(_entry(item), definition)
+        elif isinstance(node, addnodes.desc):
+            name, content = (
+                node.next_node(part) for part in (addnodes.desc_signature, addnodes.desc_content)
+            )
+            if name is not None and content is not None:
+                anchor = next(iter(name["ids"]), into.anchor)
+                begin(Section(anchor, _heading(name), into.level + 1), content)
         elif node.tagname in CODE:
             into.code.append(node.astext())
         elif isinstance(node, nodes.title) and isinstance(parent, nodes.section):
