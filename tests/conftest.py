@@ -14,11 +14,13 @@ from tests import foreign
 
 ROOT = Path(__file__).resolve().parent.parent
 
+SAME_EVERY_RUN = bool(os.environ.get("CI"))
+
 hypothesis.settings.register_profile(
     "project",
     deadline=None,  # a busy machine is no failure
-    derandomize=bool(os.environ.get("CI")),
-    database=DirectoryBasedExampleDatabase(ROOT / ".cache" / "hypothesis"),
+    derandomize=SAME_EVERY_RUN,
+    database=None if SAME_EVERY_RUN else DirectoryBasedExampleDatabase(ROOT / ".cache" / "hypothesis"),
     print_blob=True,
 )
 hypothesis.settings.load_profile("project")

@@ -191,6 +191,7 @@ def test_the_catalogue_of_a_page_that_is_gone_is_named(project: Project) -> None
         ('msgid "甲"\nmsgid "乙"\nmsgstr "b"\n', 1),
         ('msgid "甲"\nmsgstr "a"\n<<<<<<< HEAD\n', 3),
         ('msgid "甲\nmsgstr "a"\n', 1),
+        ('msgid "甲\\n"\n', 1),
         ('"甲"\n', 1),
         ('msgid "甲"\nmsgstr[x] "a"\n', 2),
         ('msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=x\\n"\n', 1),

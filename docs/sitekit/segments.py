@@ -41,6 +41,7 @@ class SourceError(Exception):
 
     def __init__(self, path: Path | str, line: int | None, message: str) -> None:
         """Keep `path` and `line` (1-based, None where there is none) beside the sentence `message`."""
+        message = " ".join(message.splitlines())  # some quote what they found
         self.path, self.line, self.message = Path(path), line, message
         here = Path.cwd()
         shown = self.path.relative_to(here) if self.path.is_relative_to(here) else self.path
