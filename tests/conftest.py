@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -27,7 +28,9 @@ hypothesis.settings.load_profile("project")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Clear away what an earlier run's failures left, once, not once per worker."""
+    """Hear Ctrl-C, and clear away what an earlier run's failures left, once, not once per worker."""
+    # A shell's background job is started deaf to it, and so would be every build that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         shutil.rmtree(ROOT / "build" / "test-failures", ignore_errors=True)
 

@@ -15,8 +15,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -343,6 +341,7 @@ def test_a_notebook_prints_and_draws_what_the_page_shows(
     tmp_path: Path,
     python_for: Callable[..., Path],
     home_machine: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = unzipped(language, page, tmp_path / "unzipped")
     python = python_for(*header(script), "ipykernel")
@@ -352,10 +351,10 @@ def test_a_notebook_prints_and_draws_what_the_page_shows(
     }
     (tmp_path / "kernels" / "home").mkdir(parents=True)
     (tmp_path / "kernels" / "home" / "kernel.json").write_text(json.dumps(spec | {"display_name": "home"}))
-    specs = KernelSpecManager(kernel_dirs=[str(tmp_path / "kernels")], ensure_native_kernel=False)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     client = NotebookClient(
         nbformat.read(script.with_suffix(".ipynb"), as_version=4),
-        km=AsyncKernelManager(kernel_spec_manager=specs, kernel_name="home"),
+        kernel_name="home",
         resources={"metadata": {"path": str(script.parent)}},
         timeout=300,
     )
