@@ -58,6 +58,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def live(session: nox.Session) -> None:
+    """Serve the site, build again what is saved, and reload the browser."""
+    install(session, "docs")
+    python(session, "-m", "sitekit.live", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Run the tests, browser tests included, against a freshly built site."""
     install(session, "docs", "tests")

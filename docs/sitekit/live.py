@@ -1,0 +1,119 @@
+"""Serve the site while it is being written: ``nox -s live``.
+
+``python -m sitekit.live`` builds the project in the current folder into ``build/live``, serves it, and builds again
+what a saved file changes; the reader's browser reloads. Only here is a build incremental, so what it shows can be
+behind in corners (lists of pages, what Sphinx warns of); ``build/html`` is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import build
+from .localise import LocaliseError
+from .project import Project
+from .segments import SourceError
+
+__all__ = ["rebuild", "serve"]
+
+HOST = "127.0.0.1"
+
+
+def _latest(folders: Sequence[Path]) -> float:
+    """When anything was written that decides how every page is made."""
+    paths = [path for folder in folders for path in (folder, *folder.rglob("*"))]
+    return max(
+        (path.stat().st_mtime for path in paths if path.suffix in {".py", ".toml", ".html"}), default=0.0
+    )
+
+
+def _is_made(name: str) -> bool:
+    return Path(name).suffix in {".mo", ".new", ".pyc"}
+
+
+def rebuild(root: Path, *, everything: bool) -> bool:
+    """Build what changed; whether it succeeded. Mistakes are printed, and nothing is raised for them.
+
+    Parameters
+    ----------
+    root
+        The project's folder.
+    everything
+        Whether to forget what Sphinx remembers.
+    """
+    start = time.monotonic()
+    try:
+        project = Project.load(root)
+        with build.locked(project), build.renderer() as process:
+            place = project.build / "live"
+            if not build.prepare(project):
+                return False
+            if everything:
+                shutil.rmtree(place, ignore_errors=True)
+                for language in project.languages:
+                    build.clean(project, language)
+            builds = [build.arguments(project, item, place / item.folder) for item in project.languages]
+            good = all(build.render(process, builds))
+            for language in project.languages:
+                html = place / language.folder / "html"
+                if html.is_dir():
+                    shutil.copytree(html, place / "site" / language.folder, dirs_exist_ok=True)
+            (place / "site").mkdir(parents=True, exist_ok=True)
+            (place / "site" / "index.html").write_text(build.root_page(project), encoding="utf-8")
+    except (SourceError, LocaliseError, OSError) as error:
+        print(error, file=sys.stderr)
+        return False
+    print(f"{'built' if good else 'built, with mistakes,'} in {time.monotonic() - start:.1f} s", flush=True)
+    return good
+
+
+def serve(root: Path, port: int) -> None:
+    """Build, serve on `port` of this machine, and build again whatever is saved, until Ctrl-C."""
+    from livereload import Server
+
+    project = Project.load(root)
+    deciding = [project.docs / "conf.py", project.docs / "_templates", project.gallery / "curriculum.toml"]
+    deciding += [project.docs / "languages.toml", build.PACKAGE]
+    known = 0.0
+
+    def again() -> None:
+        nonlocal known
+        latest = _latest(deciding)
+        rebuild(root, everything=latest != known)
+        known = latest
+
+    again()
+    server = Server()
+    for folder in (project.docs, project.gallery, project.root / "src"):
+        if folder.is_dir():
+            server.watch(str(folder), again, ignore=_is_made)
+    server.serve(port=port, host=HOST, root=str(project.build / "live" / "site"))
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Serve the project in the current folder."""
+    parser = argparse.ArgumentParser(prog="sitekit.live", description=__doc__)
+    parser.add_argument("--port", type=int, default=8000)
+    wanted = parser.parse_args(given)
+    try:
+        serve(Path.cwd(), wanted.port)
+    except SourceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(
+            f"port {wanted.port} can't be served: {error.strerror}; try --port with another", file=sys.stderr
+        )
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
