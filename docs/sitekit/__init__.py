@@ -19,6 +19,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     from . import (
         cards,
         chrome,
+        code,
         downloads,
         glossary_terms,
         languages,
@@ -28,7 +29,18 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         shown,
     )
 
-    features = (languages, shown, chrome, downloads, mathml, cards, parallel_text, glossary_terms, search)
+    features = (
+        languages,
+        shown,
+        chrome,
+        code,
+        downloads,
+        mathml,
+        cards,
+        parallel_text,
+        glossary_terms,
+        search,
+    )
     for feature in features:
         feature.setup(app)
     return {

@@ -2,11 +2,14 @@
 
 ``python -m sitekit.build`` builds the project in the current folder into ``build/html``. A build that fails
 leaves the site that was published before as it was; a build whose inputs are all as they were does nothing.
-Of two builds in one checkout the second waits for the first.
+Of two builds in one checkout the second waits for the first. ``--only PAGE …`` builds some pages, for a look
+at them, into ``build/preview``.
 """
 
 from __future__ import annotations
 
+import argparse
+import difflib
 import hashlib
 import importlib.metadata
 import json
@@ -16,8 +19,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,10 +30,13 @@ from .project import Language, Project
 from .record import Store
 from .segments import SourceError
 
-__all__ = ["build", "clean", "locked", "prepare"]
+__all__ = ["arguments", "build", "clean", "locked", "prepare", "preview", "render", "renderer", "root_page"]
 
 DIGEST = "inputs.sha256"
 LOCK = ".cache/build.lock"
+RENDERED = "sphinx"
+PREVIEW = "preview"
+STRICT = ("-n", "-W", "--keep-going")
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -106,8 +112,18 @@ def records_digest(project: Project) -> str | None:
 # -- the steps
 
 
-def prepare(project: Project) -> bool:
-    """Localise, run what has no record, and choose the record of each page; whether all examples ran."""
+def prepare(project: Project, *, only: Sequence[str] = (), scheduler: str | None = None) -> bool:
+    """Localise, run what has no record, and choose the record of each page; whether all examples ran.
+
+    Parameters
+    ----------
+    project
+        The project.
+    only
+        The pages whose examples are wanted; all by default.
+    scheduler
+        The address of a Dask scheduler whose workers run the examples.
+    """
     from . import keys, runner, shown
     from .localise import localise
 
@@ -119,8 +135,12 @@ def prepare(project: Project) -> bool:
 
     store = runner.store_for(project, "cpu", warn)
     wanted = [*runner.examples(project), *runner.documents(project)]
-    summary = runner.record(wanted, store, options)
-    store.prune(runner.CACHE_BYTES, summary.used.items())
+    with ExitStack() as stack:
+        executor = stack.enter_context(runner.dask_executor(scheduler)) if scheduler else None
+        wanted = [example for example in wanted if not only or example.page in only]
+        summary = runner.record(wanted, store, options, executor=executor)
+    if not only:
+        store.prune(runner.CACHE_BYTES, summary.used.items())
     for line in summary.lines():
         print(line, flush=True)
     if summary.failures:
@@ -133,6 +153,8 @@ def prepare(project: Project) -> bool:
     for device in sorted({device for page in project.pages() for device in page.devices} - {"cpu"}):
         committed = runner.store_for(project, device, warn)
         for example in runner.examples(project, device):
+            if example.page not in chosen:
+                continue
             found = committed.committed(example.page, keys.digest(example.code_part(options)))
             if found:
                 chosen[example.page].append(shown.Shown(found[0], committed, found[1]))
@@ -154,53 +176,72 @@ def clean(project: Project, language: Language) -> None:
     shutil.rmtree(project.build / "jupyter_cache" / language.folder, ignore_errors=True)
 
 
-def _sphinx(project: Project, language: Language) -> subprocess.Popen[bytes]:
-    """Start Sphinx on one language's tree; it ends when its input, which nobody writes to, is closed."""
-    place = project.build / "sphinx" / language.folder  # MyST-NB writes beside Sphinx's output
-    command = [
-        *(sys.executable, "-m", f"{__package__}.renderer", "-b", "html", "-q", "-n", "-W", "--keep-going"),
-        *("-c", str(project.docs), "-D", f"language={language.sphinx}"),
+def arguments(project: Project, language: Language, place: Path, *more: str) -> list[str]:
+    """What Sphinx is called with to render one language's tree into ``place/html``."""
+    return [
+        *("-b", "html", "-q", *more, "-c", str(project.docs), "-D", f"language={language.sphinx}"),
         *("-d", str(place / "doctrees"), str(project.source_tree(language)), str(place / "html")),
     ]
-    return subprocess.Popen(command, stdin=subprocess.PIPE)
 
 
-def _render(project: Project) -> list[str]:
-    """Render all languages at the same time; returns those that failed."""
-    shutil.rmtree(project.build / "sphinx", ignore_errors=True)
+@contextmanager
+def renderer() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that gets ready to render; none of it is left afterwards."""
+    process = subprocess.Popen([sys.executable, "-m", f"{__package__}.renderer"], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    try:
+        yield process
+    finally:
+        with suppress(OSError):
+            process.stdin.close()
+        process.wait()
+
+
+def render(process: subprocess.Popen[bytes], builds: Sequence[Sequence[str]]) -> list[bool]:
+    """Have the renderer run Sphinx with each of `builds` at the same time; whether each succeeded."""
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(builds).encode() + b"\n")
+        process.stdin.flush()
+    failed = process.wait()
+    return [failed >= 0 and not failed >> number & 1 for number in range(len(builds))]
+
+
+def _render(project: Project, process: subprocess.Popen[bytes], *more: str) -> list[str]:
+    """Render every language from nothing; returns those that failed."""
+    folder = project.build / RENDERED
+    shutil.rmtree(folder, ignore_errors=True)
     for language in project.languages:
         clean(project, language)
-    running: dict[str, subprocess.Popen[bytes]] = {}
-    try:
-        for language in project.languages:
-            running[language.folder] = _sphinx(project, language)
-        return [folder for folder, process in running.items() if process.wait()]
-    finally:
-        for process in running.values():
-            process.kill()
-        for process in running.values():
-            process.wait()
-            assert process.stdin is not None
-            process.stdin.close()
+    # MyST-NB writes beside Sphinx's output, so each language has a folder around it.
+    builds = [arguments(project, item, folder / item.folder, *more) for item in project.languages]
+    passed = render(process, builds)
+    return [item.folder for item, good in zip(project.languages, passed, strict=True) if not good]
 
 
-def _root_page(project: Project) -> str:
+def root_page(project: Project) -> str:
     from jinja2 import Environment, FileSystemLoader
 
     templates = Environment(loader=FileSystemLoader(project.docs / "_templates"), autoescape=True)
     return templates.get_template("root.html").render(languages=project.languages, title=project.title)
 
 
-def _publish(project: Project, state: str) -> None:
-    """Put the rendered languages in the place of the published site, in two renames."""
-    rendered, new, html, old = (project.build / name for name in ("sphinx", "html.new", "html", "html.old"))
+def _assemble(project: Project, rendered: Path, new: Path) -> None:
+    """Move the rendered languages into the empty folder `new`."""
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
     for language in project.languages:
         (rendered / language.folder / "html").rename(new / language.folder)
         # Sphinx's note for its next build here, of which there is none; it knows this checkout's folder.
         (new / language.folder / ".buildinfo").unlink(missing_ok=True)
-    (new / "index.html").write_text(_root_page(project), encoding="utf-8")
+    shutil.rmtree(rendered)
+
+
+def _publish(project: Project, state: str) -> None:
+    """Put the rendered languages in the place of the published site, in two renames."""
+    new, html, old = (project.build / name for name in ("html.new", "html", "html.old"))
+    _assemble(project, project.build / RENDERED, new)
+    (new / "index.html").write_text(root_page(project), encoding="utf-8")
     shutil.rmtree(old, ignore_errors=True)
     (project.build / DIGEST).unlink(missing_ok=True)
     try:
@@ -211,8 +252,7 @@ def _publish(project: Project, state: str) -> None:
         _recover(project)
         raise
     (project.build / DIGEST).write_text(state, encoding="ascii")
-    for folder in (old, rendered):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _recover(project: Project) -> None:
@@ -230,7 +270,7 @@ def _published(project: Project) -> str | None:
         return None
 
 
-def build(project: Project) -> bool:
+def build(project: Project, *, scheduler: str | None = None) -> bool:
     """Build and publish; whether it succeeded."""
     with locked(project):
         _recover(project)
@@ -240,7 +280,9 @@ def build(project: Project) -> bool:
         if html.exists() and _published(project) == digest([inputs, records_digest(project)]):
             print("nothing changed: build/html/index.html")
             return True
-        failed = _render(project) if prepare(project) else ["the examples"]
+        with renderer() as process:
+            ready = prepare(project, scheduler=scheduler)
+            failed = _render(project, process, *STRICT) if ready else ["the examples"]
         if failed:
             kept = "; the site in build/html is as it was" if html.exists() else ""
             print(f"build failed: {', '.join(failed)}{kept}", file=sys.stderr)
@@ -251,17 +293,64 @@ def build(project: Project) -> bool:
         return True
 
 
-def main() -> int:
+def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = None) -> bool:
+    """Build some pages into ``build/preview``, where links to all others are plain text; whether it succeeded.
+
+    Raises
+    ------
+    SourceError
+        Where a page is unknown.
+    """
+    from .catalogue import sources
+
+    known = [source.docname for source in sources(project)]
+    for page in pages:
+        if page not in known:
+            close = " or ".join(difflib.get_close_matches(page, known)) or "a name as in a page's address"
+            raise SourceError(project.gallery / "curriculum.toml", None, f"no page {page!r}; try {close}")
+    with locked(project):
+        start = time.monotonic()
+        # Links to pages that aren't there are no mistake here; everything else is.
+        more = ("-W", "--keep-going", "-D", f"root_doc={pages[0]}", "-D", f"sitekit_only={','.join(pages)}")
+        with renderer() as process:
+            if not prepare(project, only=pages, scheduler=scheduler):
+                return False
+            failed = _render(project, process, *more)
+        if failed:
+            print(f"build failed: {', '.join(failed)}", file=sys.stderr)
+            return False
+        folder = project.build / PREVIEW
+        _assemble(project, project.build / RENDERED, folder)
+        print(f"built in {time.monotonic() - start:.0f} s, without the pages that these link to:")
+        for language in project.languages:
+            for page in pages:
+                print(f"  {folder.relative_to(project.root) / language.folder / page}.html")
+        return True
+
+
+def _given(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="sitekit.build", description="Build the site into build/html.")
+    parser.add_argument("--only", nargs="+", metavar="PAGE", help="build these pages into build/preview")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler whose workers run the examples")
+    return parser.parse_args(given)
+
+
+def main(given: Sequence[str] | None = None) -> int:
     """Build the project in the current folder."""
     from .localise import LocaliseError
+    from .runner import RunnerError
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
+    wanted = _given(given)
     signal.signal(signal.SIGTERM, stop)
     try:
-        return 0 if build(Project.load(Path.cwd())) else 1
-    except (SourceError, LocaliseError) as error:
+        project = Project.load(Path.cwd())
+        if wanted.only:
+            return 0 if preview(project, wanted.only, scheduler=wanted.scheduler) else 1
+        return 0 if build(project, scheduler=wanted.scheduler) else 1
+    except (SourceError, LocaliseError, RunnerError) as error:
         print(error, file=sys.stderr)
         print("nothing was built; the site in build/html, if any, is as it was", file=sys.stderr)
         return 1

@@ -77,7 +77,7 @@ def _write(app: Sphinx) -> None:
     project: Project = app.sitekit_project  # type: ignore[attr-defined]
     labels = app.sitekit_anchors["labels"]  # type: ignore[attr-defined]
     packages = [project.root / folder for folder in app.config.sitekit_helper_packages]
-    for page in project.pages():
+    for page in app.sitekit_pages:  # type: ignore[attr-defined]
         script = Path(app.srcdir) / f"{page.docname}.py"
         _notebook(script, labels)
         _zip(script, packages)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +70,25 @@ def _configure(app: Sphinx, config: Config) -> None:
     gallery["gallery_dirs"] = [chapter.name for chapter in project.chapters]
     app.sitekit_project = project  # type: ignore[attr-defined]
     app.sitekit_language = language  # type: ignore[attr-defined]
+    only = config.sitekit_only
+    app.sitekit_pages = [page for page in project.pages() if not only or page.docname in only]  # type: ignore[attr-defined]
     known = json.loads((Path(app.srcdir) / "anchors.json").read_text(encoding="utf-8"))
     app.sitekit_anchors = known  # type: ignore[attr-defined]
+    if only:
+        _leave_out(config, [page for page in known["anchors"] if page not in only])
+
+
+def _leave_out(config: Config, pages: Sequence[str]) -> None:
+    """Build without `pages`, and say nothing of links to them."""
+    config.exclude_patterns = [*config.exclude_patterns, *(f"{page}.*" for page in pages)]
+    gallery = config.sphinx_gallery_conf
+    # Sphinx-Gallery holds this against a file's name alone; names of pages are unique.
+    gallery["ignore_pattern"] = "|".join(rf"^{re.escape(page.rpartition('/')[2])}\.py$" for page in pages)
+    chapters = {page.rpartition("/")[0] for page in config.sitekit_only}
+    gallery["examples_dirs"] = [path for path in gallery["examples_dirs"] if Path(path).name in chapters]
+    gallery["gallery_dirs"] = [name for name in gallery["gallery_dirs"] if name in chapters]
+    config.nitpicky = False
+    config.suppress_warnings = [*config.suppress_warnings, "ref", "toc", "myst.xref_missing"]
 
 
 def _finished(app: Sphinx, exception: Exception | None) -> None:
@@ -121,6 +140,7 @@ def _page_context(
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    app.add_config_value("sitekit_only", [], "env", [list])
     app.connect("config-inited", _configure, priority=5)  # Sphinx-Gallery reads its values at 10
     app.connect("html-page-context", _page_context)
     app.connect("build-finished", _finished)

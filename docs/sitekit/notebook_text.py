@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from docutils.core import publish_doctree
-from docutils.parsers.rst import directives, roles
+from docutils.frontend import get_default_settings
+from docutils.parsers.rst import Parser, directives, roles
+from docutils.utils import new_document
 from sphinx.locale import admonitionlabels
 
 from .rst import EXPLICIT
@@ -144,6 +147,16 @@ def _plain_docutils(extra_roles: dict[str, Any]) -> Iterator[None]:
         roles._roles.update(saved[1])  # type: ignore[attr-defined]
 
 
+@cache
+def _settings() -> Any:
+    """Docutils' settings, which take longer to make than a cell to read."""
+    settings = get_default_settings(Parser)
+    settings.report_level = settings.halt_level = 5
+    settings.doctitle_xform = False
+    settings.syntax_highlight = "none"
+    return settings
+
+
 def to_markdown(text: str, path: Path, labels: dict[str, str], *, top_level: int = 2) -> str:
     """Convert one text cell.
 
@@ -159,15 +172,11 @@ def to_markdown(text: str, path: Path, labels: dict[str, str], *, top_level: int
         Level of the cell's first heading: 1 for the page's title, 2 for its sections.
     """
     with _plain_docutils({"term": _text_role({}), "ref": _text_role(labels)}):
-        document = publish_doctree(
-            text,
-            settings_overrides={
-                "report_level": 5,
-                "halt_level": 5,
-                "doctitle_xform": False,
-                "syntax_highlight": "none",
-            },
-        )
+        document = new_document(str(path), copy.copy(_settings()))
+        parser = Parser()
+        parser.parse(text, document)
+        document.transformer.populate_from_components((parser,))
+        document.transformer.apply_transforms()
     for problem in document.findall(nodes.problematic):
         raise SourceError(path, None, f"{problem.astext()!r} can't be shown in a notebook")
     try:

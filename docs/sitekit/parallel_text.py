@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import sphinx.locale
 from docutils import nodes
 from docutils.languages import get_language
+from docutils.parsers.rst.languages import get_language as get_rst_language
 from docutils.parsers.rst.states import Inliner
 from docutils.writers._html_base import SimpleListChecker
 from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
@@ -90,11 +91,19 @@ def _parse_rst(text: str, document: nodes.document, line: int) -> list[nodes.Nod
     return [*parsed, *messages]
 
 
+_markdown: list[Any] = []
+"""A configuration and its Markdown parser: setting one up takes longer than to read a hundred units."""
+
+
 def _parse_myst(text: str, document: nodes.document, line: int) -> list[nodes.Node]:
-    parser = create_md_parser(document.settings.env.myst_config, SphinxRenderer)
-    parser.options["document"] = document
+    config = document.settings.env.myst_config
+    if not _markdown or _markdown[0] is not config:
+        _markdown[:] = config, create_md_parser(config, SphinxRenderer)
+        _markdown[1].renderer.setup_render(_markdown[1].options, {})
+    parser = _markdown[1]
     renderer: Any = parser.renderer
-    renderer.setup_render(parser.options, {})
+    renderer.document, renderer.reporter, renderer.md_env = document, document.reporter, {}
+    renderer.language_module_rst = get_rst_language(document.settings.language_code)
     paragraph = nodes.paragraph()
     with renderer.current_node_context(paragraph):
         renderer.nested_render_text(text, line, inline=True)

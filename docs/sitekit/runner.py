@@ -406,7 +406,8 @@ def record(
         run = _Run(store, device, options, summary, progress, executor is not None)
         latest = {example.page: store.latest(example.page) for example in waiting}
         known = {page: found.seconds for page, found in latest.items() if found}
-        # One that never ran may be the longest.
+        # One that never ran may be the longest, most of all a late one.
+        waiting.reverse()
         waiting.sort(key=lambda example: -known.get(example.page, float("inf")))
         progress.expect({example.page: known.get(example.page, UNKNOWN_SECONDS) for example in waiting})
         try:

@@ -313,6 +313,7 @@ def _hide_alt_comments(app: Sphinx, doctree: nodes.document) -> None:
 def _configure(app: Sphinx, config: Config) -> None:
     tree = Path(app.srcdir)
     app.sitekit_shown = read(app.sitekit_project, tree)  # type: ignore[attr-defined]
+    config.sphinx_gallery_conf["reset_modules"] = ()  # nothing runs here that would need it
     config.nb_execution_mode = "cache"
     config.nb_execution_cache_path = str(tree.parent.parent / "jupyter_cache" / tree.name)
 
