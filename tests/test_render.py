@@ -368,6 +368,43 @@ def test_the_second_of_two_builds_waits(gallery: Path, meeting: Meeting, tmp_pat
             assert second.returncode == 0
 
 
+# -- a look at some pages
+
+
+def test_some_pages_are_built_alone(gallery: Path) -> None:
+    site = foreign.files(gallery / "build" / "html")
+    done = foreign.run(gallery, "-m", "sitekit.build", "--only", "bases/somme", "essai")
+    assert done.returncode == 0, done.stdout
+    built = gallery / "build" / "preview"
+    for language in ("fr", "de"):
+        for name in ("bases/somme", "essai"):
+            path = f"build/preview/{language}/{name}.html"
+            assert f"  {path}\n" in done.stdout
+            before = read(gallery / "build" / "html" / language / f"{name}.html")
+            assert outputs(read(gallery / path)) == outputs(before)
+        made = {path.relative_to(built / language).as_posix() for path in (built / language).rglob("*.html")}
+        assert made == {"bases/somme.html", "essai.html", "genindex.html"}
+    assert foreign.files(gallery / "build" / "html") == site
+    assert foreign.build(gallery) == UNCHANGED
+
+
+def test_a_page_alone_names_what_it_links_to_and_waits_for_no_translation(gallery: Path) -> None:
+    foreign.edit(gallery, "gallery/bases/poids.py", "Voir aussi :ref:", "Voir encore :ref:")
+    done = foreign.run(gallery, "-m", "sitekit.build", "--only", "bases/poids")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^warning: \S+: no de translation of “Voir encore", done.stdout, re.MULTILINE)
+    for language, title in (("fr", "La somme"), ("de", "Die Summe")):
+        text = read(gallery / "build" / "preview" / language / "bases" / "poids.html").get_text()
+        assert f"Voir encore {title}." in " ".join(text.split())
+    assert "no de translation" in foreign.run(gallery, "-m", "sitekit.build").stdout
+
+
+def test_an_unknown_page_alone(gallery: Path) -> None:
+    done = foreign.run(gallery, "-m", "sitekit.build", "--only", "bases/pois")
+    assert done.returncode == 1
+    assert done.stdout.startswith("gallery/curriculum.toml: no page 'bases/pois'; try bases/poids")
+
+
 # -- Sphinx
 
 

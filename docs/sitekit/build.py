@@ -112,7 +112,9 @@ def records_digest(project: Project) -> str | None:
 # -- the steps
 
 
-def prepare(project: Project, *, only: Sequence[str] = (), scheduler: str | None = None) -> bool:
+def prepare(
+    project: Project, *, only: Sequence[str] = (), scheduler: str | None = None, draft: bool = False
+) -> bool:
     """Localise, run what has no record, and choose the record of each page; whether all examples ran.
 
     Parameters
@@ -123,11 +125,13 @@ def prepare(project: Project, *, only: Sequence[str] = (), scheduler: str | None
         The pages whose examples are wanted; all by default.
     scheduler
         The address of a Dask scheduler whose workers run the examples.
+    draft
+        Whether source text may stand where a translation is missing.
     """
     from . import keys, runner, shown
     from .localise import localise
 
-    localise(project)
+    localise(project, draft=draft)
     options = runner.Options.of(project)
 
     def warn(line: str) -> None:
@@ -158,7 +162,7 @@ def prepare(project: Project, *, only: Sequence[str] = (), scheduler: str | None
             found = committed.committed(example.page, keys.digest(example.code_part(options)))
             if found:
                 chosen[example.page].append(shown.Shown(found[0], committed, found[1]))
-    shown.write(project, chosen)
+    shown.write(project, chosen, others_too=bool(only))
     return True
 
 
@@ -296,6 +300,8 @@ def build(project: Project, *, scheduler: str | None = None) -> bool:
 def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = None) -> bool:
     """Build some pages into ``build/preview``, where links to all others are plain text; whether it succeeded.
 
+    Source text stands where a translation is missing.
+
     Raises
     ------
     SourceError
@@ -313,7 +319,7 @@ def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = N
         # Links to pages that aren't there are no mistake here; everything else is.
         more = ("-W", "--keep-going", "-D", f"root_doc={pages[0]}", "-D", f"sitekit_only={','.join(pages)}")
         with renderer() as process:
-            if not prepare(project, only=pages, scheduler=scheduler):
+            if not prepare(project, only=pages, scheduler=scheduler, draft=True):
                 return False
             failed = _render(project, process, *more)
         if failed:

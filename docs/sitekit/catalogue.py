@@ -311,6 +311,10 @@ def update(project: Project, source: Source, language: Language) -> Counts:
     return Counts(source.docname, len(messages) - missing - fuzzy, missing, fuzzy)
 
 
+class Untranslated(SourceError):
+    """A message without a translation that could be shown."""
+
+
 def translator(
     project: Project,
     source: Source,
@@ -339,17 +343,15 @@ def translator(
         message = catalogue.message(sections[id(unit)], unit)
         if message is None:
             hint = f"run `nox -s translate`, then fill in {catalogue.path.name}"
-            report(
-                SourceError(source.path, unit.line, f"no {language.folder} translation of “{shown}”; {hint}")
-            )
+            fault = f"no {language.folder} translation of “{shown}”; {hint}"
+            report(Untranslated(source.path, unit.line, fault))
             return None
         text = message.string if isinstance(message.string, str) else ""
-        if not text:
-            faults = ["has no translation yet"]
-        elif message.fuzzy:
-            faults = ["is fuzzy: mend it and remove the flag"]
-        else:
-            faults = list(problems(source, unit, text))
+        if not text or message.fuzzy:
+            fault = "is fuzzy: mend it and remove the flag" if text else "has no translation yet"
+            report(Untranslated(catalogue.path, message.lineno, f"“{shown}”: {fault}"))
+            return None
+        faults = list(problems(source, unit, text))
         for fault in faults:
             report(SourceError(catalogue.path, message.lineno, f"“{shown}”: {fault}"))
         return None if faults else text

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
@@ -75,6 +76,7 @@ def _configure(app: Sphinx, config: Config) -> None:
     known = json.loads((Path(app.srcdir) / "anchors.json").read_text(encoding="utf-8"))
     app.sitekit_anchors = known  # type: ignore[attr-defined]
     if only:
+        app.connect("missing-reference", _title)
         _leave_out(config, [page for page in known["anchors"] if page not in only])
 
 
@@ -89,6 +91,13 @@ def _leave_out(config: Config, pages: Sequence[str]) -> None:
     gallery["gallery_dirs"] = [name for name in gallery["gallery_dirs"] if name in chapters]
     config.nitpicky = False
     config.suppress_warnings = [*config.suppress_warnings, "ref", "toc", "myst.xref_missing"]
+
+
+def _title(app: Sphinx, env: Any, node: addnodes.pending_xref, text: nodes.Element) -> nodes.Element | None:
+    """What stands for a link to a page that was left out."""
+    titles = app.sitekit_anchors["labels"] if node["reftype"] == "ref" else app.sitekit_anchors["titles"]  # type: ignore[attr-defined]
+    known = titles.get(node["reftarget"].strip("/"))
+    return None if known is None or node.get("refexplicit") else nodes.inline("", known)
 
 
 def _finished(app: Sphinx, exception: Exception | None) -> None:

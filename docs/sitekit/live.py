@@ -1,8 +1,9 @@
 """Serve the site while it is being written: ``nox -s live``.
 
 ``python -m sitekit.live`` builds the project in the current folder into ``build/live``, serves it, and builds again
-what a saved file changes; the reader's browser reloads. Only here is a build incremental, so what it shows can be
-behind in corners (lists of pages, what Sphinx warns of); ``build/html`` is left alone.
+what a saved file changes; the reader's browser reloads. Source text stands where a translation is missing. Only here
+is a build incremental, so what it shows can be behind in corners (lists of pages, what Sphinx warns of);
+``build/html`` is left alone.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def rebuild(root: Path, *, everything: bool) -> bool:
         project = Project.load(root)
         with build.locked(project), build.renderer() as process:
             place = project.build / "live"
-            if not build.prepare(project):
+            if not build.prepare(project, draft=True):
                 return False
             if everything:
                 shutil.rmtree(place, ignore_errors=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 from docutils.nodes import make_id
 
-from .catalogue import Source, sources, translator
+from .catalogue import Source, Untranslated, sources, translator
 from .project import Language, Project, write_if_changed
 from .segments import Segment, SourceError, SourceErrors, Unit, display_width, render
 
@@ -27,6 +27,7 @@ __all__ = ["LocaliseError", "Localised", "check", "localise", "wide_comments"]
 
 GALLERY = "gallery"
 WIDEST = 100
+SHOWN_MISSING = 5
 
 
 class LocaliseError(SourceErrors):
@@ -116,8 +117,15 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
-def check(project: Project) -> list[Localised]:
+def check(project: Project, *, draft: bool = False) -> list[Localised]:
     """Read every source and catalogue, and write nothing.
+
+    Parameters
+    ----------
+    project
+        The project.
+    draft
+        Whether source text may stand where a translation is missing, for a look while it is written.
 
     Raises
     ------
@@ -132,22 +140,29 @@ def check(project: Project) -> list[Localised]:
         except SourceError as error:
             errors.append(error)
     errors += _check_names(project, pages)
+    if draft:
+        missing = [found for found in errors if isinstance(found, Untranslated)]
+        errors = [found for found in errors if found not in missing]
+        for found in missing[:SHOWN_MISSING]:
+            print(f"warning: {found}", file=sys.stderr)
+        if len(missing) > SHOWN_MISSING:
+            print(f"warning: {len(missing) - SHOWN_MISSING} more without translation", file=sys.stderr)
     if errors:
         raise LocaliseError(errors)
     return pages
 
 
-def localise(project: Project) -> dict[str, int]:
+def localise(project: Project, *, draft: bool = False) -> dict[str, int]:
     """Write the tree of every language; returns how many files were written, by language folder.
 
-    Nothing is written if anything is wrong.
+    Nothing is written if anything is wrong; what `draft` tolerates stands in `check`.
 
     Raises
     ------
     LocaliseError
         With every mistake in the sources and catalogues.
     """
-    pages = check(project)
+    pages = check(project, draft=draft)
     anchors = {page.source.docname: _anchors(project, page) for page in pages}
     written = {}
     for language in project.languages:

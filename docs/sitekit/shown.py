@@ -70,8 +70,8 @@ class Shown:
 # -- choosing, before Sphinx starts
 
 
-def write(project: Project, chosen: Mapping[str, Sequence[Shown]]) -> None:
-    """Tell every language's tree which records its pages show."""
+def write(project: Project, chosen: Mapping[str, Sequence[Shown]], *, others_too: bool = False) -> None:
+    """Tell every language's tree which records its pages show; `others_too` keeps what is told of others."""
     listing = {
         page: [
             {
@@ -86,13 +86,17 @@ def write(project: Project, chosen: Mapping[str, Sequence[Shown]]) -> None:
     }
     for language in project.languages:
         path = project.source_tree(language) / LISTING
+        if others_too and path.is_file():
+            listing = json.loads(path.read_text(encoding="utf-8")) | listing
         write_if_changed(path, json.dumps(listing, indent=1, sort_keys=True) + "\n")
 
 
-def read(project: Project, tree: Path) -> dict[str, list[Shown]]:
-    """The records that the pages of `tree` show, the CPU's first."""
+def read(project: Project, tree: Path, only: Sequence[str] = ()) -> dict[str, list[Shown]]:
+    """The records that the pages of `tree` show, the CPU's first; those of all pages by default."""
     found: dict[str, list[Shown]] = {}
     for page, items in json.loads((tree / LISTING).read_text(encoding="utf-8")).items():
+        if only and page not in only:
+            continue
         found[page] = []
         for item in items:
             store = Store(project.root / item["store"], single=item["single"])
@@ -312,7 +316,7 @@ def _hide_alt_comments(app: Sphinx, doctree: nodes.document) -> None:
 
 def _configure(app: Sphinx, config: Config) -> None:
     tree = Path(app.srcdir)
-    app.sitekit_shown = read(app.sitekit_project, tree)  # type: ignore[attr-defined]
+    app.sitekit_shown = read(app.sitekit_project, tree, config.sitekit_only)  # type: ignore[attr-defined]
     config.sphinx_gallery_conf["reset_modules"] = ()  # nothing runs here that would need it
     config.nb_execution_mode = "cache"
     config.nb_execution_cache_path = str(tree.parent.parent / "jupyter_cache" / tree.name)
