@@ -199,7 +199,7 @@ def _tokens(tree: ast.AST, *, docstrings: bool) -> Iterator[str]:
                     value = _joined(value)
                 elif name == "format_spec" and isinstance(value, ast.JoinedStr):
                     value = value if _joined(value.values) else None
-                if value is None or value == []:
+                if value is None or value == [] or (name == "is_lazy" and not value):  # new in Python 3.15
                     continue
                 fields += [(f"{name}:",), value]
             stack += [(")",), *reversed(fields)]
