@@ -31,6 +31,7 @@ INDEX = "(home)=\n\n# Gallery\n\n```{toctree}\n%s\n```\n"
 LEFT_OUT = r"""
 # The pages of docs/ are left out here; links to them stay plain text.
 nitpick_ignore_regex = [(r"std:(ref|term|doc)", r".*"), (r"myst", r".*")]
+suppress_warnings = ["sitekit.parallel"]
 """
 STOCK = """\
 extensions = ["sphinx_gallery.gen_gallery", "myst_nb"]

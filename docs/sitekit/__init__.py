@@ -25,21 +25,14 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         languages,
         mathml,
         parallel_text,
+        renderer,
         search,
         shown,
     )
 
     features = (
-        languages,
-        shown,
-        chrome,
-        code,
-        downloads,
-        mathml,
-        cards,
-        parallel_text,
-        glossary_terms,
-        search,
+        *(languages, shown, chrome, code, downloads, mathml, cards, parallel_text, glossary_terms, search),
+        renderer,
     )
     for feature in features:
         feature.setup(app)

@@ -85,8 +85,17 @@ def _fixed_labels(
         context["body"] = TOOLTIP.sub(lambda found: found[0].replace("``", ""), body)
 
 
+def _chapter_in_sidebar(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Have the sidebar list the chapters and the pages of the current one: it would grow with every page."""
+    if whole := context.get("toctree"):
+        context["toctree"] = lambda **options: whole(**options | {"collapse": True})
+
+
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    app.connect("html-page-context", _chapter_in_sidebar, priority=100)  # before Furo makes its tree
     app.connect("html-page-context", _fixed_labels, priority=900)  # after Furo made its tree
     app.connect("builder-inited", _extend_templates)
     app.connect("config-inited", _texts)
