@@ -105,6 +105,13 @@ def records(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def golden(session: nox.Session) -> None:
+    """Compare what pages print and draw with tests/golden; `-- --update [page]` agrees to what they show."""
+    install(session, "docs")
+    python(session, "-m", "sitekit.golden", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Measure the builder against stock Sphinx-Gallery, print a table and write build/bench.json."""
     install(session, "docs", "tests")

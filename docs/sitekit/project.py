@@ -117,6 +117,8 @@ class Project:
     letters: re.Pattern[str]
     anchors: str
     chapters: tuple[Chapter, ...]
+    machine: tuple[str, ...] = ()
+    """Pages whose output tells of the machine it was made on: nobody expects the same on another."""
 
     @property
     def source(self) -> Language:
@@ -164,6 +166,7 @@ class Project:
         values = _languages(root / docs / "languages.toml", errors)
         mistaken = len(errors)
         chapters = _chapters(curriculum, errors)
+        machine = () if len(errors) > mistaken else _machine(curriculum, errors)
         if len(errors) == mistaken:
             errors += _check_files(root / gallery, curriculum, chapters)
         if errors:
@@ -174,6 +177,7 @@ class Project:
             gallery=root / gallery,
             locale=root / docs / "locale",
             chapters=chapters,
+            machine=machine,
             **values,
         )
 
@@ -200,6 +204,15 @@ def _languages(path: Path, errors: list[SourceError]) -> dict[str, Any]:
     except (KeyError, TypeError) as error:
         errors.append(SourceError(path, 1, f"a value is missing, unknown or of another kind: {error}"))
     return {}
+
+
+def _machine(path: Path, errors: list[SourceError]) -> tuple[str, ...]:
+    """The pages that ``curriculum.toml`` names as telling of the machine."""
+    listed = _read_toml(path).get("machine", [])
+    if isinstance(listed, list) and all(isinstance(page, str) for page in listed):
+        return tuple(listed)
+    errors.append(SourceError(path, _lines_of(path, "machine")[0], "machine is a list of pages"))
+    return ()
 
 
 def _fits(value: Any, key: str) -> bool:

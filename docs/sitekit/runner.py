@@ -39,6 +39,7 @@ __all__ = [
     "Options",
     "RunnerError",
     "Summary",
+    "chosen",
     "dask_executor",
     "documents",
     "examples",
@@ -522,7 +523,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
 # -- command line
 
 
-def _chosen(project: Project, device: str, pages: Sequence[str]) -> list[Example]:
+def chosen(project: Project, device: str, pages: Sequence[str]) -> list[Example]:
     found = examples(project, device)
     if device == "cpu":
         found += documents(project)
@@ -602,10 +603,10 @@ def main(arguments: Sequence[str]) -> int:
         store = store_for(project, given.device, warn)
         if given.store:
             store = Store(given.store, single=store.single, warn=warn)
-        chosen = _chosen(project, given.device, given.pages)
+        wanted = chosen(project, given.device, given.pages)
         with contextlib.ExitStack() as stack:
             executor = stack.enter_context(dask_executor(given.scheduler)) if given.scheduler else None
-            summary = record(chosen, store, options, device=given.device, executor=executor)
+            summary = record(wanted, store, options, device=given.device, executor=executor)
         if not store.single:
             store.prune(CACHE_BYTES, summary.used.items())
     except (SourceError, RunnerError) as error:
