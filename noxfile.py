@@ -111,6 +111,20 @@ def golden(session: nox.Session) -> None:
     python(session, "-m", "sitekit.golden", *session.posargs)
 
 
+@nox.session
+def versions(session: nox.Session) -> None:
+    """Run the gallery under other versions, `-- torch==X`, and report page by page what changes."""
+    names = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in session.posargs}
+    pins = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
+    kept = Path(session.create_tmp()) / "constraints.txt"
+    kept.write_text(
+        "\n".join(pin for pin in pins if pin.partition("==")[0].lower() not in names), encoding="utf-8"
+    )
+    requirements = nox.project.dependency_groups(PROJECT, "docs")
+    session.install("--constraint", str(kept), *session.posargs, "--editable", str(ROOT), *requirements)
+    session.run("python", "-m", "sitekit.versions", env={"PYTHONPATH": str(ROOT / "docs")})
+
+
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Measure the builder against stock Sphinx-Gallery, print a table and write build/bench.json."""

@@ -196,3 +196,32 @@ def test_the_command_compares_and_writes_only_when_asked(foreign_gallery: Path, 
     assert json.loads((root / "tests/golden/cpu/bases/somme.json").read_text())["cells"][0] == ["total: 6"]
     (root / "tests/golden/cpu/bases/gone.json").write_text("{}")
     assert "tests/golden/cpu/bases/gone.json: no page has this name" in run().stdout
+
+
+def test_a_report_on_other_versions(foreign_gallery: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
+    assert foreign.run(root, "-m", "sitekit.golden", "--update").returncode == 0
+    # What another release would do, the examples do themselves.
+    foreign.edit(root, "gallery/bases/somme.py", "2 + 3", "2 + 4")
+    foreign.edit(root, "gallery/bases/poids.py", "print(peser", 'raise KeyError("gone")\nprint(peser')
+    foreign.edit(
+        root,
+        "gallery/bases/courbe.py",
+        "plt.plot",
+        'import warnings\nwarnings.warn("old", FutureWarning)\nplt.plot',
+    )
+    done = foreign.run(root, "-m", "sitekit.versions")
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    states = dict(line.split() for line in lines if line.startswith(("bases/", "essai ")))
+    assert states == {
+        "bases/somme": "differs",
+        "bases/poids": "fails",
+        "bases/courbe": "warns",
+        "essai": "same",
+    }
+    assert "      +total: 6" in lines
+    assert "      KeyError: 'gone'" in lines
+    assert "      FutureWarning: old" in lines
+    assert lines[-1].endswith(": 1 same, 1 differs, 1 warns, 1 fails")
+    assert (root / "build" / "html" / "fr" / "bases" / "somme.html").is_file()

@@ -352,7 +352,7 @@ def code_part(
 
 
 @cache
-def _version(name: str) -> str:
+def version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -380,7 +380,7 @@ def environment_part(
     names = sorted({*packages, *declared_packages(text)})
     return {
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in names},
+        "packages": {name: version(name) for name in names},
         "device": device,
         "settings": dict(settings),
     }

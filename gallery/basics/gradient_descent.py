@@ -22,13 +22,13 @@
 import matplotlib.pyplot as plt
 import torch
 
-torch.manual_seed(0)
-
 # %%
 # 数据、模型和梯度
 # ----------------
 # 50 个样本由真实的 :term:`权重` (−1, 2) 加一点噪声生成，模型没有 :term:`偏置`。
 # ``rss`` 沿用原笔记的名字；它除以了 ``n``，所以其实是 :term:`均方误差`。
+
+torch.manual_seed(0)
 
 d = 2
 n = 50

@@ -24,8 +24,6 @@ from itertools import pairwise, product
 import matplotlib.pyplot as plt
 import torch
 
-torch.manual_seed(0)
-
 # %%
 # 四个轴：N、C、H、W
 # ------------------
@@ -42,6 +40,8 @@ torch.manual_seed(0)
 # .. admonition:: 先猜一猜
 #
 #    下面最后一行没有写样本数，只写 ``-1``。它会打印出什么形状？
+
+torch.manual_seed(0)
 
 N, C, H, W = 10000, 3, 28, 28
 X = torch.randn((N, C, H, W))

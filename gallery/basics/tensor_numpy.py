@@ -26,8 +26,6 @@ import numpy as np
 import torch
 from matplotlib.patches import Rectangle
 
-torch.manual_seed(0)
-
 # %%
 # 来回各一步
 # ----------
@@ -38,6 +36,8 @@ torch.manual_seed(0)
 #
 #    ``x_numpy`` 由 NumPy 创建，``y_torch`` 由 PyTorch 创建，写的都是带小数点的数。
 #    两个和会打印成一样的吗？
+
+torch.manual_seed(0)
 
 x_numpy = np.array([1, 2, 3.0])
 y_torch = torch.tensor([3, 4, 5.0])

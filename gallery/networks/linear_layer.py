@@ -23,8 +23,6 @@ from itertools import product
 import matplotlib.pyplot as plt
 import torch
 
-torch.manual_seed(0)
-
 # %%
 # 一层网络
 # --------
@@ -33,6 +31,8 @@ torch.manual_seed(0)
 # .. admonition:: 先猜一猜
 #
 #    输出的形状是什么？权重的形状是 ``(3, 4)`` 还是 ``(4, 3)``？
+
+torch.manual_seed(0)
 
 d_in = 3
 d_out = 4

@@ -27,7 +27,6 @@ device = (
     if torch.accelerator.is_available()
     else torch.device("cpu")
 )
-torch.manual_seed(0)
 
 # %%
 # 搭一个两层网络
@@ -37,6 +36,8 @@ torch.manual_seed(0)
 # .. admonition:: 先猜一猜
 #
 #    两个样本送进去，输出的 :term:`形状` 是什么？这个网络一共有多少个参数？
+
+torch.manual_seed(0)
 
 d_in = 3
 d_hidden = 4

@@ -1,0 +1,70 @@
+"""Which pages print or draw something else under the packages that are installed now.
+
+``python -m sitekit.versions`` runs every example of the project in the current folder, with records of its own
+under ``build/versions/``, and compares what they give with the golden outputs: same, differs, warns or fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import runner
+from .golden import FOLDER, Tolerance, compare
+from .keys import PACKAGES, version
+from .project import Project
+from .record import Store
+from .segments import SourceError
+
+__all__ = ["report"]
+
+WARNING = re.compile(r"\w*Warning: ")
+
+
+def report(project: Project, store: Store, device: str = "cpu") -> dict[str, tuple[str, list[str]]]:
+    """For each page ``same``, ``differs``, ``warns`` or ``fails``, and the lines that tell more."""
+    wanted = [item for item in runner.chosen(project, device, []) if item.page not in project.machine]
+    summary = runner.record(wanted, store, runner.Options.of(project), device=device)
+    tolerances = {page.docname: Tolerance.of(page.tolerance) for page in project.pages()}
+    failed = {failure.page: failure for failure in summary.failures}
+    found: dict[str, tuple[str, list[str]]] = {}
+    for example in wanted:
+        page = example.page
+        if page in failed:
+            message = failed[page].outcome.message
+            found[page] = ("warns" if WARNING.match(message) else "fails", str(failed[page]).splitlines()[1:])
+            continue
+        record = store.get(page, summary.used[page])
+        assert record is not None
+        lines = compare(project.root / FOLDER / device, record, store, tolerances.get(page, Tolerance()))
+        found[page] = ("differs" if lines else "same", lines)
+    return found
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Report on the project in the current folder."""
+    parser = argparse.ArgumentParser(prog="sitekit.versions", description=__doc__)
+    parser.parse_args(given)
+    versions = [f"{name}-{version(name)}" for name in PACKAGES if version(name) != "none"]
+    try:
+        project = Project.load(Path.cwd())
+        found = report(project, Store(project.root / "build" / "versions" / "_".join(versions)))
+    except (SourceError, runner.RunnerError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    width = max(map(len, found), default=0) + 2
+    for page, (state, lines) in found.items():
+        print(f"{page:{width}}{state}", *(f"    {line}" for line in lines), sep="\n")
+    counts = {
+        state: sum(one == state for one, _ in found.values())
+        for state in ("same", "differs", "warns", "fails")
+    }
+    print(f"{', '.join(versions)}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
