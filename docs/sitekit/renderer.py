@@ -25,7 +25,7 @@ PRELOAD = (
     *("furo.navigation", "sphinx_basic_ng", "jinja2.ext", "PIL.PngImagePlugin"),
     *(
         f"{__package__}.{name}"
-        for name in ("languages", "parallel_text", "search", "shown", "mathml", "cards")
+        for name in ("languages", "parallel_text", "search", "shown", "mathml", "learning_map")
     ),
 )
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
