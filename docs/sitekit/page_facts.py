@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +23,10 @@ def _fact(name: str, label: str, *children: nodes.Node | str) -> nodes.Element:
     return element("div", element("dt", label), element("dd", *children), class_=f"fact-{name}")
 
 
-def _separated(items: list[nodes.Node]) -> Iterator[nodes.Node | str]:
+def _joined(items: Iterable[nodes.Node], between: str) -> Iterator[nodes.Node | str]:
     for number, item in enumerate(items):
         if number:
-            yield _("; ")
+            yield between
         yield item
 
 
@@ -43,10 +43,10 @@ def _of_example(page: Page, links: dict[str, addnodes.download_reference]) -> It
     if page.minutes:
         yield _fact("reading", _("Reading"), synopsis.minutes(page.minutes))
     first: list[nodes.Node] = [_title_of(name, page.docname) for name in page.prerequisites]
-    yield _fact("first", _("Read first"), *(_separated(first) if first else [_("nothing")]))
+    yield _fact("first", _("Read first"), *(_joined(first, _("; ")) if first else [_("nothing")]))
     if links:
         script = Path(links[".py"]["reftarget"]).name
-        yield _fact("downloads", _("Download"), *links.values())
+        yield _fact("downloads", _("Download"), *_joined(links.values(), " "))
         yield _fact("run", _("Run"), nodes.literal("", f"python {script}"))
 
 

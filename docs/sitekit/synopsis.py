@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docutils.utils.smartquotes import smartyPants
 from sphinx.locale import _
 
 from . import rst
@@ -24,9 +25,17 @@ BESIDE_HAN = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 """The blanks that inline markup needs around it, where no blank is meant."""
 
 
+def _typographic(app: Sphinx, text: str) -> str:
+    """`text` with the quotes that it has on its own page."""
+    language, config = app.sitekit_language, app.config  # type: ignore[attr-defined]
+    if not config.smartquotes or language.sphinx in config.smartquotes_excludes["languages"]:
+        return text
+    return str(smartyPants(text, config.smartquotes_action, language.tag))
+
+
 def page_title(app: Sphinx, docname: str) -> str:
     """The title of a page, without markup."""
-    return str(app.sitekit_anchors["titles"][docname])  # type: ignore[attr-defined]
+    return _typographic(app, app.sitekit_anchors["titles"][docname])  # type: ignore[attr-defined]
 
 
 def promise(app: Sphinx, page: Page) -> str:
@@ -37,7 +46,7 @@ def promise(app: Sphinx, page: Page) -> str:
         if unit["kind"] == "paragraph":
             text = BESIDE_HAN.sub("", rst.plain_text(unit["text"][folder]))
             first = SENTENCE.match(text)
-            return first[0] if first else text
+            return _typographic(app, first[0] if first else text)
     return ""
 
 
