@@ -42,6 +42,7 @@ def promise(app: Sphinx, page: Page) -> str:
     """The first sentence of an example: what it shows, or why that matters."""
     path = Path(app.srcdir) / GALLERY / f"{page.docname}.units.json"
     folder = app.sitekit_language.folder  # type: ignore[attr-defined]
+    app.env.note_dependency(path)
     for unit in json.loads(path.read_text(encoding="utf-8"))["units"]:
         if unit["kind"] == "paragraph":
             text = BESIDE_HAN.sub("", rst.plain_text(unit["text"][folder]))
