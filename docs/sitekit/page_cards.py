@@ -49,10 +49,11 @@ def _printed(record: Record) -> nodes.Element:
 
 def _card(app: Sphinx, page: Page) -> nodes.Element:
     """One page."""
-    record = app.sitekit_shown[page.docname][0].record  # type: ignore[attr-defined]
+    records = [item.record for item in app.sitekit_shown[page.docname]]  # type: ignore[attr-defined]
+    record = records[0]
     pictures = list(_pictures(record)) or [_printed(record)]
     facts = [synopsis.minutes(page.minutes)] if page.minutes else []
-    facts += [device.upper() for device in page.devices]
+    facts += [item.device.upper() for item in records]
     return element(
         "li",
         page_link(
