@@ -52,7 +52,7 @@ def page(root: Path, name: str) -> Tag:
 def provenance(article: Tag) -> list[str]:
     """Its lines on where the outputs come from."""
     (block,) = article.select(".fact-output dd")
-    return [line.get_text() for line in block.select("div") or [block]]
+    return [" ".join(line.get_text().split()) for line in block.select("div") or [block]]
 
 
 def outputs(article: Tag) -> list[str]:

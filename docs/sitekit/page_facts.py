@@ -58,6 +58,7 @@ def _insert(app: Sphinx, doctree: nodes.document) -> None:
     records = app.sitekit_shown.get(docname, ())  # type: ignore[attr-defined]
     if records:
         lines = [shown.provenance(item, app.config.sitekit_versions_shown) for item in records]
+        lines = [line.replace(" · ", "\u00a0· ") for line in lines]  # no line starts with the dot
         parts = [element("div", line) for line in lines] if len(lines) > 1 else lines
         rows.append(_fact("output", _("Output"), *parts))
     title = next(iter(doctree.findall(nodes.title)), None)
