@@ -52,6 +52,9 @@ sphinx_gallery_conf = {
 
 sitekit_helper_packages = ["src/torchnotes"]
 sitekit_versions_shown = ["torch"]
+sitekit_licences = {"page": "licence", "text": "CC BY 4.0", "code": "MIT"}
+# Where the project has a tracker: "https://…/new?title={page}+({version})", or "mailto:…".
+sitekit_report_url = "contributing.html?page={page}&version={version}#contributing-report"
 
 html_math_renderer = "mathml"
 html_theme = "furo"

@@ -83,7 +83,7 @@ def file_behind(language: str, docname: str, address: str) -> Path:
 
 def downloads(language: str, docname: str) -> dict[str, Path]:
     """The files that a page offers under its title, by their ending."""
-    links = article(language, docname).select(".page-downloads a.download")
+    links = article(language, docname).select(".page-facts a.download")
     files = [file_behind(language, docname, str(link["href"])) for link in links]
     return {file.suffix: file for file in files}
 

@@ -80,8 +80,8 @@ msgstr ""
 "Language: fr\\n"
 "Content-Type: text/plain; charset=utf-8\\n"
 
-msgid "This page's output: "
-msgstr "Sorties de cette page : "
+msgid "Output"
+msgstr "Sorties"
 
 msgid "Device"
 msgstr "Appareil"
@@ -93,7 +93,7 @@ msgstr "Appareil"
 
 Tout est mesuré.
 
-```{chapter-cards}
+```{learning-map}
 ```
 
 ```{toctree}

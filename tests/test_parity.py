@@ -24,7 +24,12 @@ PHRASE = re.compile(r"\b[A-Za-z]{2,}[,:]? [A-Za-z]{2,}")
 SPOKEN = ("aria-label", "aria-description", "title", "placeholder", "data-tooltip", "tooltip", "label")
 CHAPTER_TITLES = ".sidebar-tree a, .toc-tree, .related-pages .title, title, link"
 FURNITURE_IN_ARTICLE = (
-    ".page-downloads",
+    ".page-facts",
+    ".answers-all",
+    ".chapter-facts",
+    ".map-hint",
+    ".map-chapter-title span",
+    ".map-minutes",
     ".admonition-title",
     ".card-facts",
     "summary",
@@ -234,7 +239,7 @@ def english(text: str) -> bool:
         ("Python 脚本", False),
         ("张量与 NumPy 互转", False),
         ("English", False),
-        ("两者打包（zip）", False),
+        ("打包 .zip", False),
     ],
 )
 def test_english_is_told_from_names(text: str, expected: bool) -> None:

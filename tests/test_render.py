@@ -51,8 +51,8 @@ def page(root: Path, name: str) -> Tag:
 
 def provenance(article: Tag) -> list[str]:
     """Its lines on where the outputs come from."""
-    (block,) = article.select(".provenance")
-    return [line.get_text() for line in block.select(".line") or [block]]
+    (block,) = article.select(".fact-output dd")
+    return [" ".join(line.get_text().split()) for line in block.select("div") or [block]]
 
 
 def outputs(article: Tag) -> list[str]:
@@ -97,29 +97,26 @@ def test_nothing_names_this_project(foreign_gallery: Path, repository: Path) -> 
 
 def test_provenance_is_in_the_pages_language(foreign_gallery: Path) -> None:
     version = sys.version.split()[0]
-    words = re.escape(f"Sorties de cette page : Python {version} · CPU · ")
+    words = re.escape(f"Python {version} · CPU · ")
     for name in ("fr/bases/poids", "fr/bases/courbe", "fr/essai"):
         (line,) = provenance(page(foreign_gallery, name))
         assert re.fullmatch(words + r"run time .* s · peak memory \d+ MiB", line)
-    assert provenance(page(foreign_gallery, "de/essai"))[0].startswith("This page's output: ")
-    assert not page(foreign_gallery, "fr/index").select(".provenance")
+    for folder, label in (("fr", "Sorties"), ("de", "Output")):
+        assert page(foreign_gallery, f"{folder}/essai").select(".fact-output dt")[0].get_text() == label
+    assert not page(foreign_gallery, "fr/index").select(".page-facts")
 
 
 def test_provenance_of_this_projects_pages(site_root: Path, repository: Path) -> None:
     listing = json.loads((repository / "build" / "source" / "zh" / "shown.json").read_text(encoding="utf-8"))
     assert len(listing) > 10
-    for folder, label, facts in (
-        ("zh", "本页输出来自：", r"torch \S+ · CPU · 用时.* 秒 · 峰值内存 \d+ MiB"),
-        ("en", "This page's output: ", r"torch \S+ · CPU · run time .* s · peak memory \d+ MiB"),
+    for folder, facts in (
+        ("zh", r"torch [\d.]+ · CPU · 用时.* 秒 · 峰值内存 \d+ MiB"),
+        ("en", r"torch [\d.]+ · CPU · run time .* s · peak memory \d+ MiB"),
     ):
         for name, records in listing.items():
             lines = provenance(read(site_root / folder / f"{name}.html"))
-            if len(records) == 1:
-                assert re.fullmatch(label + facts, lines[0]), lines
-            else:
-                assert lines[0] == label.strip()
-                assert re.fullmatch(facts, lines[1]), lines
-                assert len(lines) == 1 + len(records)
+            assert re.fullmatch(facts, lines[0]), lines
+            assert len(lines) == len(records)
 
 
 # -- what a build does again
@@ -525,7 +522,7 @@ def test_outputs_that_differ_stand_side_by_side(foreign_gallery: Path) -> None:
         ]
         assert article.get_text().count("total: 5") == 1
         version = sys.version.split()[0]
-        _, cpu, cuda = provenance(article)
+        cpu, cuda = provenance(article)
         took = r"run time .* s · peak memory \d+ MiB"
         assert re.fullmatch(re.escape(f"Python {version} · CPU · ") + took, cpu)
         assert re.fullmatch(
@@ -556,7 +553,7 @@ def test_a_record_of_earlier_code_says_so(gallery: Path) -> None:
         ["CPU", "machine: cpu", "reste: 3"],
         [card, note, "machine: cuda", "reste: 3"],
     ]
-    _, cpu, cuda = provenance(article)
+    cpu, cuda = provenance(article)
     assert note not in cpu
     assert cuda.startswith(f"Python 3.9.7 · {card}")
     assert cuda.endswith(f" · {note}")
@@ -586,4 +583,4 @@ def test_builds_are_the_same_byte_by_byte(gallery: Path, tmp_path: Path) -> None
     assert one == two
     assert {Path(name).suffix for name in one} >= {".html", ".zip", ".ipynb", ".py", ".webp", ".inv"}
     version = sys.version.split()[0]
-    assert provenance(page(gallery, "fr/bases/poids")) == [f"Sorties de cette page : Python {version} · CPU"]
+    assert provenance(page(gallery, "fr/bases/poids")) == [f"Python {version} · CPU"]

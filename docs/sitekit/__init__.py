@@ -5,6 +5,7 @@ As a Sphinx extension it connects the rendering side: languages, page furniture,
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,29 +14,18 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+FEATURES = (
+    *("languages", "shown", "chrome", "code", "downloads", "mathml", "markup"),
+    *("page_facts", "page_cards", "page_footer", "learning_map", "answers"),
+    *("parallel_text", "glossary_terms", "search", "renderer"),
+)
+"""Modules with a ``setup`` of their own, in the order in which they are connected."""
+
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect every feature."""
-    from . import (
-        cards,
-        chrome,
-        code,
-        downloads,
-        glossary_terms,
-        languages,
-        mathml,
-        parallel_text,
-        renderer,
-        search,
-        shown,
-    )
-
-    features = (
-        *(languages, shown, chrome, code, downloads, mathml, cards, parallel_text, glossary_terms, search),
-        renderer,
-    )
-    for feature in features:
-        feature.setup(app)
+    for name in FEATURES:
+        import_module(f".{name}", __name__).setup(app)
     return {
         "version": __version__,
         "env_version": 1,

@@ -26,12 +26,14 @@ TOOLTIP = re.compile(r'(?<= tooltip=")[^"]*')
 OWNER = "</a>'s"
 HIDDEN_CELL = '<summary aria-label="Toggle hidden content">'
 INCLUDE_TOOLS = "{% include 'components/tools.html' %}"
+FOOTER = '<div class="right-details">'
+INCLUDE_FOOTER = "{% include 'components/page-footer.html' %}"
 
 
 class ThemeTemplates(Extension):
     """Reads the theme's templates with their fixed English labels made translatable.
 
-    Furo writes some labels as plain text, and its page has no place for tools of ours beside its own;
+    Furo writes some labels as plain text, and its page has no place for tools and a footer of ours;
     both are changed while the template is read, so that no template of the theme is copied here.
     """
 
@@ -40,12 +42,12 @@ class ThemeTemplates(Extension):
         source = LITERAL_LABEL.sub(r'\g<name>="{{ _("\g<text>") }}"', source)
         source = LITERAL_TITLE.sub(r'<title>{{ _("\g<text>") }}</title>', source)
         if filename and filename.endswith("furo/page.html"):
-            for place in TOOLS:
+            for place in TOOLS | {FOOTER}:
                 if place not in source:
-                    raise ExtensionError(
-                        f"Furo's page.html has no {place!r} any more; adapt sitekit.chrome.TOOLS"
-                    )
+                    raise ExtensionError(f"Furo's page.html has no {place!r} any more; adapt sitekit.chrome")
+            for place in TOOLS:
                 source = source.replace(place, INCLUDE_TOOLS + place)
+            source = source.replace(FOOTER, FOOTER + INCLUDE_FOOTER)
             source = source.replace(OWNER, """</a>{{ _("'s") }}""")
         return source
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .project import Project
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
-KINDS = {"python": ".py", "jupyter": ".ipynb", "zip": ".zip"}
 
 
 def _notebook(script: Path, labels: dict[str, str]) -> None:
@@ -83,39 +82,32 @@ def _write(app: Sphinx) -> None:
         _zip(script, packages)
 
 
-def _move_links(app: Sphinx, doctree: nodes.document) -> None:
-    """Bring the download links from Sphinx-Gallery's footer up under the title, and drop the rest."""
+def take_links(doctree: nodes.document) -> dict[str, addnodes.download_reference]:
+    """Take Sphinx-Gallery's download links off the page, with the footer and the note around them.
+
+    Returns
+    -------
+    dict
+        The links, with a text of ours, by the ending of their file; empty on a page without.
+    """
     links: dict[str, addnodes.download_reference] = {}
     for container in list(doctree.findall(nodes.container)):
         if "sphx-glr-footer" in container["classes"]:
-            for kind in KINDS:
-                for node in container.findall(addnodes.download_reference):
-                    if node["reftarget"].endswith(KINDS[kind]):
-                        links[kind] = node
+            for node in container.findall(addnodes.download_reference):
+                links[Path(node["reftarget"]).suffix] = node
             container.parent.remove(container)
     for note in list(doctree.findall(nodes.note)):
         if "sphx-glr-download-link-note" in note["classes"]:
             note.parent.remove(note)
-    if set(links) != set(KINDS):
-        return
-    title = next(iter(doctree.findall(nodes.title)))
-    box = nodes.container(classes=["page-downloads"])
-    line = nodes.paragraph("", "", nodes.inline("", _("Download: ")))
-    for kind, text in {
-        "python": _("Python script"),
-        "jupyter": _("Jupyter notebook"),
-        "zip": _("both as .zip"),
-    }.items():
-        links[kind].children = [nodes.inline("", text)]
-        line += [links[kind], nodes.Text(" ")]
-    box += line
-    command = f"python {Path(links['python']['reftarget']).name}"
-    box += nodes.paragraph("", "", nodes.inline("", _("Run: ")), nodes.literal("", command))
-    title.parent.insert(title.parent.index(title) + 1, box)
+    names = {".py": _("script"), ".ipynb": _("notebook"), ".zip": _("both")}
+    if set(links) != set(names):
+        return {}
+    for ending, name in names.items():
+        links[ending].children = [nodes.inline("", f"{name} {ending}")]
+    return {ending: links[ending] for ending in names}
 
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.add_config_value("sitekit_helper_packages", [], "env", [list])
     app.connect("builder-inited", _write, priority=900)  # after Sphinx-Gallery wrote its files
-    app.connect("doctree-read", _move_links, priority=900)  # after Sphinx collected the downloads

@@ -21,16 +21,15 @@ from multiprocessing import Process
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
+from . import FEATURES
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 PRELOAD = (
     *("sphinx.cmd.build", "sphinx.builders.html", "sphinx_gallery.gen_gallery", "myst_nb.sphinx_ext"),
     *("furo.navigation", "sphinx_basic_ng", "jinja2.ext", "PIL.PngImagePlugin"),
-    *(
-        f"{__package__}.{name}"
-        for name in ("languages", "parallel_text", "search", "shown", "mathml", "cards")
-    ),
+    *(f"{__package__}.{name}" for name in FEATURES if name != "renderer"),
 )
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 FAILED = 1

@@ -36,8 +36,7 @@ SYNONYMS = "search_synonyms.toml"
 JOINED = " · "  # between the forms of a term in its heading
 # Whatever has one of these classes is no text of its page: links to other pages, or its other language's text.
 LEFT_OUT = {
-    *("no-search", "chapter-cards", "page-downloads", "provenance"),
-    *("sphx-glr-thumbnails", "toctree-wrapper"),
+    *("no-search", "toctree-wrapper"),
 }
 CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
 NO_TEXT = (

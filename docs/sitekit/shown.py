@@ -124,7 +124,7 @@ def _counterparts(record: Record, other: Record) -> list[int | None]:
 def _combined(shown: Sequence[Shown], blocks: Sequence[Any]) -> list[str]:
     """Each block's output: once where all devices agree, else under each device's name."""
     first, *others = shown
-    outputs = outputs_for_replay(first.record, blocks, _folder(first.record))
+    outputs = outputs_for_replay(first.record, blocks, image_folder(first.record))
     if not others:
         return outputs
     coded = [at for at, block in enumerate(blocks) if block.type == "code" and has_code(block.content)]
@@ -138,7 +138,9 @@ def _combined(shown: Sequence[Shown], blocks: Sequence[Any]) -> list[str]:
             faces.append((found.output, [figure.png for figure in found.figures]))
         if any(face != faces[0] for face in faces):
             code = blocks[at].content
-            texts = [cell_rst(item.record, number, _folder(item.record), code) for item, number in present]
+            texts = [
+                cell_rst(item.record, number, image_folder(item.record), code) for item, number in present
+            ]
             outputs[at] = _side_by_side([item for item, _number in present], texts)
     return outputs
 
@@ -155,7 +157,7 @@ def _side_by_side(shown: Sequence[Shown], texts: Sequence[str]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _folder(record: Record) -> str:
+def image_folder(record: Record) -> str:
     """Where the figures of a record stand in a language's tree."""
     chapter = record.page.rpartition("/")[0]
     return "/".join(part for part in (IMAGES, record.device, chapter) if part)
@@ -182,7 +184,7 @@ def _replay(app: Sphinx) -> None:
         page = target.relative_to(source).with_suffix("").as_posix()
         shown = app.sitekit_shown[page]  # type: ignore[attr-defined]
         for item in shown:
-            pngs = place_images(item.record, item.store, source / _folder(item.record))
+            pngs = place_images(item.record, item.store, source / image_folder(item.record))
             if item is shown[0]:
                 for png in pngs:  # Sphinx-Gallery makes the thumbnail from images that it counted itself
                     Path(next(script_vars["image_path_iterator"])).write_bytes(png.read_bytes())
@@ -228,7 +230,7 @@ def _fill_cache(app: Sphinx) -> None:
         if not items or items[0].record.kind != "notebook":
             continue
         item, record = items[0], items[0].record
-        place_images(record, item.store, Path(app.srcdir) / _folder(record))
+        place_images(record, item.store, Path(app.srcdir) / image_folder(record))
         path = Path(app.srcdir) / f"{page}.md"
         text = path.read_text(encoding="utf-8")
         reader = create_nb_reader(str(path), app.env.myst_config, app.env.mystnb_config, text)  # type: ignore[attr-defined]
@@ -236,7 +238,7 @@ def _fill_cache(app: Sphinx) -> None:
         notebook = reader.read(text)
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for number, cell in enumerate(cells):
-            outputs = notebook_outputs(record, number, _folder(record), cell.source)
+            outputs = notebook_outputs(record, number, image_folder(record), cell.source)
             cell.outputs = [from_dict(output) for output in outputs]
             cell.execution_count = number + 1
         notebook.metadata["language_info"] = {
@@ -265,8 +267,9 @@ def provenance(item: Shown, packages: Sequence[str]) -> str:
         Whose versions are named.
     """
     record = item.record
+    # That a build is for CPUs only says no more than the device's name does.
     facts = [
-        f"{'Python' if name == 'python' else name} {record.versions[name]}"
+        f"{'Python' if name == 'python' else name} {record.versions[name].removesuffix('+cpu')}"
         for name in packages
         if record.versions.get(name, "none") != "none"
     ]
@@ -278,22 +281,6 @@ def provenance(item: Shown, packages: Sequence[str]) -> str:
         if record.device_peak_mib is not None:
             facts.append(str(_("%.0f MiB on the device")) % record.device_peak_mib)
     return " · ".join([*facts, *filter(None, [item.note])])
-
-
-def _insert_provenance(app: Sphinx, doctree: nodes.document) -> None:
-    shown = app.sitekit_shown.get(app.env.docname)  # type: ignore[attr-defined]
-    title = next(iter(doctree.findall(nodes.title)), None)
-    if not shown or title is None:
-        return
-    lines = [provenance(item, app.config.sitekit_versions_shown) for item in shown]
-    label = str(_("This page's output: "))
-    block: nodes.Element
-    if len(lines) == 1:
-        block = nodes.paragraph("", "", nodes.inline("", label + lines[0]), classes=["provenance"])
-    else:
-        block = nodes.line_block(classes=["provenance"])
-        block += [nodes.line("", "", nodes.inline("", text)) for text in (label.strip(), *lines)]
-    title.parent.insert(title.parent.index(title) + 1, block)
 
 
 def _device_tabs(
@@ -330,5 +317,4 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", _replayed, priority=600)
     app.connect("builder-inited", _fill_cache, priority=900)
     app.connect("doctree-read", _hide_alt_comments)
-    app.connect("doctree-read", _insert_provenance, priority=890)  # under the downloads, which come at 900
     app.connect("html-page-context", _device_tabs)

@@ -187,7 +187,7 @@ def test_pages_show_all_they_have_without_javascript(language: str, open_in: Cal
     for image in page.locator("article img:not(.only-dark)").all():
         image.scroll_into_view_if_needed()
         expect(image).to_be_visible()
-    expect(page.locator(".page-downloads a")).to_have_count(3)
+    expect(page.locator(".fact-downloads a")).to_have_count(3)
     expect(switch(page)).to_have_count(1)
 
 
@@ -245,7 +245,7 @@ def test_downloads_are_offered_in_the_pages_language(
     language: str, page: Page, url: Callable[..., str]
 ) -> None:
     page.goto(url(f"{language}/basics/dataset_dataloader.html"))
-    links = page.locator(".page-downloads").get_by_role("link")
+    links = page.locator(".fact-downloads").get_by_role("link")
     expect(links).to_have_count(3)
     for link, suffix in zip(links.all(), ("py", "ipynb", "zip"), strict=True):
         with page.expect_download() as download:
