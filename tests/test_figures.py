@@ -56,8 +56,8 @@ def test_the_figure_stays_as_it_was(figure: Any, tmp_path: Path) -> None:
 
 def test_dark(figure: Any) -> None:
     figure.dpi = 200
-    picture = figures._draw(figure)
-    with figures.recoloured(figure, picture):
+    figures._draw(figure)
+    with figures.recoloured(figure):
         texts = {text.get_text(): text for text in figure.findobj(matplotlib.text.Text)}
         light = ["black", "title", "arrow", "boxed"]
         assert all(min(matplotlib.colors.to_rgb(texts[name].get_color())) > 0.7 for name in light)
@@ -69,6 +69,18 @@ def test_dark(figure: Any) -> None:
         assert max(left.patch.get_facecolor()[:3]) < 0.2
         assert left.collections[0].get_facecolor()[0][3] == pytest.approx(0.2)
         assert min(left.spines["left"].get_edgecolor()[:3]) > 0.7
+
+
+@pytest.mark.parametrize(("face", "dark"), [("#1f77b440", True), ("#fff0a0", False), ("white", True)])
+def test_text_is_readable_on_what_stands_behind_it_in_the_dark(face: str, dark: bool) -> None:
+    figure, axes = plt.subplots(figsize=(3, 2))
+    axes.axis("off")
+    axes.add_patch(matplotlib.patches.Rectangle((0, 0), 1, 1, facecolor=face))
+    text = axes.text(0.5, 0.5, "word", color="black")
+    figures._draw(figure)
+    with figures.recoloured(figure):
+        assert (min(matplotlib.colors.to_rgb(text.get_color())) > 0.7) == dark
+    plt.close(figure)
 
 
 def test_images(figure: Any, tmp_path: Path) -> None:

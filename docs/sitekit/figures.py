@@ -10,8 +10,9 @@ change from ink on paper to light on dark, colours stay, and so does text that s
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,8 +130,8 @@ def _turn_collection(artist: Any, undo: _Undo) -> None:
             undo.set(artist, name, [color[:3] for color in new] if alpha is not None else new)
 
 
-def _stands_on_paper(text: Any, picture: np.ndarray[Any, Any]) -> bool:
-    """Whether the commonest colour behind `text` in the light `picture` is white."""
+def _behind(text: Any, picture: np.ndarray[Any, Any]) -> tuple[float, ...] | None:
+    """The commonest colour behind `text` in `picture`; None if it lies outside."""
     import numpy as np
 
     box = text.get_window_extent()
@@ -138,10 +139,24 @@ def _stands_on_paper(text: Any, picture: np.ndarray[Any, Any]) -> bool:
     left, right = max(int(box.x0), 0), min(int(box.x1) + 1, width)
     top, bottom = max(height - int(box.y1) - 1, 0), min(height - int(box.y0), height)
     if left >= right or top >= bottom:
-        return True
+        return None
     pixels = picture[top:bottom, left:right].reshape(-1, picture.shape[2])[:, :3]
     colors, counts = np.unique(pixels >> 3, axis=0, return_counts=True)
-    return bool((colors[counts.argmax()] >= int(WHITE * 255) >> 3).all())
+    return tuple((int(value) << 3) / 255 for value in colors[counts.argmax()])
+
+
+def _contrast(one: Sequence[float], other: Sequence[float]) -> float:
+    """The contrast of two colours as WCAG 2 has it, 1 to 21."""
+
+    def luminance(color: Sequence[float]) -> float:
+        red, green, blue = (
+            value / 12.92 if value <= 0.04045 else math.pow((value + 0.055) / 1.055, 2.4)
+            for value in color[:3]
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
 
 
 def _turn_text(artist: Any, undo: _Undo, picture: np.ndarray[Any, Any]) -> None:
@@ -150,8 +165,10 @@ def _turn_text(artist: Any, undo: _Undo, picture: np.ndarray[Any, Any]) -> None:
     if not artist.get_text() or not artist.get_visible() or artist.get_path_effects():
         return
     color = to_rgba(artist.get_color())
-    if _dark_stroke(color) != color and _stands_on_paper(artist, picture):
-        undo.set(artist, "color", _dark_stroke(color))
+    turned = _dark_stroke(color)
+    behind = _behind(artist, picture) or PAPER
+    if turned != color and _contrast(turned, behind) > _contrast(color, behind):
+        undo.set(artist, "color", turned)
 
 
 def _turn_panes(axes: Any, undo: _Undo) -> None:
@@ -166,15 +183,13 @@ def _turn_panes(axes: Any, undo: _Undo) -> None:
 
 
 @contextmanager
-def recoloured(figure: Any, picture: np.ndarray[Any, Any]) -> Iterator[None]:
+def recoloured(figure: Any) -> Iterator[None]:
     """Give `figure` its colours on a dark page for the time of a ``with`` block.
 
     Parameters
     ----------
     figure
         A matplotlib figure that was drawn before.
-    picture
-        Its pixels as drawn, RGBA, to see what each text stands on.
     """
     from matplotlib.collections import Collection
     from matplotlib.lines import Line2D
@@ -182,10 +197,11 @@ def recoloured(figure: Any, picture: np.ndarray[Any, Any]) -> Iterator[None]:
     from matplotlib.text import Text
 
     undo = _Undo()
+    texts = []
     try:
         for artist in figure.findobj(include_self=True):
             if isinstance(artist, Text):
-                _turn_text(artist, undo, picture)
+                texts.append(artist)
                 if artist.get_bbox_patch() is not None:
                     _turn_patch(artist.get_bbox_patch(), undo)
                 if (arrow := getattr(artist, "arrow_patch", None)) is not None:
@@ -199,6 +215,9 @@ def recoloured(figure: Any, picture: np.ndarray[Any, Any]) -> Iterator[None]:
         for axes in figure.axes:
             if hasattr(axes, "zaxis"):
                 _turn_panes(axes, undo)
+        picture = _draw(figure)  # what a text stands on may have turned, or may show the paper through
+        for text in texts:
+            _turn_text(text, undo, picture)
         yield
     finally:
         undo()
@@ -256,7 +275,7 @@ def save(figure: Any, png: Path, alt: str = "") -> Saved:
     try:
         figure.dpi = DENSITY * SCALE
         light = _draw(figure)
-        with recoloured(figure, light):
+        with recoloured(figure):
             dark = _draw(figure)
     finally:
         figure.dpi = density
