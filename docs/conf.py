@@ -55,10 +55,12 @@ sitekit_versions_shown = ["torch"]
 
 html_math_renderer = "mathml"
 html_theme = "furo"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "github-dark-high-contrast"
 html_title = "TorchNotes"
 html_static_path = ["_static"]
 html_css_files = ["site.css", "parallel.css"]
-html_js_files = [("language.js", {"defer": "defer"})]
+html_js_files = [(name, {"defer": "defer"}) for name in ("language.js", "keyboard.js")]
 html_additional_pages = {"search": "search.html"}  # sitekit.search has put Sphinx's own out of the way
 html_copy_source = False
 html_show_sourcelink = False
