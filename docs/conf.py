@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 project = "TorchNotes"
 author = "TorchNotes authors"
 copyright = "2026, TorchNotes authors"
-release = "0.1.0"
+version = release = "0.1.0"
 
 language = "zh_CN"  # `nox -s docs` gives -D language=… for each entry of languages.toml
 extensions = [
@@ -51,11 +51,12 @@ sphinx_gallery_conf = {
 }
 
 sitekit_helper_packages = ["src/torchnotes"]
+sitekit_bundle = "torchnotes-examples.zip"
 sitekit_versions_shown = ["torch"]
 
 html_math_renderer = "mathml"
 html_theme = "furo"
-pygments_style = "a11y-high-contrast-light"
+pygments_style = "a11y-light"
 pygments_dark_style = "github-dark-high-contrast"
 html_title = "TorchNotes"
 html_static_path = ["_static"]

@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect every feature."""
     from . import (
+        bundle,
         cards,
         chrome,
         code,
@@ -26,6 +27,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         mathml,
         parallel_text,
         search,
+        sharing,
         shown,
     )
 
@@ -35,11 +37,13 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         chrome,
         code,
         downloads,
+        bundle,
         mathml,
         cards,
         parallel_text,
         glossary_terms,
         search,
+        sharing,
     )
     for feature in features:
         feature.setup(app)
