@@ -86,9 +86,7 @@ def _tags(app: Sphinx, context: dict[str, Any], doctree: nodes.document) -> list
             tags.append(_meta("property", "og:image", f"{base}/{current.folder}/{place}"))
             tags.append(_meta("property", "og:image:alt", image.get("alt", "")))
             for name in ("width", "height"):
-                tags.append(
-                    _meta("property", f"og:image:{name}", str(image.get(name, "")).removesuffix("px"))
-                )
+                tags.append(_meta("property", f"og:image:{name}", str(image.get(name, ""))))
             tags.append(_meta("name", "twitter:card", "summary_large_image"))
     return tags
 
