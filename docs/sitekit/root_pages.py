@@ -35,8 +35,18 @@ def _texts(project: Project, language: Language) -> Callable[[str], str]:
     return text
 
 
-def write(project: Project, folder: Path) -> None:
-    """Write both pages into `folder`, beside the languages' folders."""
+def write(project: Project, folder: Path, *, policy: str = "") -> None:
+    """Write both pages into `folder`, beside the languages' folders.
+
+    Parameters
+    ----------
+    project
+        The project.
+    folder
+        Where the languages' folders are.
+    policy
+        A tag for the head of the first page; ``404.html`` has a policy of its own, which allows its script alone.
+    """
     from jinja2 import Environment, FileSystemLoader
 
     templates = Environment(loader=FileSystemLoader(project.docs / "_templates"), autoescape=True)
@@ -45,6 +55,7 @@ def write(project: Project, folder: Path) -> None:
         "title": project.title,
         "languages": project.languages,
         "texts": {language.folder: _texts(project, language) for language in project.languages},
+        "policy": policy,
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
