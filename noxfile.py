@@ -58,6 +58,14 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def package(session: nox.Session) -> None:
+    """Build the site and pack it for offline readers, with its scripts and notebooks, into dist."""
+    install(session, "docs")
+    python(session, "-m", "sitekit.build")
+    python(session, "-m", "sitekit.package")
+
+
+@nox.session(venv_backend="none")
 def live(session: nox.Session) -> None:
     """Serve the site, build again what is saved, and reload the browser."""
     install(session, "docs")

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 project = "TorchNotes"
 author = "TorchNotes authors"
 copyright = "2026, TorchNotes authors"
-release = "0.1.0"
+version = release = "0.1.0"
 
 language = "zh_CN"  # `nox -s docs` gives -D language=… for each entry of languages.toml
 extensions = [
@@ -51,6 +51,7 @@ sphinx_gallery_conf = {
 }
 
 sitekit_helper_packages = ["src/torchnotes"]
+sitekit_bundle = "torchnotes-examples.zip"
 sitekit_versions_shown = ["torch"]
 sitekit_licences = {"page": "licence", "text": "CC BY 4.0", "code": "MIT"}
 # Where the project has a tracker: "https://…/new?title={page}+({version})", or "mailto:…".
@@ -58,10 +59,12 @@ sitekit_report_url = "contributing.html?page={page}&version={version}#contributi
 
 html_math_renderer = "mathml"
 html_theme = "furo"
+pygments_style = "a11y-light"
+pygments_dark_style = "github-dark-high-contrast"
 html_title = "TorchNotes"
 html_static_path = ["_static"]
 html_css_files = ["site.css", "parallel.css"]
-html_js_files = [("language.js", {"defer": "defer"})]
+html_js_files = [(name, {"defer": "defer"}) for name in ("language.js", "keyboard.js")]
 html_additional_pages = {"search": "search.html"}  # sitekit.search has put Sphinx's own out of the way
 html_copy_source = False
 html_show_sourcelink = False

@@ -25,6 +25,7 @@ from pathlib import Path
 
 project = "Carnet"
 language = "fr"
+html_baseurl = "https://carnet.example/livre/"
 extensions = ["sphinx_gallery.gen_gallery", "myst_nb", "sitekit"]
 exclude_patterns = ["gallery", "**.ipynb", "**sg_execution_times.rst"]
 templates_path = ["_templates"]

@@ -112,6 +112,6 @@ def test_scrape_without_recording(tmp_path: Path) -> None:
         {"image_path_iterator": paths},
         {"src_dir": str(tmp_path)},
     )
-    assert ".. image:: /images/x_001-light.webp\n   :alt: some words\n   :width: 100px\n" in rst
+    assert ".. image:: /images/x_001-light.webp\n   :alt: some words\n   :width: 100\n" in rst
     assert "only-dark" in rst
     assert not plt.get_fignums()

@@ -25,12 +25,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from . import root_pages
 from .keys import Key, digest
 from .project import Language, Project
 from .record import Store
 from .segments import SourceError
 
-__all__ = ["arguments", "build", "clean", "locked", "prepare", "preview", "render", "renderer", "root_page"]
+__all__ = ["arguments", "build", "clean", "locked", "prepare", "preview", "render", "renderer"]
 
 DIGEST = "inputs.sha256"
 LOCK = ".cache/build.lock"
@@ -223,13 +224,6 @@ def _render(project: Project, process: subprocess.Popen[bytes], *more: str) -> l
     return [item.folder for item, good in zip(project.languages, passed, strict=True) if not good]
 
 
-def root_page(project: Project) -> str:
-    from jinja2 import Environment, FileSystemLoader
-
-    templates = Environment(loader=FileSystemLoader(project.docs / "_templates"), autoescape=True)
-    return templates.get_template("root.html").render(languages=project.languages, title=project.title)
-
-
 def _assemble(project: Project, rendered: Path, new: Path) -> None:
     """Move the rendered languages into the empty folder `new`."""
     shutil.rmtree(new, ignore_errors=True)
@@ -238,6 +232,9 @@ def _assemble(project: Project, rendered: Path, new: Path) -> None:
         (rendered / language.folder / "html").rename(new / language.folder)
         # Sphinx's note for its next build here, of which there is none; it knows this checkout's folder.
         (new / language.folder / ".buildinfo").unlink(missing_ok=True)
+        # Each language lists all pages in all languages.
+        if (sitemap := new / language.folder / "sitemap.xml").exists():
+            sitemap.replace(new / sitemap.name)
     shutil.rmtree(rendered)
 
 
@@ -245,7 +242,7 @@ def _publish(project: Project, state: str) -> None:
     """Put the rendered languages in the place of the published site, in two renames."""
     new, html, old = (project.build / name for name in ("html.new", "html", "html.old"))
     _assemble(project, project.build / RENDERED, new)
-    (new / "index.html").write_text(root_page(project), encoding="utf-8")
+    root_pages.write(project, new)
     shutil.rmtree(old, ignore_errors=True)
     (project.build / DIGEST).unlink(missing_ok=True)
     try:

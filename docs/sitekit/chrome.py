@@ -21,6 +21,9 @@ TOOLS = {
     '<div class="theme-toggle-container theme-toggle-content">',
     '<div class="theme-toggle-container theme-toggle-header">',
 }
+SKIP = re.compile(r'<a class="skip-to-content.*?</a>\s*', re.DOTALL)
+TOGGLES = '<input type="checkbox" class="sidebar-toggle"'
+DRAWERS = {"sidebar-drawer": "Pages of this site", "toc-drawer": "On this page"}
 TOGGLE = re.compile(r'aria-label="Toggle navigation of (?P<title>[^"]*)"')
 TOOLTIP = re.compile(r'(?<= tooltip=")[^"]*')
 OWNER = "</a>'s"
@@ -49,7 +52,21 @@ class ThemeTemplates(Extension):
                 source = source.replace(place, INCLUDE_TOOLS + place)
             source = source.replace(FOOTER, FOOTER + INCLUDE_FOOTER)
             source = source.replace(OWNER, """</a>{{ _("'s") }}""")
+            source = _for_the_keyboard(source)
         return source
+
+
+def _for_the_keyboard(source: str) -> str:
+    """Have the link to the text come before all others, and tell the page's two sides apart by name."""
+    skip = SKIP.search(source)
+    if skip is None or TOGGLES not in source:
+        raise ExtensionError("Furo's page.html has changed; adapt sitekit.chrome.SKIP and TOGGLES")
+    source = source.replace(skip[0], "", 1).replace(TOGGLES, skip[0] + TOGGLES, 1)
+    for name, label in DRAWERS.items():
+        source = source.replace(
+            f'<aside class="{name}', f'<aside aria-label="{{{{ _("{label}") }}}}" class="{name}'
+        )
+    return source
 
 
 def _extend_templates(app: Sphinx) -> None:
@@ -79,7 +96,8 @@ def _fixed_labels(
         return f'aria-label="{html.escape(text)}"'
 
     if "furo_navigation_tree" in context:
-        context["furo_navigation_tree"] = TOGGLE.sub(label, context["furo_navigation_tree"])
+        tree = TOGGLE.sub(label, context["furo_navigation_tree"])
+        context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
     if "body" in context:
         # Without a label of its own, a hidden cell is called by the words that can be seen on it.
         body = context["body"].replace(HIDDEN_CELL, "<summary>")

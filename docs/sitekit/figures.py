@@ -311,7 +311,7 @@ def figure_rst(light: str, dark: str, width: int, height: int, alt: str) -> str:
     return "".join(
         f".. image:: /{address}\n"
         f"   :alt: {' '.join(alt.split())}\n"
-        f"   :width: {width}px\n   :height: {height}px\n   :loading: lazy\n"
+        f"   :width: {width}\n   :height: {height}\n   :loading: lazy\n"
         f"   :class: figure only-{theme}\n\n"
         for theme, address in (("light", light), ("dark", dark))
     )

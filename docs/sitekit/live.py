@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import build
+from . import build, root_pages
 from .localise import LocaliseError
 from .project import Project
 from .segments import SourceError
@@ -65,7 +65,7 @@ def rebuild(root: Path, *, everything: bool) -> bool:
                 if html.is_dir():
                     shutil.copytree(html, place / "site" / language.folder, dirs_exist_ok=True)
             (place / "site").mkdir(parents=True, exist_ok=True)
-            (place / "site" / "index.html").write_text(build.root_page(project), encoding="utf-8")
+            root_pages.write(project, place / "site")
     except (SourceError, LocaliseError, OSError) as error:
         print(error, file=sys.stderr)
         return False

@@ -212,7 +212,7 @@ def notebook_outputs(record: Record, at: int, images: str, code: str) -> list[di
         names = image_names(record.page, at, number)
         text = "\n".join(
             f"```{{image}} /{images}/{name}\n:alt: {json.dumps(alt, ensure_ascii=False)}\n"
-            f":width: {figure.width}px\n:loading: lazy\n:class: figure only-{theme}\n```\n"
+            f":width: {figure.width}\n:height: {figure.height}\n:loading: lazy\n:class: figure only-{theme}\n```\n"
             for theme, name in zip(("light", "dark"), names[:2], strict=True)
         )
         outputs.append({"output_type": "display_data", "metadata": {}, "data": {"text/markdown": text}})

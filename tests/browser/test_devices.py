@@ -9,7 +9,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from axe_core_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import QuietHandler
@@ -94,4 +94,4 @@ def test_tabs_are_named_in_the_pages_language(page: Page, url: Callable[..., str
     page.goto(url("fr/bases/somme.html"))
     expect(page.get_by_role("tablist", name="Appareil")).to_be_visible()
     found = Axe().run(page, ".device-outputs")
-    assert found["violations"] == []
+    assert found.response["violations"] == []

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from axe_core_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Journal
@@ -339,5 +339,5 @@ def test_the_open_dialog_is_accessible(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for place in ("dialog", ".search-open", ".sidebar-search-container"):
         found = Axe().run(page, context={"include": [[place]]} if place == "dialog" else place)
-        bad = [item for item in found["violations"] if item["impact"] in {"serious", "critical"}]
+        bad = [item for item in found.response["violations"] if item["impact"] in {"serious", "critical"}]
         assert not bad, [(item["id"], [node["html"] for node in item["nodes"]]) for item in bad]

@@ -1,0 +1,24 @@
+"""Zip files that are equal, byte for byte, when what is in them is."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["write"]
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+
+
+def write(target: Path, members: Iterable[tuple[str, Path]]) -> None:
+    """Pack files, each under its name in the archive, in the order of their names."""
+    new = target.with_name(target.name + ".new")
+    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in sorted(members):
+            entry = zipfile.ZipInfo(name, EARLIEST)
+            entry.create_system = 3  # the same on every system
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes())
+    new.replace(target)
