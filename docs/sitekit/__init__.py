@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect every feature."""
     from . import (
+        assets,
         cards,
         chrome,
         code,
@@ -26,6 +27,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         mathml,
         parallel_text,
         search,
+        security,
         shown,
     )
 
@@ -40,6 +42,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         parallel_text,
         glossary_terms,
         search,
+        assets,
+        security,
     )
     for feature in features:
         feature.setup(app)

@@ -222,8 +222,12 @@ def _render(project: Project, process: subprocess.Popen[bytes], *more: str) -> l
 def root_page(project: Project) -> str:
     from jinja2 import Environment, FileSystemLoader
 
+    from .security import meta
+
     templates = Environment(loader=FileSystemLoader(project.docs / "_templates"), autoescape=True)
-    return templates.get_template("root.html").render(languages=project.languages, title=project.title)
+    return templates.get_template("root.html").render(
+        languages=project.languages, title=project.title, policy=meta()
+    )
 
 
 def _assemble(project: Project, rendered: Path, new: Path) -> None:

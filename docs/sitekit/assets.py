@@ -1,0 +1,60 @@
+"""What a page loads: its extensions' scripts and styles only where it uses them.
+
+`sitekit_assets` maps patterns of file names in ``_static`` to a piece of HTML. A page whose body has it loads
+such a file, every other page doesn't; what is mapped to nothing is loaded nowhere and is not published.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sphinx.builders.html import StandaloneHTMLBuilder
+
+if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.application import Sphinx
+
+
+def _is_used(app: Sphinx, name: str, body: str) -> bool:
+    return all(
+        bool(mark) and mark in body
+        for pattern, mark in app.config.sitekit_assets.items()
+        if fnmatchcase(name, pattern)
+    )
+
+
+def _leave_out(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Take the files off the page's lists."""
+    body = context.get("body", "")
+    for kind in ("css_files", "script_files"):
+        # In place: Sphinx looks at the list itself, and fills it anew for the next page.
+        context[kind][:] = [
+            asset
+            for asset in context[kind]
+            if _is_used(app, str(asset.filename or "").partition("?")[0].removeprefix("_static/"), body)
+        ]
+
+
+def _delete_unused(app: Sphinx, exception: Exception | None) -> None:
+    """Publish no file that no page may load."""
+    if exception is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
+        return
+    static = Path(app.outdir) / "_static"
+    for path in sorted(static.rglob("*")):
+        name = path.relative_to(static).as_posix()
+        unused = any(
+            not mark and fnmatchcase(name, pattern) for pattern, mark in app.config.sitekit_assets.items()
+        )
+        if unused and path.is_file():
+            path.unlink()
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.add_config_value("sitekit_assets", {}, "html", [dict])
+    app.connect("html-page-context", _leave_out, priority=950)  # after every extension added its own
+    app.connect("build-finished", _delete_unused, priority=950)
