@@ -57,9 +57,13 @@ sitekit_versions_shown = ["torch"]
 sitekit_assets = {
     "mystnb.*.css": 'class="cell ',
     "sg_gallery.css": 'class="sphx-glr-thumbnails"',
-    **dict.fromkeys(["sg_gallery-*.css", "sg-tags.js", "no_image.png", "broken_example.png", "*_logo.svg"], ""),
+    **dict.fromkeys(
+        ["sg_gallery-*.css", "sg-tags.js", "no_image.png", "broken_example.png", "*_logo.svg"], ""
+    ),
     **dict.fromkeys(["basic.css", "debug.css", "skeleton.css", "*furo-extensions.*"], ""),
-    **dict.fromkeys(["doctools.js", "documentation_options.js", "sphinx_highlight.js", "translations.js"], ""),
+    **dict.fromkeys(
+        ["doctools.js", "documentation_options.js", "sphinx_highlight.js", "translations.js"], ""
+    ),
     **dict.fromkeys(["searchtools.js", "language_data.js", "file.png", "minus.png", "plus.png"], ""),
 }
 
