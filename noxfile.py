@@ -91,6 +91,13 @@ def translate(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def inventory(session: nox.Session) -> None:
+    """Write docs/torch.inv, the addresses of PyTorch's documentation that names in code link to."""
+    install(session, "docs")
+    python(session, "-m", "sitekit.torch_inventory", str(ROOT / "docs" / "torch.inv"))
+
+
+@nox.session(venv_backend="none")
 def record(session: nox.Session) -> None:
     """Run what has no record; `-- --device cuda` records on a GPU, into docs/records/cuda."""
     install(session, "docs")

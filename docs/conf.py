@@ -12,6 +12,7 @@ release = "0.1.0"
 
 language = "zh_CN"  # `nox -s docs` gives -D language=… for each entry of languages.toml
 extensions = [
+    "sphinx.ext.intersphinx",
     "sphinx_gallery.gen_gallery",
     "myst_nb",
     "sitekit",
@@ -21,6 +22,10 @@ exclude_patterns = ["gallery", "**.ipynb", "**/.jupyter_cache", "jupyter_execute
 templates_path = ["_templates"]
 locale_dirs = [str(Path(__file__).parent / "locale-ui")]
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!torch).*")]  # of the other libraries no inventory is here
+intersphinx_mapping = {  # the file is made by `nox -s inventory`; nothing is fetched
+    "torch": ("https://docs.pytorch.org/docs/stable/", str(Path(__file__).parent / "torch.inv")),
+}
 highlight_language = "none"
 numfig = False
 

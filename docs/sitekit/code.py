@@ -1,4 +1,4 @@
-"""Code with links, its tokens in one piece.
+"""Code with links, its tokens in one piece, and the button that copies it.
 
 Sphinx-Gallery makes a node of each token, a thousand on a page, and everything that walks over the page
 afterwards walks over them. Here the tokens between two links become one node that knows its HTML.
@@ -24,14 +24,45 @@ class tokens(nodes.General, nodes.TextElement):
     """Highlighted code without links; its children are the text."""
 
 
-def _html(token: nodes.Node) -> str:
-    text = token.astext().translate(SPECIAL)
-    classes = token["classes"] if isinstance(token, nodes.Element) else ()
-    return f'<span class="{" ".join(classes)}">{text}</span>' if classes else text
+def _html(found: Sequence[nodes.Node]) -> str:
+    """The tokens as Pygments writes them: neighbours of one kind together, blanks plain."""
+
+    def kind(token: nodes.Node) -> str:
+        is_plain = not isinstance(token, nodes.Element) or token.astext().isspace()
+        return "" if is_plain else " ".join(token["classes"])  # type: ignore[index]
+
+    parts = []
+    for name, run in groupby(found, kind):
+        text = "".join(token.astext() for token in run).translate(SPECIAL)
+        parts.append(f'<span class="{name}">{text}</span>' if name else text)
+    return "".join(parts)
 
 
 def _joined(found: Sequence[nodes.Node]) -> tokens:
-    return tokens("", "".join(token.astext() for token in found), html="".join(map(_html, found)))
+    return tokens("", "".join(token.astext() for token in found), html=_html(found))
+
+
+def _is_link(node: nodes.Node) -> bool:
+    """Whether `node` is a link to keep."""
+    if not isinstance(node, nodes.reference):
+        return False
+    # The variable of a class with a small letter often has its name: `device = torch.device("cpu")`.
+    name = node.astext()
+    return not (name.islower() and "." not in name and any("py-class" in item for item in node["classes"]))
+
+
+def _plain_link(node: nodes.Node) -> nodes.Node:
+    """The link without its tokens, and without the classes of Sphinx-Gallery's own style sheet."""
+    assert isinstance(node, nodes.reference)
+    text = node.astext()
+    node.clear()
+    node["classes"] = []
+    node += nodes.Text(text)
+    return node
+
+
+def _tokens_of(node: nodes.Node) -> Sequence[nodes.Node]:
+    return node.children if isinstance(node, nodes.reference) else [node]
 
 
 class JoinTokens(SphinxPostTransform):
@@ -46,9 +77,11 @@ class JoinTokens(SphinxPostTransform):
             if block.tagname != "code_links_block":
                 continue
             children: list[nodes.Node] = []
-            for linked, run in groupby(block.children, lambda node: isinstance(node, nodes.reference)):
-                found = list(run)
-                children += found if linked else [_joined(found)]
+            for linked, run in groupby(block.children, _is_link):
+                if linked:
+                    children += map(_plain_link, run)
+                else:
+                    children.append(_joined([token for node in run for token in _tokens_of(node)]))
             block.clear()
             block += children
 

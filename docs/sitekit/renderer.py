@@ -22,7 +22,7 @@ from multiprocessing.process import BaseProcess
 
 PRELOAD = (
     *("sphinx.cmd.build", "sphinx.builders.html", "sphinx_gallery.gen_gallery", "myst_nb.sphinx_ext"),
-    *("furo.navigation", "sphinx_basic_ng", "jinja2.ext", "PIL.PngImagePlugin"),
+    *("sphinx.ext.intersphinx", "furo.navigation", "sphinx_basic_ng", "jinja2.ext", "PIL.PngImagePlugin"),
     *(
         f"{__package__}.{name}"
         for name in ("languages", "parallel_text", "search", "shown", "mathml", "cards")
