@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx.locale import _
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 if TYPE_CHECKING:
@@ -91,7 +92,17 @@ def _write(self: Any, node: tokens) -> None:
     raise nodes.SkipNode
 
 
+def _copy_button(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Add the script that makes the buttons, where there is something to copy."""
+    if '<div class="highlight">' in context.get("body", ""):
+        texts: dict[str, Any] = {"data-label": str(_("Copy")), "data-done": str(_("Copied"))}
+        app.add_js_file("copy.js", loading_method="defer", **texts)
+
+
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    app.connect("html-page-context", _copy_button)
     app.add_node(tokens, html=(_write, None))
     app.add_post_transform(JoinTokens)
