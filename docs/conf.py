@@ -26,6 +26,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!torch).*")]  # of the other libraries no 
 intersphinx_mapping = {  # the file is made by `nox -s inventory`; nothing is fetched
     "torch": ("https://docs.pytorch.org/docs/stable/", str(Path(__file__).parent / "torch.inv")),
 }
+python_use_unqualified_type_names = True
 highlight_language = "none"
 numfig = False
 
@@ -79,6 +80,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css", "parallel.css"]
 html_js_files = [("language.js", {"defer": "defer"})]
 html_additional_pages = {"search": "search.html"}  # sitekit.search has put Sphinx's own out of the way
+html_domain_indices = False
 html_copy_source = False
 html_show_sourcelink = False
 html_baseurl = ""
