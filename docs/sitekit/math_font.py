@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterable
-from importlib.resources import files
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,10 @@ def subset(characters: Iterable[str]) -> bytes:
     from fontTools.ttLib import TTFont
 
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells each of its steps
-    font = TTFont(BytesIO(files(SOURCE[0]).joinpath(SOURCE[1]).read_bytes()), recalcTimestamp=False)
+    package = find_spec(SOURCE[0])  # found and not imported: only its font is wanted
+    assert package is not None
+    assert package.origin is not None
+    font = TTFont(Path(package.origin).parent / SOURCE[1], recalcTimestamp=False)
     options = Options()
     options.hinting = False
     options.layout_features = list(FEATURES)
