@@ -70,7 +70,9 @@ sitekit_assets = {
     **dict.fromkeys(
         ["doctools.js", "documentation_options.js", "sphinx_highlight.js", "translations.js"], ""
     ),
-    **dict.fromkeys(["searchtools.js", "language_data.js", "file.png", "minus.png", "plus.png"], ""),
+    **dict.fromkeys(
+        ["searchtools.js", "language_data.js", "*.css.map", "file.png", "minus.png", "plus.png"], ""
+    ),
 }
 
 html_math_renderer = "mathml"

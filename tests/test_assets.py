@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 from fontTools.ttLib import TTFont
+from sitekit.assets import condensed
 from sitekit.math_font import subset
 from sitekit.security import meta
 
@@ -171,7 +172,7 @@ def test_most_pages_are_no_notebooks() -> None:
 
 def test_chinese_pages_name_chinese_fonts() -> None:
     style = (SITE / "zh" / "_static" / "site.css").read_text(encoding="utf-8")
-    rule = re.search(r"body:lang\(zh\) \{[^}]*--font-stack:([^;]*);", style)
+    rule = re.search(r"body:lang\(zh\)\s*\{[^}]*--font-stack:([^;]*);", style)
     assert rule
     names = [name.strip(' "\n') for name in rule[1].split(",")]
     places = [
@@ -179,6 +180,18 @@ def test_chinese_pages_name_chinese_fonts() -> None:
     ]
     assert places == sorted(places)
     assert places[-1] == len(names) - 1
+
+
+def test_styles_are_condensed_and_mean_the_same() -> None:
+    style = """/* the page's */ a > b , c { color : red ; }
+    /*! MIT */ d::before { content: "/* } ' */  x"; width: calc(1px + 2px) }
+    @media (hover: hover) { e f { mask: url('data:,<svg a=" , ">') } }"""
+    assert condensed(style) == (
+        ' a > b,c{color : red;}/*! MIT */ d::before{content: "/* } \' */  x";width: calc(1px + 2px)}'
+        "@media (hover: hover){e f{mask: url('data:,<svg a=\" , \">')}}"
+    )
+    for path in SITE.rglob("_static/**/*.css"):
+        assert not re.search(r"/\*(?!!|# source)", path.read_text(encoding="utf-8")), path
 
 
 # -- the font for formulas

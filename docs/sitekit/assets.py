@@ -1,4 +1,4 @@
-"""What a page loads: its extensions' scripts and styles only where it uses them.
+"""What a page loads: its extensions' scripts and styles only where it uses them, and styles without comments.
 
 `sitekit_assets` maps patterns of file names in ``_static`` to a piece of HTML. A page whose body has it loads
 such a file, every other page doesn't; what is mapped to nothing is loaded nowhere and is not published.
@@ -6,6 +6,7 @@ such a file, every other page doesn't; what is mapped to nothing is loaded nowhe
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,16 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
+
+TOKEN = re.compile(
+    r"""(?P<kept>/\*!.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|/\*.*?\*/|\s*(?P<mark>[{};,])\s*|(?P<blank>\s+)""",
+    re.DOTALL,
+)
+
+
+def condensed(style: str) -> str:
+    """A style sheet without comments, licences apart, and without blanks that mean nothing."""
+    return TOKEN.sub(lambda token: token["kept"] or token["mark"] or (" " if token["blank"] else ""), style)
 
 
 def _is_used(app: Sphinx, name: str, body: str) -> bool:
@@ -39,8 +50,8 @@ def _leave_out(
         ]
 
 
-def _delete_unused(app: Sphinx, exception: Exception | None) -> None:
-    """Publish no file that no page may load."""
+def _tidy(app: Sphinx, exception: Exception | None) -> None:
+    """Publish no file that no page may load, and condense the style sheets."""
     if exception is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
         return
     static = Path(app.outdir) / "_static"
@@ -51,10 +62,12 @@ def _delete_unused(app: Sphinx, exception: Exception | None) -> None:
         )
         if unused and path.is_file():
             path.unlink()
+        elif path.suffix == ".css":
+            path.write_text(condensed(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.add_config_value("sitekit_assets", {}, "html", [dict])
     app.connect("html-page-context", _leave_out, priority=950)  # after every extension added its own
-    app.connect("build-finished", _delete_unused, priority=950)
+    app.connect("build-finished", _tidy, priority=950)

@@ -1,6 +1,6 @@
 """The font of the formulas: STIX Two Math, cut down to the characters that the site's formulas use.
 
-The whole font weighs 1.5 MB, what is left of it some 20 kB. It is taken from the package ziamath when the site
+The whole font weighs 1.5 MB, what is left of it some 10 kB. It is taken from the package ziamath when the site
 is built, and is under the SIL Open Font License, whose notice stays in it.
 """
 
@@ -29,8 +29,8 @@ __all__ = ["subset"]
 SOURCE = ("ziamath", "fonts/STIXTwoMath-Regular.ttf")
 FONT, STYLE = "math.woff2", "math.css"
 COPYRIGHT, LICENSE, LICENSE_URL = 0, 13, 14  # entries of a font's table of names
-FEATURES = ("ssty", "dtls", "flac")
-"""What OpenType has for formulas: smaller scripts, letters without dots, flat accents."""
+FEATURES = ("dtls", "flac")
+"""Letters without dots and flat accents. Shapes of their own for small scripts would more than double the font."""
 
 
 def subset(characters: Iterable[str]) -> bytes:
