@@ -219,14 +219,14 @@ def _render(project: Project, process: subprocess.Popen[bytes], *more: str) -> l
     return [item.folder for item, good in zip(project.languages, passed, strict=True) if not good]
 
 
-def root_page(project: Project) -> str:
+def root_page(project: Project, *, with_policy: bool = True) -> str:
     from jinja2 import Environment, FileSystemLoader
 
     from .security import meta
 
     templates = Environment(loader=FileSystemLoader(project.docs / "_templates"), autoescape=True)
     return templates.get_template("root.html").render(
-        languages=project.languages, title=project.title, policy=meta()
+        languages=project.languages, title=project.title, policy=meta() if with_policy else ""
     )
 
 

@@ -57,14 +57,19 @@ def rebuild(root: Path, *, everything: bool) -> bool:
                 shutil.rmtree(place, ignore_errors=True)
                 for language in project.languages:
                     build.clean(project, language)
-            builds = [build.arguments(project, item, place / item.folder) for item in project.languages]
+            # The server's script, which reloads the page, is one that the policy stops.
+            builds = [
+                build.arguments(project, item, place / item.folder, "-D", "sitekit_policy=0")
+                for item in project.languages
+            ]
             good = all(build.render(process, builds))
             for language in project.languages:
                 html = place / language.folder / "html"
                 if html.is_dir():
                     shutil.copytree(html, place / "site" / language.folder, dirs_exist_ok=True)
             (place / "site").mkdir(parents=True, exist_ok=True)
-            (place / "site" / "index.html").write_text(build.root_page(project), encoding="utf-8")
+            page = build.root_page(project, with_policy=False)
+            (place / "site" / "index.html").write_text(page, encoding="utf-8")
     except (SourceError, LocaliseError, OSError) as error:
         print(error, file=sys.stderr)
         return False

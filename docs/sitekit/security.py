@@ -56,10 +56,14 @@ def _page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Put the policy before everything else that the page's head may load."""
+    if not app.config.sitekit_policy:
+        return
     context["metatags"] = f"\n    {app.sitekit_policy}{context.get('metatags', '')}"  # type: ignore[attr-defined]
 
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    # Without it where a server puts a script of its own into each page, as `nox -s live` does.
+    app.add_config_value("sitekit_policy", True, "html", [bool])
     app.connect("builder-inited", _theme_scripts, priority=950)  # when all have changed the templates
     app.connect("html-page-context", _page_context, priority=960)
