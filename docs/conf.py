@@ -59,22 +59,6 @@ sphinx_gallery_conf = {
 sitekit_helper_packages = ["src/torchnotes"]
 sitekit_versions_shown = ["torch"]
 
-# Files in _static and the HTML that a page must have to load them; those with none are not published.
-sitekit_assets = {
-    "mystnb.*.css": 'class="cell ',
-    "sg_gallery.css": 'class="sphx-glr-thumbnails"',
-    **dict.fromkeys(
-        ["sg_gallery-*.css", "sg-tags.js", "no_image.png", "broken_example.png", "*_logo.svg"], ""
-    ),
-    **dict.fromkeys(["basic.css", "debug.css", "skeleton.css", "*furo-extensions.*"], ""),
-    **dict.fromkeys(
-        ["doctools.js", "documentation_options.js", "sphinx_highlight.js", "translations.js"], ""
-    ),
-    **dict.fromkeys(
-        ["searchtools.js", "language_data.js", "*.css.map", "file.png", "minus.png", "plus.png"], ""
-    ),
-}
-
 html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "TorchNotes"

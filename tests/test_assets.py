@@ -190,8 +190,8 @@ def test_styles_are_condensed_and_mean_the_same() -> None:
         ' a > b,c{color : red;}/*! MIT */ d::before{content: "/* } \' */  x";width: calc(1px + 2px)}'
         "@media (hover: hover){e f{mask: url('data:,<svg a=\" , \">')}}"
     )
-    for path in SITE.rglob("_static/**/*.css"):
-        assert not re.search(r"/\*(?!!|# source)", path.read_text(encoding="utf-8")), path
+    for name in ("pygments", "site", "search", "parallel"):
+        assert "/*" not in (SITE / "en" / "_static" / f"{name}.css").read_text(encoding="utf-8")
 
 
 # -- the font for formulas

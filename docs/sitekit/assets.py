@@ -1,7 +1,8 @@
 """What a page loads: its extensions' scripts and styles only where it uses them, and styles without comments.
 
 `sitekit_assets` maps patterns of file names in ``_static`` to a piece of HTML. A page whose body has it loads
-such a file, every other page doesn't; what is mapped to nothing is loaded nowhere and is not published.
+such a file, every other page doesn't; what is mapped to nothing is loaded nowhere and is not published. Its
+default knows Sphinx, Furo, Sphinx-Gallery and MyST-NB.
 """
 
 from __future__ import annotations
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
 
+ASSETS = {
+    "mystnb.*.css": 'class="cell ',
+    "sg_gallery.css": 'class="sphx-glr-thumbnails"',
+    **dict.fromkeys(
+        ["sg_gallery-*.css", "sg-tags.js", "no_image.png", "broken_example.png", "*_logo.svg"], ""
+    ),
+    **dict.fromkeys(["basic.css", "debug.css", "skeleton.css", "*furo-extensions.*", "*.css.map"], ""),
+    # The policy of sitekit.security stops doctools.js where there is a translations.js.
+    **dict.fromkeys(
+        ["doctools.js", "documentation_options.js", "sphinx_highlight.js", "translations.js"], ""
+    ),
+    **dict.fromkeys(["searchtools.js", "language_data.js", "file.png", "minus.png", "plus.png"], ""),
+}
 TOKEN = re.compile(
     r"""(?P<kept>/\*!.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|/\*.*?\*/|\s*(?P<mark>[{};,])\s*|(?P<blank>\s+)""",
     re.DOTALL,
@@ -57,17 +71,15 @@ def _tidy(app: Sphinx, exception: Exception | None) -> None:
     static = Path(app.outdir) / "_static"
     for path in sorted(static.rglob("*")):
         name = path.relative_to(static).as_posix()
-        unused = any(
-            not mark and fnmatchcase(name, pattern) for pattern, mark in app.config.sitekit_assets.items()
-        )
-        if unused and path.is_file():
+        marks = {mark for pattern, mark in app.config.sitekit_assets.items() if fnmatchcase(name, pattern)}
+        if "" in marks and path.is_file():
             path.unlink()
-        elif path.suffix == ".css":
+        elif path.suffix == ".css" and not marks:  # the next build compares those of extensions with its own
             path.write_text(condensed(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    app.add_config_value("sitekit_assets", {}, "html", [dict])
+    app.add_config_value("sitekit_assets", ASSETS, "html", [dict])
     app.connect("html-page-context", _leave_out, priority=950)  # after every extension added its own
     app.connect("build-finished", _tidy, priority=950)
