@@ -45,7 +45,8 @@ def install(session: nox.Session, *groups: str) -> None:
 
 
 def python(session: nox.Session, *args: str) -> None:
-    """Run the shared environment's Python."""
+    """Run the shared environment's Python, which has at least what building needs."""
+    install(session, "docs")
     path = os.pathsep.join([str(ROOT / "docs"), *filter(None, [os.environ.get("PYTHONPATH")])])
     session.run(str(PYTHON), *args, env={"PYTHONPATH": path}, external=True)
 
@@ -53,14 +54,12 @@ def python(session: nox.Session, *args: str) -> None:
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """Build the site, in every language, into build/html."""
-    install(session, "docs")
     python(session, "-m", "sitekit.build", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def package(session: nox.Session) -> None:
     """Build the site and pack it for offline readers, with its scripts and notebooks, into dist."""
-    install(session, "docs")
     python(session, "-m", "sitekit.build")
     python(session, "-m", "sitekit.package")
 
@@ -68,7 +67,6 @@ def package(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def live(session: nox.Session) -> None:
     """Serve the site, build again what is saved, and reload the browser."""
-    install(session, "docs")
     python(session, "-m", "sitekit.live", *session.posargs)
 
 
@@ -94,28 +92,30 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def translate(session: nox.Session) -> None:
     """Bring the catalogues up to date and print what is translated, missing and fuzzy in each file."""
-    install(session, "docs")
     python(session, "-m", "sitekit.catalogue", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def inventory(session: nox.Session) -> None:
+    """Write docs/torch.inv, the addresses of PyTorch's documentation that names in code link to."""
+    python(session, "-m", "sitekit.torch_inventory", str(ROOT / "docs" / "torch.inv"))
 
 
 @nox.session(venv_backend="none")
 def record(session: nox.Session) -> None:
     """Run what has no record; `-- --device cuda` records on a GPU, into docs/records/cuda."""
-    install(session, "docs")
     python(session, "-m", "sitekit.runner", "record", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def records(session: nox.Session) -> None:
     """Print which page has a current, a stale or no record of each device."""
-    install(session, "docs")
     python(session, "-m", "sitekit.runner", "records", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def golden(session: nox.Session) -> None:
     """Compare what pages print and draw with tests/golden; `-- --update [page]` agrees to what they show."""
-    install(session, "docs")
     python(session, "-m", "sitekit.golden", *session.posargs)
 
 
@@ -125,9 +125,7 @@ def versions(session: nox.Session) -> None:
     names = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in session.posargs}
     pins = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
     kept = Path(session.create_tmp()) / "constraints.txt"
-    kept.write_text(
-        "\n".join(pin for pin in pins if pin.partition("==")[0].lower() not in names), encoding="utf-8"
-    )
+    kept.write_text("\n".join(pin for pin in pins if pin.split("==")[0].lower() not in names))
     requirements = nox.project.dependency_groups(PROJECT, "docs")
     session.install("--constraint", str(kept), *session.posargs, "--editable", str(ROOT), *requirements)
     session.run("python", "-m", "sitekit.versions", env={"PYTHONPATH": str(ROOT / "docs")})

@@ -12,6 +12,7 @@ version = release = "0.1.0"
 
 language = "zh_CN"  # `nox -s docs` gives -D language=… for each entry of languages.toml
 extensions = [
+    "sphinx.ext.intersphinx",
     "sphinx_gallery.gen_gallery",
     "myst_nb",
     "sitekit",
@@ -21,6 +22,11 @@ exclude_patterns = ["gallery", "**.ipynb", "**/.jupyter_cache", "jupyter_execute
 templates_path = ["_templates"]
 locale_dirs = [str(Path(__file__).parent / "locale-ui")]
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!torch).*")]  # of the other libraries no inventory is here
+intersphinx_mapping = {  # the file is made by `nox -s inventory`; nothing is fetched
+    "torch": ("https://docs.pytorch.org/docs/stable/", str(Path(__file__).parent / "torch.inv")),
+}
+python_use_unqualified_type_names = True
 highlight_language = "none"
 numfig = False
 
@@ -66,6 +72,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css", "parallel.css"]
 html_js_files = [(name, {"defer": "defer"}) for name in ("language.js", "keyboard.js")]
 html_additional_pages = {"search": "search.html"}  # sitekit.search has put Sphinx's own out of the way
+html_domain_indices = False
 html_copy_source = False
 html_show_sourcelink = False
 html_baseurl = ""

@@ -115,6 +115,28 @@ def test_code_objects(recorded: tuple[Record, Store]) -> None:
     assert found["plt.subplots"][0]["name"] == "subplots"
 
 
+def test_a_variable_is_no_code_object(recorded: tuple[Record, Store]) -> None:
+    names = {"x": ("torch:Tensor",), "x.view": ("torch:Tensor", "torch:Tensor.view")}
+    found = replay.code_objects(replace(recorded[0], names=names))
+    assert {name: [item["name"] for item in items] for name, items in found.items()} == {
+        "x.view": ["Tensor.view"]
+    }
+
+
+def test_imports_tell_the_objects_of_a_notebook() -> None:
+    code = "import numpy as np, torch\nfrom torch import nn\nfrom . import own\nnp.zeros(1); nn.Linear(x.a, 1); own.b; torch.nn.init.ones_"
+    found = replay.imported_objects(code)
+    names = {written: f"{item[0]['module']}.{item[0]['name']}" for written, item in found.items()}
+    assert names == {
+        "np.zeros": "numpy.zeros",
+        "nn": "torch.nn",
+        "nn.Linear": "torch.nn.Linear",
+        "torch.nn": "torch.nn",
+        "torch.nn.init": "torch.nn.init",
+        "torch.nn.init.ones_": "torch.nn.init.ones_",
+    }
+
+
 def test_outputs_of_a_notebook() -> None:
     outputs = replay.notebook_outputs(
         replace(make(), cells=(Cell((), "", make().cells[1].figures, make().cells[2].bundles),)),

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 FEATURES = (
-    *("languages", "shown", "chrome", "code", "downloads", "bundle", "mathml", "markup"),
-    *("page_facts", "page_cards", "page_footer", "learning_map", "answers"),
-    *("parallel_text", "glossary_terms", "search", "sharing", "renderer"),
+    *("languages", "shown", "chrome", "code", "downloads", "bundle", "mathml", "math_font", "markup"),
+    *("page_facts", "page_cards", "page_footer", "learning_map", "answers", "package_api"),
+    *("parallel_text", "glossary_terms", "search", "sharing", "assets", "security", "renderer"),
 )
 """Modules with a ``setup`` of their own, in the order in which they are connected."""
 

@@ -25,7 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import root_pages
+from . import root_pages, security
 from .keys import Key, digest
 from .project import Language, Project
 from .record import Store
@@ -242,7 +242,7 @@ def _publish(project: Project, state: str) -> None:
     """Put the rendered languages in the place of the published site, in two renames."""
     new, html, old = (project.build / name for name in ("html.new", "html", "html.old"))
     _assemble(project, project.build / RENDERED, new)
-    root_pages.write(project, new)
+    root_pages.write(project, new, policy=security.meta())
     shutil.rmtree(old, ignore_errors=True)
     (project.build / DIGEST).unlink(missing_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""Code with links, its tokens in one piece.
+"""Code with links, its tokens in one piece, and the button that copies it.
 
 Sphinx-Gallery makes a node of each token, a thousand on a page, and everything that walks over the page
 afterwards walks over them. Here the tokens between two links become one node that knows its HTML.
@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx.locale import _
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_gallery import _doctree_links
 
@@ -38,21 +39,52 @@ def _token(ttype: Any, text: str) -> _Token:
     return token
 
 
-def _html(token: nodes.Node) -> str:
-    text = token.astext().translate(SPECIAL)
-    if isinstance(token, _Token):
-        kind = token.kind
-    else:
-        kind = " ".join(token["classes"]) if isinstance(token, nodes.Element) else ""
-    return f'<span class="{kind}">{text}</span>' if kind else text
+def _html(found: Sequence[nodes.Node]) -> str:
+    """The tokens as Pygments writes them: neighbours of one kind together, blanks plain."""
+
+    def kind(token: nodes.Node) -> str:
+        if token.astext().isspace():
+            return ""
+        if isinstance(token, nodes.Element):
+            return " ".join(token["classes"])
+        return token.kind if isinstance(token, _Token) else ""
+
+    parts = []
+    for name, run in groupby(found, kind):
+        text = "".join(token.astext() for token in run).translate(SPECIAL)
+        parts.append(f'<span class="{name}">{text}</span>' if name else text)
+    return "".join(parts)
 
 
 def _joined(found: Sequence[nodes.Node]) -> tokens:
-    return tokens("", "".join(token.astext() for token in found), html="".join(map(_html, found)))
+    return tokens("", "".join(token.astext() for token in found), html=_html(found))
+
+
+def _is_link(node: nodes.Node) -> bool:
+    """Whether `node` is a link to keep."""
+    if not isinstance(node, nodes.reference):
+        return False
+    # The variable of a class with a small letter often has its name: `device = torch.device("cpu")`.
+    name = node.astext()
+    return not (name.islower() and "." not in name and any("py-class" in item for item in node["classes"]))
+
+
+def _plain_link(node: nodes.Node) -> nodes.Node:
+    """The link without its tokens, and without the classes of Sphinx-Gallery's own style sheet."""
+    assert isinstance(node, nodes.reference)
+    text = node.astext()
+    node.clear()
+    node["classes"] = []
+    node += nodes.Text(text)
+    return node
+
+
+def _tokens_of(node: nodes.Node) -> Sequence[nodes.Node]:
+    return node.children if isinstance(node, nodes.reference) else [node]
 
 
 class JoinTokens(SphinxPostTransform):
-    """Joins the tokens between links, and those of each link."""
+    """Joins the tokens between links."""
 
     default_priority = 6  # Sphinx-Gallery makes them at 5
     formats = ("html",)
@@ -61,12 +93,11 @@ class JoinTokens(SphinxPostTransform):
         """Join them in each block of code."""
         for block in list(self.document.findall(_doctree_links.code_links_block)):
             children: list[nodes.Node] = []
-            for linked, run in groupby(block.children, lambda node: isinstance(node, nodes.reference)):
-                found = list(run)
+            for linked, run in groupby(block.children, _is_link):
                 if linked:
-                    for link in found:
-                        link.children = [_joined(link.children)]
-                children += found if linked else [_joined(found)]
+                    children += map(_plain_link, run)
+                else:
+                    children.append(_joined([token for node in run for token in _tokens_of(node)]))
             block.clear()
             block += children
 
@@ -74,6 +105,15 @@ class JoinTokens(SphinxPostTransform):
 def _write(self: Any, node: tokens) -> None:
     self.body.append(node["html"])
     raise nodes.SkipNode
+
+
+def _copy_button(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Add the script that makes the buttons, where there is something to copy."""
+    if '<div class="highlight">' in context.get("body", ""):
+        texts: dict[str, Any] = {"data-label": str(_("Copy")), "data-done": str(_("Copied"))}
+        app.add_js_file("copy.js", loading_method="defer", **texts)
 
 
 def _cheap_tokens(app: Sphinx, config: Config) -> None:
@@ -84,6 +124,7 @@ def _cheap_tokens(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    app.connect("config-inited", _cheap_tokens)
+    app.connect("html-page-context", _copy_button)
     app.add_node(tokens, html=(_write, None))
     app.add_post_transform(JoinTokens)
-    app.connect("config-inited", _cheap_tokens)

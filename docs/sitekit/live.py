@@ -58,7 +58,11 @@ def rebuild(root: Path, *, everything: bool) -> bool:
                 shutil.rmtree(place, ignore_errors=True)
                 for language in project.languages:
                     build.clean(project, language)
-            builds = [build.arguments(project, item, place / item.folder) for item in project.languages]
+            # The server's script, which reloads the page, is one that the policy stops.
+            builds = [
+                build.arguments(project, item, place / item.folder, "-D", "sitekit_policy=0")
+                for item in project.languages
+            ]
             good = all(build.render(process, builds))
             for language in project.languages:
                 html = place / language.folder / "html"

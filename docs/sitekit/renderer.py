@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PRELOAD = (
     *("sphinx.cmd.build", "sphinx.builders.html", "sphinx_gallery.gen_gallery", "myst_nb.sphinx_ext"),
-    *("furo.navigation", "sphinx_basic_ng", "jinja2.ext", "PIL.PngImagePlugin"),
+    *("sphinx.ext.intersphinx", "furo.navigation", "sphinx_basic_ng", "jinja2.ext", "PIL.PngImagePlugin"),
     *(f"{__package__}.{name}" for name in FEATURES if name != "renderer"),
 )
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"

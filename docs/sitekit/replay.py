@@ -12,6 +12,7 @@ record's own are those of the source at the time.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -34,6 +35,7 @@ __all__ = [
     "ReplayError",
     "check_seam",
     "code_objects",
+    "imported_objects",
     "notebook_outputs",
     "outputs_for_replay",
     "place_images",
@@ -176,13 +178,17 @@ def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str
 
 
 def code_objects(record: Record) -> dict[str, list[dict[str, Any]]]:
-    """The names in the code as Sphinx-Gallery's ``.codeobj.json`` has them, for its links."""
+    """The names in the code as Sphinx-Gallery's ``.codeobj.json`` has them, for its links.
+
+    Sphinx-Gallery links a variable to its class; that would be every second word, so it is left out.
+    """
     objects: dict[str, list[dict[str, Any]]] = {}
     for name, guesses in record.names.items():
-        objects[name] = []
         for guess in guesses:
             module, _, attribute = guess.removeprefix("class ").partition(":")
-            objects[name].append(
+            if attribute.rpartition(".")[2] != name.rpartition(".")[2]:
+                continue
+            objects.setdefault(name, []).append(
                 {
                     "name": attribute,
                     "module": module,
@@ -192,6 +198,36 @@ def code_objects(record: Record) -> dict[str, list[dict[str, Any]]]:
                 }
             )
     return objects
+
+
+def imported_objects(code: str) -> dict[str, list[dict[str, Any]]]:
+    """The same of code whose run kept no names: those that its imports tell, such as ``nn.Linear``."""
+    modules: dict[str, str] = {}
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                modules[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules |= {name.asname or name.name: f"{node.module}.{name.name}" for name in node.names}
+    objects = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            written = ast.unparse(node)
+            first, _, rest = written.partition(".")
+            if first in modules and re.fullmatch(r"[\w.]+", written):
+                module, _, name = f"{modules[first]}.{rest}".rstrip(".").rpartition(".")
+                objects[written] = [
+                    {
+                        "name": name,
+                        "module": module,
+                        "module_short": module,
+                        "is_class": True,
+                        "is_explicit": True,
+                    }
+                ]
+    return {name: found for name, found in objects.items() if found[0]["module"]}
 
 
 def notebook_outputs(record: Record, at: int, images: str, code: str) -> list[dict[str, Any]]:

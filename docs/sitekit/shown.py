@@ -31,6 +31,7 @@ from .replay import (
     cell_rst,
     check_seam,
     code_objects,
+    imported_objects,
     notebook_outputs,
     outputs_for_replay,
     place_images,
@@ -203,8 +204,13 @@ def _replayed(app: Sphinx) -> None:
     app.sitekit_replaying.close()  # type: ignore[attr-defined]
     for page, (first, *_rest) in app.sitekit_shown.items():  # type: ignore[attr-defined]
         if first.record.kind == "script":
-            text = json.dumps(code_objects(first.record), indent=1, sort_keys=True)
-            write_if_changed(Path(app.srcdir) / f"{page}.codeobj.json", text + "\n")
+            _write_names(app, page, code_objects(first.record))
+
+
+def _write_names(app: Sphinx, page: str, objects: Mapping[str, Any]) -> None:
+    """Write what the links in a page's code are made from."""
+    text = json.dumps(objects, indent=1, sort_keys=True)
+    write_if_changed(Path(app.srcdir) / f"{page}.codeobj.json", text + "\n")
 
 
 # -- pages of docs/
@@ -241,6 +247,8 @@ def _fill_cache(app: Sphinx) -> None:
             outputs = notebook_outputs(record, number, image_folder(record), cell.source)
             cell.outputs = [from_dict(output) for output in outputs]
             cell.execution_count = number + 1
+        code = "\n".join(cell.source for cell in cells)
+        _write_names(app, page, imported_objects(code))
         notebook.metadata["language_info"] = {
             "name": "python",
             "pygments_lexer": "ipython3",

@@ -1,0 +1,69 @@
+"""The Content-Security-Policy of every page: what its browser may load, and from where.
+
+A ``<meta>`` says it, because the site is also read from ``file://``. Scripts come from the site's own files;
+the theme's one inline script is allowed by its hash, which is made from the script as the theme renders it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.application import Sphinx
+
+__all__ = ["meta"]
+
+INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+def meta(inline_scripts: Iterable[str] = ()) -> str:
+    """The tag for the head of a page that has `inline_scripts`; it must stand before every script."""
+    hashes = [
+        f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in inline_scripts
+    ]
+    policy = {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", *hashes],
+        # Docutils and the theme write style attributes, and the theme one block of colours.
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+    }
+    content = "; ".join(" ".join([name, *values]) for name, values in policy.items())
+    return f'<meta http-equiv="Content-Security-Policy" content="{content}">'
+
+
+def _theme_scripts(app: Sphinx) -> None:
+    """Render the part of the theme that has an inline script, and note what stands in it."""
+    templates = getattr(app.builder, "templates", None)
+    if templates is None:
+        return
+    template = templates.environment.get_template("base.html")
+    rendered = "".join(template.blocks["body"](template.new_context({})))
+    app.sitekit_policy = meta(INLINE_SCRIPT.findall(rendered))  # type: ignore[attr-defined]
+
+
+def _page_context(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Put the policy before everything else that the page's head may load."""
+    if not app.config.sitekit_policy:
+        return
+    context["metatags"] = f"\n    {app.sitekit_policy}{context.get('metatags', '')}"  # type: ignore[attr-defined]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    # Without it where a server puts a script of its own into each page, as `nox -s live` does.
+    app.add_config_value("sitekit_policy", True, "html", [bool])
+    app.connect("builder-inited", _theme_scripts, priority=950)  # when all have changed the templates
+    app.connect("html-page-context", _page_context, priority=960)
