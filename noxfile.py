@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 
@@ -24,7 +23,6 @@ HOME = ROOT / ".nox" / "shared"
 PYTHON = HOME / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CONSTRAINTS = ROOT / "constraints.txt"
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-GROUPS = ("docs", "tests", "lint")
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -39,7 +37,8 @@ def install(session: nox.Session, *groups: str) -> None:
     pins = ("--constraint", str(CONSTRAINTS), "--build-constraint", str(CONSTRAINTS))
     requirements = nox.project.dependency_groups(PROJECT, *groups)
     session.log("Installing %s; a first set-up downloads PyTorch", ", ".join(groups))
-    python(session, "-m", "pip", "install", "--quiet", *pins, "--editable", str(ROOT), *requirements)
+    command = ("-m", "pip", "install", "--quiet", *pins, "--editable", str(ROOT), *requirements)
+    session.run(str(PYTHON), *command, external=True)
     for stamp in stamps:
         stamp.write_text(wanted)
 
@@ -47,8 +46,7 @@ def install(session: nox.Session, *groups: str) -> None:
 def python(session: nox.Session, *args: str) -> None:
     """Run the shared environment's Python, which has at least what building needs."""
     install(session, "docs")
-    path = os.pathsep.join([str(ROOT / "docs"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    session.run(str(PYTHON), *args, env={"PYTHONPATH": path}, external=True)
+    session.run(str(PYTHON), *args, env={"PYTHONPATH": str(ROOT / "docs")}, external=True)
 
 
 @nox.session(venv_backend="none")
@@ -123,11 +121,10 @@ def golden(session: nox.Session) -> None:
 def versions(session: nox.Session) -> None:
     """Run the gallery under other versions, `-- torch==X`, and report page by page what changes."""
     names = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in session.posargs}
-    pins = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
-    kept = Path(session.create_tmp()) / "constraints.txt"
-    kept.write_text("\n".join(pin for pin in pins if pin.split("==")[0].lower() not in names))
-    requirements = nox.project.dependency_groups(PROJECT, "docs")
-    session.install("--constraint", str(kept), *session.posargs, "--editable", str(ROOT), *requirements)
+    pins = [pin for pin in CONSTRAINTS.read_text().splitlines() if pin.split("==")[0].lower() not in names]
+    (kept := Path(session.create_tmp()) / "constraints.txt").write_text("\n".join(pins))
+    wanted = [*session.posargs, "--editable", str(ROOT), *nox.project.dependency_groups(PROJECT, "docs")]
+    session.install("--constraint", str(kept), *wanted)
     session.run("python", "-m", "sitekit.versions", env={"PYTHONPATH": str(ROOT / "docs")})
 
 
@@ -141,13 +138,13 @@ def bench(session: nox.Session) -> None:
 @nox.session(reuse_venv=False)
 def constraints(session: nox.Session) -> None:
     """Resolve all dependencies anew and write constraints.txt; arguments hold versions back."""
-    build = PROJECT["build-system"]["requires"]
-    wanted = [*PROJECT["project"]["dependencies"], *nox.project.dependency_groups(PROJECT, *GROUPS), *build]
-    session.install("--upgrade", "--upgrade-strategy", "eager", *wanted, *session.posargs)
+    wanted = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"], *session.posargs]
+    wanted += nox.project.dependency_groups(PROJECT, "docs", "tests", "lint")
+    session.install("--upgrade", "--upgrade-strategy", "eager", *wanted)
     frozen = session.run("python", "-m", "pip", "freeze", silent=True) or ""
     # A local version ("+cpu") exists in one index only, and what is named nvidia or triton follows from it.
     pins = [re.sub(r"\+\w+$", "", line) for line in frozen.splitlines() if "==" in line]
     pins = [pin for pin in pins if not re.match(r"nvidia|cuda|triton", pin)]
-    made_by = "nox -s constraints" + (f" -- {shlex.join(session.posargs)}" if session.posargs else "")
-    header = f"# The exact versions that nox installs. Made by: {made_by}\n"
-    CONSTRAINTS.write_text(header + "\n".join(pins) + "\n", encoding="utf-8")
+    made_by = " ".join(["nox", "-s", "constraints", *(["--", *session.posargs] if session.posargs else [])])
+    pins.insert(0, f"# The exact versions that nox installs. Made by: {made_by}")
+    CONSTRAINTS.write_text("\n".join([*pins, ""]), encoding="utf-8")
