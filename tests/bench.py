@@ -353,6 +353,24 @@ class Bench:
         )
         self.add("isolation", "isolation, an example", (isolated - one) / count, "s", None, 0.3, detail)
 
+    def part_reading(self) -> None:
+        """How soon a reader with a slow telephone sees text."""
+        program = Path(__file__).with_name("bench_first_paint.py")
+        site = self.site.root / "build" / "html"
+        ran = tools.run("-P", program, site, cwd=ROOT, path=(ROOT / "docs",), fonts=self.fonts)
+        for _, line in ran.lines:
+            if line.startswith("first-paint "):
+                _, seconds, page = line.split()
+                self.add(
+                    "reading",
+                    f"first text of {page}",
+                    float(seconds),
+                    "s",
+                    None,
+                    1.0,
+                    "CPU / 4, 1.6 Mbit/s, compressed",
+                )
+
 
 def table(bench: Bench) -> str:
     """The figures in columns."""
