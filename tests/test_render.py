@@ -268,7 +268,7 @@ def test_a_build_killed_beside_the_renames(gallery: Path, moment: str) -> None:
         "html", "inputs.sha256", "jupyter_cache", "source",
     ]  # fmt: skip
     after = foreign.files(gallery / "build" / "html")
-    assert {name for name in after if after[name] != before.get(name)} == {"index.html"}
+    assert {name for name in after if after[name] != before.get(name)} == {"index.html", "404.html"}
     assert foreign.build(gallery) == UNCHANGED
 
 

@@ -145,7 +145,7 @@ def test_outputs_of_a_notebook() -> None:
         "# alt: one line\nplt.show()",
     )
     text = outputs[0]["data"]["text/markdown"]
-    assert '```{image} /images/page_01_01_light.webp\n:alt: "one line"\n:width: 650px' in text
+    assert '```{image} /images/page_01_01_light.webp\n:alt: "one line"\n:width: 650\n:height: 400' in text
     assert outputs[1] == {"output_type": "stream", "name": "stdout", "text": "x"}
 
 

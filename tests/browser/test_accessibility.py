@@ -298,7 +298,7 @@ def test_every_colour_of_code_can_be_read(colours: str, still_page: Page, url: C
     assert papers
     sheet = (SITE / "zh" / "_static" / "pygments.css").read_text(encoding="utf-8")
     dark = re.findall(r'body\[data-theme="dark"\] (\.highlight [^{]*)\{([^}]*)\}', sheet)
-    light = re.findall(r"(?m)^(\.highlight [^{]*)\{([^}]*)\}", sheet)
+    light = re.findall(r"(?<!\] )(?<!\) )(\.highlight [^{]*)\{([^}]*)\}", sheet)
     rules = dark if colours == "dark" else light
     assert len(rules) > 30
     for paper in papers:

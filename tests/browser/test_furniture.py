@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.built import EXAMPLES, LANGUAGES, PROJECT
@@ -88,25 +87,6 @@ def test_the_map_by_keyboard(page: Page, url: Callable[..., str]) -> None:
     links.nth(1).focus()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/en/basics/tensor_numpy\.html$"))
-
-
-@at_both_sizes
-@in_both_themes
-def test_furniture_is_accessible(
-    theme: str, size: dict[str, int], new_page: Callable[..., Page], url: Callable[..., str]
-) -> None:
-    page = new_page(viewport=size, color_scheme=theme)
-    for address, part in (
-        ("zh/index.html", ".learning-map"),
-        ("en/networks/index.html", ".page-cards"),
-        ("zh/networks/optimizer_step.html", ".page-facts"),
-        ("en/exercises/basics.html", ".answers-all"),
-        ("zh/exercises/basics.html", "footer"),
-    ):
-        page.goto(url(address))
-        expect(page.locator(part)).to_be_visible()
-        found = Axe().run(page, part)
-        assert [issue["id"] for issue in found["violations"]] == [], address
 
 
 # -- cards
