@@ -197,7 +197,7 @@ def renderer() -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        with suppress(OSError):
+        with suppress(OSError):  # it may have ended, with what was written to it unread
             process.stdin.close()
         process.wait()
 
@@ -205,7 +205,7 @@ def renderer() -> Iterator[subprocess.Popen[bytes]]:
 def render(process: subprocess.Popen[bytes], builds: Sequence[Sequence[str]]) -> list[bool]:
     """Have the renderer run Sphinx with each of `builds` at the same time; whether each succeeded."""
     assert process.stdin is not None
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError):  # it has ended; its exit code tells
         process.stdin.write(json.dumps(builds).encode() + b"\n")
         process.stdin.flush()
     failed = process.wait()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import archive
-from .downloads import _imported, _package_files
+from .downloads import imported, package_files
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -27,10 +27,10 @@ def _members(app: Sphinx) -> Iterator[tuple[str, Path]]:
         script = Path(app.srcdir) / f"{page.docname}.py"
         yield f"{page.docname}.py", script
         yield f"{page.docname}.ipynb", script.with_suffix(".ipynb")
-        imported = _imported(script)
-        carried |= {(page.chapter, package) for package in packages if package.name in imported}
+        names = imported(script)
+        carried |= {(page.chapter, package) for package in packages if package.name in names}
     for chapter, package in sorted(carried):
-        for name, path in _package_files(package):
+        for name, path in package_files(package):
             yield f"{chapter}/{name}", path
     for path in project.root.glob("LICENSE*"):
         yield path.name, path

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from sphinx import addnodes
 from sphinx.locale import _
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
+from . import archive
 from .notebook_text import to_markdown
 from .project import write_if_changed
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
     from .project import Project
-
-EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 def _notebook(script: Path, labels: dict[str, str]) -> None:
@@ -41,14 +39,16 @@ def _notebook(script: Path, labels: dict[str, str]) -> None:
     write_if_changed(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 
-def _imported(script: Path) -> set[str]:
+def imported(script: Path) -> set[str]:
+    """The packages that a script imports."""
     tree = ast.parse(script.read_text(encoding="utf-8"))
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     return {name.split(".")[0] for name in names}
 
 
-def _package_files(folder: Path) -> Iterator[tuple[str, Path]]:
+def package_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a helper package, each with its name in an archive."""
     for path in sorted(folder.rglob("*")):
         if path.suffix in {".py", ".typed"}:
             yield f"{folder.name}/{path.relative_to(folder).as_posix()}", path
@@ -57,19 +57,11 @@ def _package_files(folder: Path) -> Iterator[tuple[str, Path]]:
 def _zip(script: Path, packages: list[Path]) -> None:
     """Pack the script, its notebook and the helper packages it imports; equal input gives equal bytes."""
     members = [(script.name, script), (f"{script.stem}.ipynb", script.with_suffix(".ipynb"))]
-    imported = _imported(script)
+    names = imported(script)
     for package in packages:
-        if package.name in imported:
-            members += _package_files(package)
-    target = script.with_suffix(".zip")
-    new = target.with_name(target.name + ".new")
-    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in members:
-            entry = zipfile.ZipInfo(f"{script.stem}/{name}", EARLIEST)
-            entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
-    new.replace(target)
+        if package.name in names:
+            members += package_files(package)
+    archive.write(script.with_suffix(".zip"), ((f"{script.stem}/{name}", path) for name, path in members))
 
 
 def _write(app: Sphinx) -> None:

@@ -41,7 +41,7 @@ def _preload() -> None:
     # Sphinx-Gallery would import it for its own executor, and does without.
     sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]
     for name in PRELOAD:
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(ImportError):  # another project has another theme
             importlib.import_module(name)
     from sphinx.application import builtin_extensions
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 
+from .synopsis import SENTENCE
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -20,7 +22,6 @@ SITEMAP = "sitemap.xml"
 LONGEST = {"han": 110, "other": 200}
 HAN = re.compile(r"[\u3400-\u9fff]")
 AROUND_HAN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) | (?=[\u3000-\u9fff\uff00-\uffef])")
-SENTENCE = re.compile(r".*?(?:[。！？]|[.!?](?=\s|$))")
 
 
 def _words(node: nodes.Node) -> str:
