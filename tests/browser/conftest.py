@@ -8,6 +8,7 @@ and a trace (``python -m playwright show-trace FILE``) in build/test-failures/.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import threading
@@ -114,16 +115,23 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
-def server(site_root: Path) -> Iterator[str]:
-    """Serve the site on a free port; the address, without a slash at its end."""
-    handler = functools.partial(QuietHandler, directory=str(site_root))
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serve a folder on a free port; the address, without a slash at its end."""
+    handler = functools.partial(QuietHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{httpd.server_port}"
         httpd.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def server(site_root: Path) -> Iterator[str]:
+    """Serve the site."""
+    with serving(site_root) as address:
+        yield address
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import QuietHandler
+from tests.browser.conftest import serving
 
 pytestmark = pytest.mark.xdist_group("foreign")  # one worker builds the gallery for all
 CPU, CARD = "CPU", "CUDA · Karte *8000_X*"
@@ -27,13 +24,8 @@ def site_root(foreign_gallery: Path) -> Path:
 @pytest.fixture(scope="module")
 def server(site_root: Path) -> Iterator[str]:
     """Serve that site, and not this project's."""
-    handler = functools.partial(QuietHandler, directory=str(site_root))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
-        thread.join()
+    with serving(site_root) as address:
+        yield address
 
 
 def shown(page: Page, device: str) -> None:

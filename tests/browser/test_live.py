@@ -6,9 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +15,16 @@ from playwright.sync_api import Browser, expect
 from tests import foreign
 
 pytestmark = pytest.mark.xdist_group("foreign")
-STARTS = 120
+READY = "Start detecting changes"
+"""What livereload says once it serves and watches."""
 
 
-def answers(address: str) -> bool:
-    """Whether a page is served there."""
-    try:
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+def iter_until(words: str, lines: Iterable[str]) -> Iterator[str]:
+    """The lines up to the one that has `words`."""
+    for line in lines:
+        yield line
+        if words in line:
+            return
 
 
 @pytest.fixture
@@ -36,22 +34,19 @@ def served(foreign_gallery: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sitekit.live", "--port", str(port)],
-            cwd=root, env=foreign.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + STARTS
-        while not answers(f"{address}/index.html"):
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-            time.sleep(0.2)
-        yield root, address
-    finally:
-        process.terminate()
-        process.wait()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sitekit.live", "--port", str(port)],
+        cwd=root, env=foreign.environment(), text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        try:
+            told = list(iter_until(READY, process.stdout))
+            assert process.poll() is None, "".join(told)
+            yield root, f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
 
 
 def test_what_is_saved_is_shown(served: tuple[Path, str], browser: Browser) -> None:
