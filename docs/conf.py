@@ -18,7 +18,7 @@ extensions = [
     "sitekit",
 ]
 root_doc = "index"
-exclude_patterns = ["gallery", "**.ipynb", "**/.jupyter_cache", "jupyter_execute", "**sg_execution_times.rst"]
+exclude_patterns = ["gallery", "**.ipynb", "jupyter_execute", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
 locale_dirs = [str(Path(__file__).parent / "locale-ui")]
 nitpicky = True

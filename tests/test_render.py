@@ -265,7 +265,7 @@ def test_a_build_killed_beside_the_renames(gallery: Path, moment: str) -> None:
     # What was rendered is made again: nobody knows any more of what.
     assert NONE_RUN in foreign.build(gallery)
     assert sorted(path.name for path in (gallery / "build").iterdir()) == [
-        "html", "inputs.sha256", "jupyter_cache", "source",
+        "html", "inputs.sha256", "source",
     ]  # fmt: skip
     after = foreign.files(gallery / "build" / "html")
     assert {name for name in after if after[name] != before.get(name)} == {"index.html", "404.html"}
@@ -464,7 +464,6 @@ def test_code_without_a_record_is_not_run(gallery: Path) -> None:
     listing = json.loads((tree / "shown.json").read_text(encoding="utf-8"))
     del listing["essai"]
     (tree / "shown.json").write_text(json.dumps(listing), encoding="utf-8")
-    shutil.rmtree(gallery / "build" / "jupyter_cache")
     done = foreign.run(gallery, "-m", "sphinx", "-q", "-b", "html", "-c", "docs", str(tree), "out")
     assert done.returncode != 0
     assert "has code whose outputs were not recorded; build again" in done.stdout

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import archive
-from .downloads import imported, package_files
+from .downloads import carried, package_files
+from .site import site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -20,16 +21,14 @@ if TYPE_CHECKING:
 
 
 def _members(app: Sphinx) -> Iterator[tuple[str, Path]]:
-    project: Project = app.sitekit_project  # type: ignore[attr-defined]
-    packages = [project.root / folder for folder in app.config.sitekit_helper_packages]
-    carried = set()
-    for page in app.sitekit_pages:  # type: ignore[attr-defined]
+    project: Project = site(app).project
+    packages = set()
+    for page in site(app).pages:
         script = Path(app.srcdir) / f"{page.docname}.py"
         yield f"{page.docname}.py", script
         yield f"{page.docname}.ipynb", script.with_suffix(".ipynb")
-        names = imported(script)
-        carried |= {(page.chapter, package) for package in packages if package.name in names}
-    for chapter, package in sorted(carried):
+        packages |= {(page.chapter, package) for package in carried(app, page)}
+    for chapter, package in sorted(packages):
         for name, path in package_files(package):
             yield f"{chapter}/{name}", path
     for path in project.root.glob("LICENSE*"):
@@ -38,7 +37,7 @@ def _members(app: Sphinx) -> Iterator[tuple[str, Path]]:
 
 def _write(app: Sphinx) -> None:
     if name := app.config.sitekit_bundle:
-        language = app.sitekit_language.folder  # type: ignore[attr-defined]
+        language = site(app).language.folder
         folder = f"{Path(name).stem}-{language}"
         members = ((f"{folder}/{member}", path) for member, path in _members(app))
         archive.write(Path(app.srcdir) / name, members)

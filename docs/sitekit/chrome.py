@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import FileSystemBytecodeCache
 from jinja2.ext import Extension
 from sphinx.errors import ExtensionError
 from sphinx.locale import _
+
+from .kept import FOLDER
+from .keys import digest
+from .site import site
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -73,6 +79,11 @@ def _extend_templates(app: Sphinx) -> None:
     templates = getattr(app.builder, "templates", None)
     if templates is not None:
         templates.environment.add_extension(ThemeTemplates)
+        # Jinja knows of a template's file; what the extension makes of it depends on this module as well.
+        name = digest(Path(__file__).read_text(encoding="utf-8"))
+        folder = site(app).project.root / FOLDER / "templates" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        templates.environment.bytecode_cache = FileSystemBytecodeCache(str(folder))
 
 
 def _texts(app: Sphinx, config: Config) -> None:

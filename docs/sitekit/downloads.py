@@ -6,7 +6,6 @@ Sphinx-Gallery leaves roles and directives in the text as they are, and puts tod
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +19,12 @@ from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 from . import archive
 from .notebook_text import to_markdown
 from .project import write_if_changed
+from .site import site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from .project import Project
+    from .project import Page, Project
 
 
 def _notebook(script: Path, labels: dict[str, str]) -> None:
@@ -39,12 +39,13 @@ def _notebook(script: Path, labels: dict[str, str]) -> None:
     write_if_changed(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 
-def imported(script: Path) -> set[str]:
-    """The packages that a script imports."""
-    tree = ast.parse(script.read_text(encoding="utf-8"))
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    return {name.split(".")[0] for name in names}
+def carried(app: Sphinx, page: Page) -> list[Path]:
+    """The helper packages that a page's script imports, itself or by another of them."""
+    project: Project = site(app).project
+    modules = site(app).shown[page.docname][0].record.code_part["modules"]
+    names = {name.split("/")[0] for name in modules}
+    packages = [project.root / folder for folder in app.config.sitekit_helper_packages]
+    return [package for package in packages if package.name in names]
 
 
 def package_files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -55,23 +56,19 @@ def package_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _zip(script: Path, packages: list[Path]) -> None:
-    """Pack the script, its notebook and the helper packages it imports; equal input gives equal bytes."""
+    """Pack the script, its notebook and the helper packages it needs; equal input gives equal bytes."""
     members = [(script.name, script), (f"{script.stem}.ipynb", script.with_suffix(".ipynb"))]
-    names = imported(script)
     for package in packages:
-        if package.name in names:
-            members += package_files(package)
+        members += package_files(package)
     archive.write(script.with_suffix(".zip"), ((f"{script.stem}/{name}", path) for name, path in members))
 
 
 def _write(app: Sphinx) -> None:
-    project: Project = app.sitekit_project  # type: ignore[attr-defined]
-    labels = app.sitekit_anchors["labels"]  # type: ignore[attr-defined]
-    packages = [project.root / folder for folder in app.config.sitekit_helper_packages]
-    for page in app.sitekit_pages:  # type: ignore[attr-defined]
+    labels = site(app).anchors["labels"]
+    for page in site(app).pages:
         script = Path(app.srcdir) / f"{page.docname}.py"
         _notebook(script, labels)
-        _zip(script, packages)
+        _zip(script, carried(app, page))
 
 
 def take_links(doctree: nodes.document) -> dict[str, addnodes.download_reference]:

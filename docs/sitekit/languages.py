@@ -19,6 +19,7 @@ from .build import clean, locked, prepare
 from .localise import GALLERY, LocaliseError
 from .project import Language, Project
 from .segments import SourceError
+from .site import Site, open_site, site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -41,40 +42,38 @@ class CurriculumOrder:
         return int(order.index(Path(filename).stem))
 
 
-def _prepare(app: Sphinx, project: Project, language: Language) -> None:
+def _prepare(app: Sphinx, project: Project, language: Language) -> ExitStack:
     """Do what comes before rendering, for a plain ``sphinx-build docs OUT``, as editors and hosts call it."""
     with ExitStack() as stack:
         stack.enter_context(locked(project))
         if not prepare(project):
             raise ExtensionError("an example failed; its block stands above")
         clean(project, language)
-        app.sitekit_lock = stack.pop_all()  # type: ignore[attr-defined]
+        lock = stack.pop_all()
     # Rendering starts clean here, too: what Sphinx remembers of its last build is of another tree.
     (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
     app.srcdir = type(app.srcdir)(project.source_tree(language))
+    return lock
 
 
 def _configure(app: Sphinx, config: Config) -> None:
-    app.sitekit_lock = ExitStack()  # type: ignore[attr-defined]
-    app.sitekit_alone = Path(app.srcdir) == Path(app.confdir)  # type: ignore[attr-defined]
+    alone, lock = Path(app.srcdir) == Path(app.confdir), ExitStack()
     try:
         project = Project.load(Path(app.confdir).parent)
         language = next((item for item in project.languages if item.sphinx == config.language), None)
         if language is None:
             raise ExtensionError(f"language {config.language!r} does not stand in languages.toml")
-        if app.sitekit_alone:  # type: ignore[attr-defined]
-            _prepare(app, project, language)
+        if alone:
+            lock = _prepare(app, project, language)
     except (SourceError, LocaliseError) as error:
         raise ExtensionError(str(error)) from None
     gallery = config.sphinx_gallery_conf
     gallery["examples_dirs"] = [f"{GALLERY}/{chapter.name}" for chapter in project.chapters]
     gallery["gallery_dirs"] = [chapter.name for chapter in project.chapters]
-    app.sitekit_project = project  # type: ignore[attr-defined]
-    app.sitekit_language = language  # type: ignore[attr-defined]
     only = config.sitekit_only
-    app.sitekit_pages = [page for page in project.pages() if not only or page.docname in only]  # type: ignore[attr-defined]
+    pages = [page for page in project.pages() if not only or page.docname in only]
     known = json.loads((Path(app.srcdir) / "anchors.json").read_text(encoding="utf-8"))
-    app.sitekit_anchors = known  # type: ignore[attr-defined]
+    open_site(app, Site(project, language, alone, pages, known, lock))
     if only:
         app.connect("missing-reference", _title)
         _leave_out(config, [page for page in known["anchors"] if page not in only])
@@ -95,13 +94,13 @@ def _leave_out(config: Config, pages: Sequence[str]) -> None:
 
 def _title(app: Sphinx, env: Any, node: addnodes.pending_xref, text: nodes.Element) -> nodes.Element | None:
     """What stands for a link to a page that was left out."""
-    titles = app.sitekit_anchors["labels"] if node["reftype"] == "ref" else app.sitekit_anchors["titles"]  # type: ignore[attr-defined]
+    titles = site(app).anchors["labels"] if node["reftype"] == "ref" else site(app).anchors["titles"]
     known = titles.get(node["reftarget"].strip("/"))
     return None if known is None or node.get("refexplicit") else nodes.inline("", known)
 
 
 def _finished(app: Sphinx, exception: Exception | None) -> None:
-    app.sitekit_lock.close()  # type: ignore[attr-defined]
+    site(app).lock.close()
 
 
 class EqualAnchors(SphinxTransform):
@@ -111,7 +110,7 @@ class EqualAnchors(SphinxTransform):
 
     def apply(self, **kwargs: Any) -> None:
         """Put the anchor first among the section's ids, where permalinks and contents find it."""
-        wanted = self.app.sitekit_anchors["anchors"].get(self.env.docname)  # type: ignore[attr-defined]
+        wanted = site(self.app).anchors["anchors"].get(self.env.docname)
         if wanted is None:
             return
         sections = list(self.document.findall(nodes.section))
@@ -130,8 +129,8 @@ class EqualAnchors(SphinxTransform):
 def _page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    project: Project = app.sitekit_project  # type: ignore[attr-defined]
-    current = app.sitekit_language  # type: ignore[attr-defined]
+    project: Project = site(app).project
+    current = site(app).language
     to_root = "../" * (pagename.count("/") + 1)
     page = app.builder.get_target_uri(pagename)
     base = app.config.html_baseurl
@@ -143,7 +142,7 @@ def _page_context(
             "absolute": f"{base.rstrip('/')}/{language.folder}/{page}" if base else "",
         }
         for language in project.languages
-        if language == current or not app.sitekit_alone  # type: ignore[attr-defined]
+        if language == current or not site(app).alone
     ]
 
 

@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from . import synopsis
 from .markup import element, page_link
+from .site import site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -180,7 +181,7 @@ class LearningMap(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Draw it."""
-        project: Project = self.env.app.sitekit_project  # type: ignore[attr-defined]
+        project: Project = site(self.env.app).project
         chapters = project.chapters
         places, links = stations(chapters), needed(chapters)
         height = sum(HEADING + ROW * self.height(chapter, places) for chapter in chapters)

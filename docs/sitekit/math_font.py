@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterable
+from importlib.metadata import version
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from sphinx.builders.html import StandaloneHTMLBuilder
 
+from .kept import kept
 from .mathml import CHARACTERS
 from .project import write_if_changed
+from .site import site
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -63,7 +66,13 @@ def _write(app: Sphinx, env: BuildEnvironment) -> list[str]:
         return []
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
-    content = subset(used)
+    packages = {name: version(name) for name in ("ziamath", "fonttools", "brotli")}
+    made_from = {
+        "by": Path(__file__).read_text(encoding="utf-8"),
+        "packages": packages,
+        "characters": sorted(used),
+    }
+    content = kept(site(app).project.root, made_from, lambda: subset(used))
     (static / FONT).write_bytes(content)
     write_if_changed(
         static / STYLE,

@@ -18,6 +18,8 @@ from sphinx.ext.napoleon import Config
 from sphinx.ext.napoleon.docstring import NumpyDocstring
 from sphinx.util.docutils import SphinxDirective
 
+from .site import site
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -143,7 +145,7 @@ class PackageApi(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Read the package."""
-        root: Path = self.env.app.sitekit_project.root  # type: ignore[attr-defined]
+        root: Path = site(self.env.app).project.root
         folders = [root / place for place in self.config.sitekit_helper_packages]
         folder = next((path for path in folders if path.name == self.arguments[0]), None)
         if folder is None:

@@ -15,6 +15,7 @@ from sphinx import addnodes
 
 from . import replay, shown, synopsis
 from .markup import element, page_link
+from .site import site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ def _printed(record: Record) -> nodes.Element:
 
 def _card(app: Sphinx, page: Page) -> nodes.Element:
     """One page."""
-    records = [item.record for item in app.sitekit_shown[page.docname]]  # type: ignore[attr-defined]
+    records = [item.record for item in site(app).shown[page.docname]]
     record = records[0]
     pictures = list(_pictures(record)) or [_printed(record)]
     facts = [synopsis.minutes(page.minutes)] if page.minutes else []
@@ -85,13 +86,13 @@ def _without_thumbnails(doctree: nodes.document) -> None:
 
 
 def _replace(app: Sphinx, doctree: nodes.document) -> None:
-    project: Project = app.sitekit_project  # type: ignore[attr-defined]
+    project: Project = site(app).project
     chapter = next((item for item in project.chapters if f"{item.name}/index" == app.env.docname), None)
     if chapter is None:
         return
     _without_thumbnails(doctree)
     section = next(iter(doctree.findall(nodes.section)))
-    shown_here = [page for page in chapter.pages if page in app.sitekit_pages]  # type: ignore[attr-defined]
+    shown_here = [page for page in chapter.pages if page in site(app).pages]
     section.insert(1, element("p", synopsis.chapter_facts(chapter), class_="chapter-facts"))
     cards = [_card(app, page) for page in shown_here]
     section += element("ol", *cards, class_="page-cards")

@@ -12,6 +12,7 @@ from sphinx.locale import _
 
 from . import downloads, shown, synopsis
 from .markup import element
+from .site import site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -53,9 +54,9 @@ def _of_example(page: Page, links: dict[str, addnodes.download_reference]) -> It
 def _insert(app: Sphinx, doctree: nodes.document) -> None:
     docname = app.env.docname
     links = downloads.take_links(doctree)
-    page = next((page for page in app.sitekit_project.pages() if page.docname == docname), None)  # type: ignore[attr-defined]
+    page = next((page for page in site(app).project.pages() if page.docname == docname), None)
     rows = [*_of_example(page, links)] if page else []
-    records = app.sitekit_shown.get(docname, ())  # type: ignore[attr-defined]
+    records = site(app).shown.get(docname, ())
     if records:
         lines = [shown.provenance(item, app.config.sitekit_versions_shown) for item in records]
         lines = [line.replace(" · ", "\u00a0· ") for line in lines]  # no line starts with the dot

@@ -17,6 +17,8 @@ from urllib.parse import quote, urlsplit
 
 from sphinx.errors import ExtensionError
 
+from .site import site
+
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
@@ -55,7 +57,7 @@ def _context(
         address = "" if pagename == target else app.builder.get_relative_uri(pagename, target)
         context["licences"] = licences | {"address": address}
     if app.config.sitekit_report_url:
-        page = f"{app.sitekit_language.folder}/{pagename}"  # type: ignore[attr-defined]
+        page = f"{site(app).language.folder}/{pagename}"
         context["report_url"] = report_address(
             app.config.sitekit_report_url, page, app.config.release, "../" * pagename.count("/")
         )

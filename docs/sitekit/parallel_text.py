@@ -36,6 +36,7 @@ from sphinx.util.docutils import SphinxTranslator
 from . import myst, rst
 from .localise import GALLERY
 from .project import HEADER
+from .site import site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -278,8 +279,8 @@ def _sphinx_text(name: str, language: Language) -> str:
 
 
 def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:
-    project: Project = app.sitekit_project  # type: ignore[attr-defined]
-    own: Language = app.sitekit_language  # type: ignore[attr-defined]
+    project: Project = site(app).project
+    own: Language = site(app).language
     other = next((language for language in project.languages if language != own), None)
     tree, docname = Path(app.srcdir), app.env.docname
     units_file = _units_file(tree, docname)

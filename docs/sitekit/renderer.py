@@ -19,6 +19,7 @@ import sys
 import threading
 from multiprocessing import Process
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import FEATURES
@@ -33,13 +34,18 @@ PRELOAD = (
 )
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 FAILED = 1
-PAGES_BETWEEN = 50
+PAGES_BETWEEN = 200
 _pages = 0
 
 
 def _preload() -> None:
     # Sphinx-Gallery would import it for its own executor, and does without.
     sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]
+    # Nor is needed what MyST-NB runs notebooks with, a third of all imports: `shown` replays them.
+    for name in ("cache", "direct", "inline"):
+        stand_in = ModuleType(f"myst_nb.core.execute.{name}")
+        setattr(stand_in, f"NotebookClient{name.title()}", None)
+        sys.modules.setdefault(stand_in.__name__, stand_in)
     for name in PRELOAD:
         with contextlib.suppress(ImportError):  # another project has another theme
             importlib.import_module(name)

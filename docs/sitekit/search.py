@@ -13,6 +13,7 @@ import json
 import re
 import tomllib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,11 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.locale import _
 
 from .project import write_if_changed
+from .site import site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from .project import Project
 
 __all__ = ["Section", "sections_of"]
 
@@ -149,7 +150,7 @@ def sections_of(document: nodes.document) -> list[Section]:
 
 
 def _note_sections(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    app.sitekit_search[docname] = sections_of(doctree)  # type: ignore[attr-defined]
+    site(app).sections[docname] = sections_of(doctree)
 
 
 def _synonyms(app: Sphinx, pages: dict[str, list[Section]]) -> list[list[str]]:
@@ -173,7 +174,7 @@ def _script(name: str, language: str, value: Any) -> str:
 def _write(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
         return
-    noted: dict[str, list[Section]] = app.sitekit_search  # type: ignore[attr-defined]
+    noted = site(app).sections
     docnames = [name for name in sorted(app.env.found_docs) if "nosearch" not in app.env.metadata[name]]
     for name in set(docnames) - set(noted):  # in an incremental build, those that were not written again
         app.env.get_and_resolve_doctree(name, app.builder)
@@ -185,14 +186,16 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         ],
         "synonyms": _synonyms(app, pages),
     }
-    language = app.sitekit_language.folder  # type: ignore[attr-defined]
+    language = site(app).language.folder
     write_if_changed(Path(app.outdir) / DATA, _script("searchData", language, value))
 
 
+@cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _start(app: Sphinx) -> None:
-    app.sitekit_search = {}  # type: ignore[attr-defined]
-    engine = Path(app.confdir) / "_static" / ENGINE
-    app.sitekit_search_version = hashlib.sha256(engine.read_bytes()).hexdigest()[:8]  # type: ignore[attr-defined]
     if isinstance(app.builder, StandaloneHTMLBuilder):
         app.builder.search = False  # no searchindex.js, and no page of Sphinx's own
 
@@ -218,11 +221,11 @@ def _texts() -> dict[str, str]:
 def _page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    project: Project = app.sitekit_project  # type: ignore[attr-defined]
+    version = _digest(Path(app.confdir) / "_static" / ENGINE)[:8]
     setup = {
-        "language": app.sitekit_language.folder,  # type: ignore[attr-defined]
-        "languages": {language.folder: language.tag for language in project.languages},
-        "engine": f"_static/{ENGINE}?v={app.sitekit_search_version}",  # type: ignore[attr-defined]
+        "language": site(app).language.folder,
+        "languages": {language.folder: language.tag for language in site(app).project.languages},
+        "engine": f"_static/{ENGINE}?v={version}",
         "data": DATA,
         "texts": {name: str(text) for name, text in _texts().items()},
     }

@@ -12,6 +12,8 @@ from base64 import b64encode
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from .site import site
+
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
@@ -49,7 +51,7 @@ def _theme_scripts(app: Sphinx) -> None:
         return
     template = templates.environment.get_template("base.html")
     rendered = "".join(template.blocks["body"](template.new_context({})))
-    app.sitekit_policy = meta(INLINE_SCRIPT.findall(rendered))  # type: ignore[attr-defined]
+    site(app).policy = meta(INLINE_SCRIPT.findall(rendered))
 
 
 def _page_context(
@@ -58,7 +60,7 @@ def _page_context(
     """Put the policy before everything else that the page's head may load."""
     if not app.config.sitekit_policy:
         return
-    context["metatags"] = f"\n    {app.sitekit_policy}{context.get('metatags', '')}"  # type: ignore[attr-defined]
+    context["metatags"] = f"\n    {site(app).policy}{context.get('metatags', '')}"
 
 
 def setup(app: Sphinx) -> None:

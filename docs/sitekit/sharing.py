@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 
+from .site import site
 from .synopsis import SENTENCE
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ def _sitemap(app: Sphinx, exception: Exception | None) -> None:
     base = app.config.html_baseurl.rstrip("/")
     if exception or not base or app.builder.format != "html":
         return
-    project, own = app.sitekit_project, app.sitekit_language  # type: ignore[attr-defined]
-    languages = [item for item in project.languages if item == own or not app.sitekit_alone]  # type: ignore[attr-defined]
+    project, own = site(app).project, site(app).language
+    languages = [item for item in project.languages if item == own or not site(app).alone]
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml">',

@@ -11,7 +11,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -36,6 +35,7 @@ from .replay import (
     outputs_for_replay,
     place_images,
 )
+from .site import site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -183,7 +183,7 @@ def _replay(app: Sphinx) -> None:
     ) -> tuple[list[str], float]:
         target = Path(script_vars["target_file"])
         page = target.relative_to(source).with_suffix("").as_posix()
-        shown = app.sitekit_shown[page]  # type: ignore[attr-defined]
+        shown = site(app).shown[page]
         for item in shown:
             pngs = place_images(item.record, item.store, source / image_folder(item.record))
             if item is shown[0]:
@@ -193,16 +193,14 @@ def _replay(app: Sphinx) -> None:
         Path(f"{target}.md5").write_text(get_md5sum(str(target), mode="t"), encoding="ascii")
         return _combined(shown, script_blocks), 0.0
 
-    stack = ExitStack()
-    stack.callback(setattr, gen_rst, "execute_script", gen_rst.execute_script)
+    site(app).replaying.callback(setattr, gen_rst, "execute_script", gen_rst.execute_script)
     gen_rst.execute_script = execute_script
-    app.sitekit_replaying = stack  # type: ignore[attr-defined]
 
 
 def _replayed(app: Sphinx) -> None:
     """Give Sphinx-Gallery its executor back, and the names its links are made from."""
-    app.sitekit_replaying.close()  # type: ignore[attr-defined]
-    for page, (first, *_rest) in app.sitekit_shown.items():  # type: ignore[attr-defined]
+    site(app).replaying.close()
+    for page, (first, *_rest) in site(app).shown.items():
         if first.record.kind == "script":
             _write_names(app, page, code_objects(first.record))
 
@@ -216,49 +214,35 @@ def _write_names(app: Sphinx, page: str, objects: Mapping[str, Any]) -> None:
 # -- pages of docs/
 
 
-def _refuse(notebook: Any, *, cwd: str, **options: Any) -> Any:
-    raise ExtensionError(f"a page in {cwd} has code whose outputs were not recorded; build again")
-
-
-def _fill_cache(app: Sphinx) -> None:
-    """Put the recorded outputs of the Markdown pages into MyST-NB's cache, so that it finds every one."""
+def _replay_notebooks(app: Sphinx) -> None:
+    """Stand in for what MyST-NB runs notebooks with."""
     import nbformat
-    from jupyter_cache import get_cache
-    from jupyter_cache.base import CacheBundleIn
-    from myst_nb.core.execute import cache as myst_cache
-    from myst_nb.core.read import create_nb_reader
+    from myst_nb.core import execute
 
     from_dict: Callable[[Any], Any] = nbformat.from_dict
-    assert myst_cache.single_nb_execution
-    myst_cache.single_nb_execution = _refuse  # what isn't in its cache it would run
-    cache = get_cache(app.config.nb_execution_cache_path)
-    for page, items in app.sitekit_shown.items():  # type: ignore[attr-defined]
-        if not items or items[0].record.kind != "notebook":
-            continue
-        item, record = items[0], items[0].record
-        place_images(record, item.store, Path(app.srcdir) / image_folder(record))
-        path = Path(app.srcdir) / f"{page}.md"
-        text = path.read_text(encoding="utf-8")
-        reader = create_nb_reader(str(path), app.env.myst_config, app.env.mystnb_config, text)  # type: ignore[attr-defined]
-        assert reader is not None
-        notebook = reader.read(text)
-        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        for number, cell in enumerate(cells):
-            outputs = notebook_outputs(record, number, image_folder(record), cell.source)
-            cell.outputs = [from_dict(output) for output in outputs]
-            cell.execution_count = number + 1
-        code = "\n".join(cell.source for cell in cells)
-        _write_names(app, page, imported_objects(code))
-        notebook.metadata["language_info"] = {
-            "name": "python",
-            "pygments_lexer": "ipython3",
-            "version": record.versions["python"],
-        }
-        cache.cache_notebook_bundle(
-            CacheBundleIn(notebook, str(path), data={"execution_seconds": record.seconds}),
-            check_validity=False,
-            overwrite=True,
-        )
+    base: Any = execute.NotebookClientBase
+
+    class Replayed(base):  # type: ignore[misc]
+        def start_client(self) -> None:
+            page = self.path.relative_to(app.srcdir).with_suffix("").as_posix()
+            cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+            item = next(iter(site(app).shown.get(page, ())), None)
+            if item is None or len(cells) != len(item.record.cells):
+                raise ExtensionError(f"{page} has code whose outputs were not recorded; build again")
+            record = item.record
+            place_images(record, item.store, Path(app.srcdir) / image_folder(record))
+            for number, cell in enumerate(cells):
+                outputs = notebook_outputs(record, number, image_folder(record), cell.source)
+                cell.outputs = [from_dict(output) for output in outputs]
+                cell.execution_count = number + 1
+            _write_names(app, page, imported_objects("\n".join(cell.source for cell in cells)))
+            self.notebook.metadata["language_info"] = {
+                "name": "python",
+                "pygments_lexer": "ipython3",
+                "version": record.versions["python"],
+            }
+
+    execute.NotebookClientDirect = Replayed
 
 
 # -- where it comes from
@@ -295,7 +279,7 @@ def _device_tabs(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Add the script that makes tabs, where a page has devices to choose from."""
-    if len(app.sitekit_shown.get(pagename, ())) > 1:  # type: ignore[attr-defined]
+    if len(site(app).shown.get(pagename, ())) > 1:
         label: dict[str, Any] = {"data-label": str(_("Device"))}
         app.add_js_file("devices.js", loading_method="defer", **label)
 
@@ -311,10 +295,9 @@ def _hide_alt_comments(app: Sphinx, doctree: nodes.document) -> None:
 
 def _configure(app: Sphinx, config: Config) -> None:
     tree = Path(app.srcdir)
-    app.sitekit_shown = read(app.sitekit_project, tree, config.sitekit_only)  # type: ignore[attr-defined]
+    site(app).shown = read(site(app).project, tree, config.sitekit_only)
     config.sphinx_gallery_conf["reset_modules"] = ()  # nothing runs here that would need it
-    config.nb_execution_mode = "cache"
-    config.nb_execution_cache_path = str(tree.parent.parent / "jupyter_cache" / tree.name)
+    config.nb_execution_mode = "force"
 
 
 def setup(app: Sphinx) -> None:
@@ -323,6 +306,6 @@ def setup(app: Sphinx) -> None:
     app.connect("config-inited", _configure, priority=6)  # the tree is known from 5 on
     app.connect("builder-inited", _replay, priority=400)  # Sphinx-Gallery makes its pages at 500
     app.connect("builder-inited", _replayed, priority=600)
-    app.connect("builder-inited", _fill_cache, priority=900)
+    app.connect("builder-inited", _replay_notebooks)
     app.connect("doctree-read", _hide_alt_comments)
     app.connect("html-page-context", _device_tabs)

@@ -12,6 +12,7 @@ from sphinx.locale import _
 
 from . import rst
 from .localise import GALLERY
+from .site import site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -27,7 +28,7 @@ BESIDE_HAN = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 
 def _typographic(app: Sphinx, text: str) -> str:
     """`text` with the quotes that it has on its own page."""
-    language, config = app.sitekit_language, app.config  # type: ignore[attr-defined]
+    language, config = site(app).language, app.config
     if not config.smartquotes or language.sphinx in config.smartquotes_excludes["languages"]:
         return text
     return str(smartyPants(text, config.smartquotes_action, language.tag))
@@ -35,13 +36,13 @@ def _typographic(app: Sphinx, text: str) -> str:
 
 def page_title(app: Sphinx, docname: str) -> str:
     """The title of a page, without markup."""
-    return _typographic(app, app.sitekit_anchors["titles"][docname])  # type: ignore[attr-defined]
+    return _typographic(app, site(app).anchors["titles"][docname])
 
 
 def promise(app: Sphinx, page: Page) -> str:
     """The first sentence of an example: what it shows, or why that matters."""
     path = Path(app.srcdir) / GALLERY / f"{page.docname}.units.json"
-    folder = app.sitekit_language.folder  # type: ignore[attr-defined]
+    folder = site(app).language.folder
     app.env.note_dependency(path)
     for unit in json.loads(path.read_text(encoding="utf-8"))["units"]:
         if unit["kind"] == "paragraph":
@@ -53,7 +54,7 @@ def promise(app: Sphinx, page: Page) -> str:
 
 def number(app: Sphinx, page: Page) -> str:
     """Its place in the order of reading, from 1."""
-    return str(list(app.sitekit_project.pages()).index(page) + 1)  # type: ignore[attr-defined]
+    return str(list(site(app).project.pages()).index(page) + 1)
 
 
 def minutes(needed: int) -> str:
