@@ -154,12 +154,12 @@ if __name__ == "__main__":
 # 什么时候值得
 # ------------
 # 工作进程取到的数据要送回主进程，这也花时间。比较两种数据集：一种从内存里取；
-# 另一种每个样本还要等 5 毫秒，好比读磁盘。每种跑三轮，取最短的一轮，启动进程的时间就不算在内。
+# 另一种每个样本还要等 10 毫秒，好比读磁盘。每种跑三轮，取最短的一轮，启动进程的时间就不算在内。
 
 if __name__ == "__main__":
     from torchnotes.datasets import SlowDataset
 
-    slow = SlowDataset(dataset, seconds_per_item=0.005)
+    slow = SlowDataset(dataset, seconds_per_item=0.01)
     for name, data in {"fast items": dataset, "slow items": slow}.items():
         seconds = {}
         for n in (0, 2):
