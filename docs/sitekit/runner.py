@@ -61,6 +61,7 @@ PRELOAD = (
     ("numpy", ("numpy",)),
     ("matplotlib", ("matplotlib.pyplot", "matplotlib.backends.backend_agg", "PIL.WebPImagePlugin")),
     ("torch", ("torch",)),
+    ("sklearn", ("sklearn.datasets",)),
     ("optim", ("torch.optim", "torch._dynamo")),
 )
 CODE_OF_WORKER = ("worker.py", "figures.py", "notebook.py", "inline.py")
