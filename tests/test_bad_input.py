@@ -214,7 +214,7 @@ CHANGES = {
         "#. title",
         "#. title\n#, fuzzy",
         (PO, 10),
-        "“第二页”: is fuzzy: mend it and remove the flag",
+        "“第二页”: its translation may be out of date: “word”; mend it and remove its `#, fuzzy` line",
     ),
     "new": (
         SECOND,

@@ -117,7 +117,8 @@ def test_a_changed_sentence_is_fuzzy_until_someone_mends_it(project: Project) ->
     missing = text[: text.index('msgid "这句话')].count("\n") + 1
     place = "docs/locale/en/LC_MESSAGES/start/first.po"
     assert faults(project) == [
-        f"{place}:{line}: “返回值是一个新的数组。”: is fuzzy: mend it and remove the flag",
+        f"{place}:{line}: “返回值是一个新的数组。”: its translation may be out of date: “word.”; "
+        "mend it and remove its `#, fuzzy` line",
         f"{place}:{missing}: “这句话是新加的”: has no translation yet",
     ]
     change(path, "#, fuzzy\n", "")

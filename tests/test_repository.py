@@ -80,6 +80,11 @@ def test_every_nox_command_in_a_guide_names_a_session(path: Path) -> None:
 def test_the_readmes_give_the_same_commands_and_link_to_each_other() -> None:
     english, chinese = ROOT / "README.md", ROOT / "README.zh.md"
     assert commands(english) == commands(chinese)
+    levels = [
+        re.findall(r"(?m)^#+(?= )", CODE_BLOCK.sub("", path.read_text("utf-8")))
+        for path in (english, chinese)
+    ]
+    assert levels[0] == levels[1]
     assert "(README.zh.md)" in english.read_text(encoding="utf-8")
     assert "(README.md)" in chinese.read_text(encoding="utf-8")
 

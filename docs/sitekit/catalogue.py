@@ -12,8 +12,9 @@ import re
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ MARKDOWN_LINK = re.compile(r"\]\(")
 FENCE = re.compile(r"```|~~~|:::")
 CLOSING_MARKS = re.compile(r"(^|\s)#+$")
 LONGEST = 10_000
+PLAIN = {"comment", "alt", "docstring"}
+"""Units without inline markup."""
 PREVIOUS = "| msgid "
 NOT_LISTED = "no page {}; pages are named as in their address, such as basics/shapes"
 
@@ -73,9 +76,21 @@ class Source:
 
     def inline_markup(self, unit: Unit, text: str) -> Counter[str]:
         """The inline markup of `text`; comments and plain docstrings have none."""
-        if unit.kind in {"comment", "alt", "docstring"}:
+        if unit.kind in PLAIN:
             return Counter()
         return myst.inline_markup(text) if self.dialect == "markdown" else rst.inline_markup(text)
+
+    def terms(self, unit: Unit, text: str) -> list[str]:
+        """The terms of the glossary that `text` links to."""
+        if unit.kind in PLAIN:
+            return []
+        return myst.terms(text) if self.dialect == "markdown" else rst.terms(text)
+
+    def words(self, unit: Unit, text: str) -> str:
+        """`text` without its inline markup and what stands in it, such as code."""
+        if unit.kind in PLAIN:
+            return text
+        return myst.prose(text) if self.dialect == "markdown" else rst.prose(text)
 
     def plain_text(self, text: str) -> str:
         """`text` without its inline markup."""
@@ -147,6 +162,14 @@ class Catalogue:
         """The entry for `unit`, standing in the section titled `section`."""
         found = self.catalog.get(unit.text, section) if section else None
         return found or self.catalog.get(unit.text)
+
+    def closest(self, unit: Unit, current: Collection[str]) -> Message | None:
+        """The entry that `unit` had before it was changed: one whose message is not `current` any more."""
+        left = {
+            str(message.id): message for message in self.catalog if message.id and message.id not in current
+        }
+        found = get_close_matches(unit.text, left, 1)
+        return left[found[0]] if found else None
 
 
 def _check_lines(text: str, path: Path) -> None:
@@ -344,11 +367,17 @@ def translator(
         if message is None:
             hint = f"run `nox -s translate`, then fill in {catalogue.path.name}"
             fault = f"no {language.folder} translation of “{shown}”; {hint}"
+            if old := catalogue.closest(unit, {text for _, text in known}):
+                fault += f"; “{old.id}” was “{old.string}”"
             report(Untranslated(source.path, unit.line, fault))
             return None
         text = message.string if isinstance(message.string, str) else ""
         if not text or message.fuzzy:
-            fault = "is fuzzy: mend it and remove the flag" if text else "has no translation yet"
+            fault = "has no translation yet"
+            if text:
+                fault = (
+                    f"its translation may be out of date: “{text}”; mend it and remove its `#, fuzzy` line"
+                )
             report(Untranslated(catalogue.path, message.lineno, f"“{shown}”: {fault}"))
             return None
         faults = list(problems(source, unit, text))

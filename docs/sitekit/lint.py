@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .catalogue import Source, sources
+from . import drift
+from .catalogue import PLAIN, Source, sources
 from .localise import LocaliseError, check
 from .project import Project
 from .segments import HAN, SourceError, Unit, display_width
@@ -21,6 +22,7 @@ LONGEST_PAGE = 250
 LONGEST_TITLE = {"han": 12, "words": 6}
 HALF_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!()]|[,;:?!(][\u4e00-\u9fff]")
 BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\*(?=[\w\u4e00-\u9fff])")
+LEFT_OVER = re.compile(r"`|\*\*|(?<!\w):\w+:(?=`)")
 MARKUP = re.compile(r":[\w:-]+:`[^`]*`|\{[\w-]+\}`[^`]*`|``.*?``|`[^`]*`_{0,2}|\$[^$]*\$|\]\([^)]*\)")
 
 
@@ -44,6 +46,12 @@ def _unit(source: Source, unit: Unit) -> Iterator[SourceError]:
     if HAN.search(bare) and unit.kind != "term":
         for found in HALF_WIDTH.finditer(bare):
             yield SourceError(source.path, unit.line, f"half-width punctuation in Chinese: “{found[0]}”")
+    words = source.words(unit, unit.text)
+    if source.dialect != "markdown" and unit.kind not in PLAIN and (open_mark := LEFT_OVER.search(words)):
+        message = (
+            f"docutils doesn't read the markup at “{words[open_mark.start() :][:20]}”: put blanks around it"
+        )
+        yield SourceError(source.path, unit.line, message)
     if source.dialect == "markdown" and (open_mark := BOLD_THAT_STAYS_OPEN.search(unit.text)):
         message = f"CommonMark doesn't make {open_mark[0]} bold: put the punctuation outside"
         yield SourceError(source.path, unit.line, message)
@@ -70,6 +78,7 @@ def findings(project: Project) -> Iterator[SourceError]:
                 yield from _title(source, texts[first], page.units[first].line)
         for unit in page.units:
             yield from _unit(source, unit)
+    yield from drift.findings(project, pages)
 
 
 def main() -> int:

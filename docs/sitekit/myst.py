@@ -21,7 +21,7 @@ from .python_source import split_code
 from .rst import EXPLICIT, LANGUAGE_TARGET_ROLES, PROSE_DIRECTIVES
 from .segments import Segment, SourceError, Unit, Verbatim, join_lines
 
-__all__ = ["inline_markup", "is_option_value", "is_paragraph", "plain_text", "split"]
+__all__ = ["inline_markup", "is_option_value", "is_paragraph", "plain_text", "prose", "split", "terms"]
 
 CONTAINER_DIRECTIVES = PROSE_DIRECTIVES | {"admonition", "dropdown"}
 VERBATIM_DIRECTIVES = {"math", "code-block", "minigallery", "learning-map", "package-api"}
@@ -99,6 +99,18 @@ def plain_text(text: str) -> str:
         elif token.type in {"text", "code_inline", "math_inline"}:
             shown.append(token.content)
     return "".join(shown)
+
+
+def prose(text: str) -> str:
+    """`text` without code, roles and maths: what the author wrote as words."""
+    return "".join(token.content for token in _parse(text)[1] if token.type == "text")
+
+
+def terms(text: str) -> list[str]:
+    """What the roles in `text` whose targets are words of a language point at."""
+    roles = [token for token in _parse(text)[1] if token.type == "myst_role"]
+    shown = [token.content for token in roles if token.meta["name"] in LANGUAGE_TARGET_ROLES]
+    return [explicit["target"] if (explicit := EXPLICIT.match(text)) else text for text in shown]
 
 
 class _Splitter:

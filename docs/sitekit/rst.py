@@ -22,7 +22,7 @@ from docutils.utils import new_document, unescape
 
 from .segments import Segment, SourceError, Unit, Verbatim, join_lines
 
-__all__ = ["block_start", "inline_markup", "plain_text", "prose", "split"]
+__all__ = ["block_start", "inline_markup", "plain_text", "prose", "split", "terms"]
 
 PROSE_DIRECTIVES = {"note", "tip", "hint", "important", "warning", "caution", "seealso"}
 TITLED_DIRECTIVES = {"admonition", "list-table", "rubric"}
@@ -138,6 +138,17 @@ def prose(text: str) -> str:
     """`text` without code, roles and links: what the author wrote as words."""
     words = (nodes.Text, nodes.emphasis, nodes.strong)
     return "".join(node.astext() for node in _inline(text) if isinstance(node, words))
+
+
+def terms(text: str) -> list[str]:
+    """What the roles in `text` whose targets are words of a language point at."""
+    roles = [
+        node
+        for node in _inline(text)
+        if isinstance(node, nodes.inline) and node["role"] in LANGUAGE_TARGET_ROLES
+    ]
+    matches = [(EXPLICIT.match(node.astext()), node.astext()) for node in roles]
+    return [explicit["target"] if explicit else shown for explicit, shown in matches]
 
 
 class _Splitter:
