@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Journal
@@ -247,6 +249,58 @@ def test_a_query_never_becomes_html(place: str, page: Page, url: Callable[..., s
     field.fill("<qqqzzz>")
     expect(page.get_by_role("status").filter(visible=True)).to_contain_text("<qqqzzz>")
     assert page.evaluate("document.querySelectorAll('qqqzzz').length") == 0
+
+
+PIECES = [
+    "<img src=x onerror=alert(1)>", "<script>", "</script>", "<!--", "&lt;", "&#x3c;", '"', "'", "`", "${1}", "{{1}}",
+    "nn.Linear", "广播", "e\u0301", "ｎｎ", "\u202e", "\u2066", "\u0000", "\u2028", "\ud800", "\ufeff", "\n", "\t",
+    "\\", "(", "[", "*", "+", "?", "|", "^", "$", "__proto__", "constructor", "toString", "%00", "%E0%A4%A", "#", "&", "=",
+]  # fmt: skip
+QUERY = st.lists(
+    st.sampled_from(PIECES) | st.text(max_size=5) | st.integers().map(str), max_size=20
+).map("".join) | st.builds(lambda piece, count: piece * count, st.sampled_from(PIECES), st.integers(1, 20_000))  # fmt: skip
+
+
+def test_any_query_is_answered_with_text(page: Page, url: Callable[..., str]) -> None:
+    """An uncaught error or a word on the console fails the test when it ends."""
+    page.goto(url("en/search.html"))
+    for text in ("广播", "broadcasting"):
+        page.locator("#search-page-input").fill(text)
+        expect(page.locator("#search-results a").first).to_be_visible()
+    known = set(page.evaluate("[...new Set([...document.querySelectorAll('*')].map((e) => e.localName))]"))
+
+    @settings(max_examples=100, deadline=None)
+    @given(QUERY)
+    def answered(query: str) -> None:
+        found = page.evaluate(
+            """([query]) => {
+              const field = document.getElementById("search-page-input");
+              field.value = query;
+              field.dispatchEvent(new InputEvent("input"));
+              const results = document.getElementById("search-results");
+              return {
+                names: [...new Set([...document.querySelectorAll("*")].map((element) => element.localName))],
+                links: [...results.querySelectorAll("a")].map((link) => new URL(link.href).origin),
+                said: document.querySelector("[role=status]").textContent,
+              };
+            }""",
+            [query],
+        )
+        assert set(found["names"]) <= known | {"mark", "code"}
+        assert set(found["links"]) <= {page.evaluate("location.origin")}
+        assert found["said"]
+
+    answered()
+
+
+@pytest.mark.parametrize(
+    "query", ["%00", "%E0%A4%A", "%3Cscript%3E", "%ED%A0%80", "a" * 5_000, "%F0%9F%98%80", "+"]
+)
+def test_any_address_of_the_search_page_opens(query: str, page: Page, url: Callable[..., str]) -> None:
+    page.goto(url(f"zh/search.html?q={query}"))
+    expect(page.locator("#search-page-input")).to_be_visible()
+    page.locator("#search-page-input").fill("张量")
+    expect(page.locator("#search-results a").first).to_be_visible()
 
 
 def test_nothing_is_searched_before_an_input_method_is_done(page: Page, url: Callable[..., str]) -> None:
