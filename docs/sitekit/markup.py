@@ -37,9 +37,10 @@ def element(tag: str, *children: nodes.Node | str, **attributes: str) -> nodes.E
     return _fill(html_element("", "", tag=tag, html=names), children)
 
 
-def page_link(docname: str, *children: nodes.Node | str, class_: str = "") -> nodes.Element:
-    """A link to the page `docname` around `children`."""
-    return _fill(html_page_link("", "", docname=docname, html={"class": class_} if class_ else {}), children)
+def page_link(docname: str, *children: nodes.Node | str, anchor: str = "", class_: str = "") -> nodes.Element:
+    """A link to the page `docname`, or to a section of it, around `children`."""
+    html = {"class": class_} if class_ else {}
+    return _fill(html_page_link("", "", docname=docname, anchor=anchor, html=html), children)
 
 
 def _open(tag: str, attributes: dict[str, str]) -> str:
@@ -58,7 +59,9 @@ def _depart_element(translator: Any, node: html_element) -> None:
 def _visit_link(translator: Any, node: html_page_link) -> None:
     builder, target = translator.builder, node["docname"]
     built = target in builder.env.found_docs
-    address = {"href": builder.get_relative_uri(builder.current_docname, target)} if built else {}
+    uri = builder.get_relative_uri(builder.current_docname, target) if built else ""
+    fragment = f"#{node['anchor']}" if node["anchor"] else ""
+    address = {"href": uri + fragment} if built else {}
     translator.body.append(_open("a", address | node["html"]))
 
 

@@ -24,7 +24,7 @@ from .segments import Segment, SourceError, Unit, Verbatim, join_lines
 __all__ = ["inline_markup", "is_option_value", "is_paragraph", "plain_text", "prose", "split", "terms"]
 
 CONTAINER_DIRECTIVES = PROSE_DIRECTIVES | {"admonition", "dropdown"}
-VERBATIM_DIRECTIVES = {"math", "code-block", "minigallery", "learning-map", "package-api"}
+VERBATIM_DIRECTIVES = {"math", "code-block", "minigallery", "learning-map", "package-api", "error-index"}
 FENCE = re.compile(r"(?P<fence>`{3,}|:{3,}|~{3,})\s*(?:\{(?P<name>[\w-]+)\})?\s*(?P<argument>.*)$")
 HEADING = re.compile(r"(?P<marks>#{1,6}) +(?P<text>.+?)\s*$")
 MARKER = re.compile(r"(?:(?:[-*+]|\d+[.)]) +)+(?=\S)")

@@ -26,7 +26,7 @@ __all__ = ["block_start", "inline_markup", "plain_text", "prose", "split", "term
 
 PROSE_DIRECTIVES = {"note", "tip", "hint", "important", "warning", "caution", "seealso"}
 TITLED_DIRECTIVES = {"admonition", "list-table", "rubric"}
-VERBATIM_DIRECTIVES = {"math", "code-block", "minigallery", "toctree", "learning-map"}
+VERBATIM_DIRECTIVES = {"math", "code-block", "minigallery", "toctree", "learning-map", "error-index"}
 DIRECTIVE = re.compile(r"\.\. (?P<name>[a-zA-Z][\w-]*)::(?: +(?P<argument>.*))?$")
 OPTION = re.compile(r" +:[\w-]+:( |$)")
 MARKER = re.compile(r"(?:(?:[-*]|\d+\.|#\.) +)+(?=\S)")

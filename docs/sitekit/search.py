@@ -22,6 +22,7 @@ from sphinx import addnodes
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.locale import _
 
+from .error_index import aliases
 from .project import write_if_changed
 from .site import site
 
@@ -179,6 +180,10 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     for name in set(docnames) - set(noted):  # in an incremental build, those that were not written again
         app.env.get_and_resolve_doctree(name, app.builder)
     pages = {name: noted[name] for name in docnames if noted[name][0].heading}
+    for alias in aliases(app):
+        sections = noted[alias.shown.docname]
+        explained = next((item for item in sections if item.anchor == alias.shown.anchor), sections[0])
+        explained.code.append(alias.text)
     value = {
         "pages": [[app.builder.get_target_uri(name), found[0].heading] for name, found in pages.items()],
         "sections": [
