@@ -120,9 +120,8 @@ for max_norm, color, name in (
     (1.0, "C0", "clipped at 1"),
 ):
     _, losses, norms = fit(2.0, max_norm, seed=0)
-    print(
-        f"{name:<12}  loss {losses[0]:.1f}, at worst {max(losses):.0e}, {losses[-1]:.1f} at the end"
-    )
+    first, worst, last = losses[0], max(losses), losses[-1]
+    print(f"{name:<12}  loss: first {first:.1f}, worst {worst:.0e}, last {last:.1f}")
     ax.plot(losses, color=color, lw=2)
     ax.annotate(name, (len(losses), losses[-1] * 1.25), color=color, ha="right")
 ax.axhline(math.log(10), color="0.5", lw=1, ls=":")
@@ -149,15 +148,13 @@ for max_norm in (10.0, 1.0, 0.01):
     print(f"{max_norm:>8}   {cells[0]}   {cells[1]}")
 
 norms = torch.tensor(fit(None, math.inf, seed=0)[2])
-print(
-    f"norms of the default network: median {norms.median():.1f}, largest {norms.max():.0f}"
-)
+print(f"default, norms: median {norms.median():.1f}, largest {norms.max():.0f}")
 
 # %%
 # 左边一列：上限 10 太松，与不裁剪一样只有一成，全靠碰；上限 1 升到四成半以上；
 # 0.01 太紧，每步只挪一点点，20 步一轮、3 轮下来几乎没有动。
 # 右边一列：健康的网络不需要裁剪，上限 1 与 10 的差别在种子的波动之内；0.01 却同样让它停在一成。
-# 范数的中位数是 0.3，偶尔一次冲到 10 左右，所以上限定在 1：平时不碰它，只拦住冲出去的那几步。
+# 它的范数中位数是 0.3，最大约 1，所以上限定在 1：平时碰不到，只拦住冲出去的那几步。
 #
 # 改一改：把上限改成 0.1，先猜两列各会落在哪两行之间，再运行。
 #
