@@ -32,7 +32,8 @@ images = torch.tensor(digits.images, dtype=torch.float32).flatten(1) / 16
 labels = torch.tensor(digits.target)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
 train, validation, test = order.split([1000, 200, 597])
-folder = Path(tempfile.mkdtemp())
+temporary = tempfile.TemporaryDirectory()
+folder = Path(temporary.name)
 
 # %%
 # 只为推理：存 state_dict
@@ -66,6 +67,7 @@ other = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 try:
     other.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
 except RuntimeError as error:
+    print(f"{type(error).__name__}:")
     for line in str(error).splitlines():
         print(line.strip())
 
@@ -190,6 +192,7 @@ except UnpicklingError as error:
 
 print("now with weights_only=False:")
 loaded = torch.load(folder / "surprise.pt", weights_only=False)
+temporary.cleanup()
 
 # %%
 # ``weights_only=True`` 只认张量、数、字符串和它们的容器，遇到别的函数就拒绝，什么也没运行。
