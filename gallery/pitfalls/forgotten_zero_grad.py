@@ -81,6 +81,8 @@ optimizers = {
 }
 curves = {}
 print(f"{'accuracy, 5 seeds':<19}{'cleared':<15}{'not cleared'}")
+
+print(f"{'accuracy, 5 seeds':<19}{'cleared':<15}not cleared")
 for name, make_optimizer in optimizers.items():
     row = f"{name:<17}"
     for clear in (True, False):
