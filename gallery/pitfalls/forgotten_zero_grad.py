@@ -80,8 +80,6 @@ optimizers = {
     "Adam": lambda p: torch.optim.Adam(p, lr=0.001),
 }
 curves = {}
-print(f"{'accuracy, 5 seeds':<19}{'cleared':<15}{'not cleared'}")
-
 print(f"{'accuracy, 5 seeds':<19}{'cleared':<15}not cleared")
 for name, make_optimizer in optimizers.items():
     row = f"{name:<17}"
