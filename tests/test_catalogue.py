@@ -129,6 +129,18 @@ def test_a_changed_sentence_is_fuzzy_until_someone_mends_it(project: Project) ->
     assert "# kept\n" in path.read_text("utf-8")
 
 
+@pytest.mark.parametrize("words", ["很长的一句话没有空格" * 12, "很长的 一句话 有空格 " * 12 + "完"])
+def test_the_text_before_a_change_is_kept_however_long(project: Project, words: str) -> None:
+    source = project.gallery / "start/second.py"
+    change(source, "这里什么也没有。", f"{words}。")
+    change(po_file(project, "start/second"), 'msgid "这里什么也没有。"', f'msgid "{words}。"')
+    change(source, f"{words}。", f"{words}！")
+    for _ in range(2):
+        update(project, "start/second")
+        text = po_file(project, "start/second").read_text("utf-8")
+        assert f'#, fuzzy\n#| msgid "{words}。"\nmsgid "{words}！"\n' in text
+
+
 def test_a_new_sentence_is_named_with_its_place(project: Project) -> None:
     change(project.gallery / "start/second.py", "这里什么也没有。", "这里什么也没有。\n\n新的一段。")
     assert faults(project) == [

@@ -50,6 +50,7 @@ LONGEST = 10_000
 PLAIN = {"comment", "alt", "docstring"}
 """Units without inline markup."""
 PREVIOUS = "| msgid "
+PREVIOUS_WRAPPED = re.compile(r"\n#\| (?!msgid\b)")
 NOT_LISTED = "no page {}; pages are named as in their address, such as basics/shapes"
 
 
@@ -294,7 +295,7 @@ def _po_text(catalog: Catalog, language: Language) -> str:
         message.flags &= {"fuzzy"}  # Babel takes a brace in prose for a format string
     out = io.BytesIO()
     write_po(out, catalog, width=0, omit_header=True, include_previous=True)
-    body = out.getvalue().decode()
+    body = PREVIOUS_WRAPPED.sub(" ", out.getvalue().decode())  # Babel wraps these, whatever the width
     return PO_HEADER.format(language=language.folder) + body.strip("\n") + "\n"
 
 
