@@ -81,7 +81,7 @@ plt.show()
 # %%
 # SGD 的第一步几乎全花在陡的方向上，此后上下折返；动量让折返互相抵消，18 步就到。
 # Adam 用梯度的大小去除梯度，所以两个方向的第一步一样大，正好是学习率 0.3：
-# 它斜着切进谷底，不在乎哪边陡。走到平处它也不会自己放慢，结果冲过了头，这里反而最慢。
+# 它斜着切进谷底，不在乎哪边陡。接近最低点时梯度变小，它的步子却没有跟着变小，于是冲过了头，这里反而最慢。
 #
 # 各扫一遍学习率
 # --------------
@@ -132,7 +132,7 @@ for i, (name, maker) in enumerate(makers.items()):
     print(f"{name:<13}  {first:>16}  {rates[best]:>7}", end="  ")
     print(f"{means[best, 1]:.3f} ± {stds[best, 1]:.3f}")
     ax.errorbar(rates, means[:, 0], yerr=stds[:, 0], fmt="o-", capsize=3, color=f"C{i}")
-    ax.annotate(name, [(0.045, 0.33), (0.0012, 0.55), (0.0012, 0.9)][i], color=f"C{i}")
+    ax.annotate(name, [(0.045, 0.33), (0.0011, 0.62), (0.0012, 0.9)][i], color=f"C{i}")
 ax.set(xscale="log", xlabel="learning rate", ylabel="validation accuracy")
 ax.spines[["top", "right"]].set_visible(False)
 # alt: 横轴是对数的学习率，纵轴是验证准确率。三条拱形曲线，最高处差不多高，位置却相差很远：Adam 在 0.03，动量在 0.3，SGD 在 1，过了最高处就骤降
