@@ -109,7 +109,7 @@ for name, (first, *_) in runs.items():
 
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True, layout="constrained")
 for ax, (name, (first, *_)) in zip(axes, runs.items(), strict=True):
-    curves = torch.tensor(first[1])  # (轮, 2)：训练，验证
+    curves = torch.tensor(first[1])  # (30, 2)：训练，验证
     best = curves[:, 1].argmin().item()
     ax.plot(range(1, 31), curves[:, 0], color="C0", lw=2)
     ax.plot(range(1, 31), curves[:, 1], color="C1", lw=2)

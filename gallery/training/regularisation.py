@@ -25,6 +25,12 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+# %%
+# 两份标签
+# --------
+# 与 :ref:`training-overfitting` 相同：500 张图，一份标签是对的，另一份有三成换成了随机的数字。
+# 测试集的标签都是对的。
+
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
 labels = torch.tensor(digits.target)
@@ -81,7 +87,7 @@ plt.show()
 #
 # 比一遍
 # ------
-# 除了要比的那一处，其他都相同：一个 128 个单元的隐藏层，20 轮，五个种子。
+# 除了要比的那一处，其他都相同：一个 128 个单元的隐藏层，20 轮，五个种子。每种办法只取一个强度，没有细调。
 # 评估之前的 ``eval()`` 不能少，它关掉 Dropout。
 #
 # .. admonition:: 先猜一猜
@@ -155,4 +161,4 @@ plt.show()
 # ----
 # - 规则：先确认过拟合，再正则化；增强必须不改变标签；强度在验证集上选。
 # - API：``nn.Dropout(p)``、``AdamW(..., weight_decay=...)``、``affine_grid`` 与 ``grid_sample``。
-# - 下一页：TBD。
+# - 下一页：:ref:`training-initialisation`。
