@@ -95,8 +95,9 @@ for name, activation in activations.items():
     norms = gradient_norms(activation)
     print(f"{name:<7}  layer 1: {norms[1]:.1e}  layer 8: {norms[8]:.1e}")
     (line,) = ax.plot(norms.keys(), norms.values(), "o-")
-    ax.annotate(name, (1.1, norms[1] * 1.6), color=line.get_color())
-ax.set(yscale="log", xlabel="hidden layer", ylabel="norm of the gradient")
+    ax.annotate(name, (0.8, norms[1]), color=line.get_color(), ha="right", va="center")
+ax.set(yscale="log", xlim=(-0.3, 8.3), xticks=range(1, 9))
+ax.set(xlabel="hidden layer", ylabel="norm of the gradient")
 ax.spines[["top", "right"]].set_visible(False)
 # alt: 三条折线，横轴是隐藏层，纵轴是梯度的范数，取对数。在第 8 层相同，越靠近输入越小；到第 1 层，tanh 最大，ReLU 居中，sigmoid 小到十的负八次方
 plt.show()

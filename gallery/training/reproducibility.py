@@ -131,7 +131,7 @@ if __name__ == "__main__":
             ax.imshow(masks[n][i].view(8, 8).numpy(), cmap="Blues", vmin=-1, vmax=3)
             ax.set(xticks=[], yticks=[], title=f"worker {i % n}")
         row[0].set_ylabel(f"num_workers={n}")
-    # alt: 两行各五张随机的黑白格子。第一张上下相同；下面一行的第 3、5 张，等于上面一行的第 2、3 张
+    # alt: 两行各五张随机的格子图。第一张上下相同；下面一行的第 3、5 张，等于上面一行的第 2、3 张
     plt.show()
 
 # %%
