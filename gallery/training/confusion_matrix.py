@@ -151,4 +151,4 @@ for name, says in (("always no", always_no), ("linear layer", predicted == 8)):
 # - 规则：先看混淆矩阵，再看准确率；类别不均衡时报告每一类的召回率和精确率。
 # - API：``torch.bincount(true * K + predicted, minlength=K * K).view(K, K)``；
 #   ``sklearn.metrics.precision_recall_fscore_support`` 用来核对。
-# - 下一页：这是本章的最后一页；回到 :ref:`training` 看看还有哪些没读。
+# - 下一页：:ref:`pitfalls-shape-mismatch`

@@ -148,4 +148,4 @@ plt.show()
 # ----
 # - 规则：先划分再做别的；在验证集上选，在测试集上报告一次；要推广到新的人，就按人划分。
 # - API：``TensorDataset(x, y)``、``DataLoader(data, batch_size=64, shuffle=True, generator=...)``。
-# - 下一页：:ref:`training-first-checks`。
+# - 下一页：:ref:`training-first-checks`

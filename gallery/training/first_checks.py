@@ -148,4 +148,4 @@ plt.show()
 # ----
 # - 规则：训练之前先看第一个损失，再背一个批次，再看一个批次；三项各抓各的错，缺一不可。
 # - API：``torch.nn.CrossEntropyLoss``、``next(iter(loader))``、``model.parameters()``。
-# - 下一页：:ref:`training-training-loop`。
+# - 下一页：:ref:`training-training-loop`

@@ -176,4 +176,4 @@ for depth in (3, 20):
 # ----
 # - 规则：让每层输出的方差既不涨也不落：ReLU 用 Kaiming，tanh 用 Xavier；权重不能全零。
 # - API：``nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")``、``nn.init.zeros_(layer.bias)``。
-# - 下一页：:ref:`training-optimizers-compared`。
+# - 下一页：:ref:`training-optimizers-compared`

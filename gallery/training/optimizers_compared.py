@@ -167,4 +167,4 @@ for decay in (0.0, 0.1):
 # ----
 # - 规则：比较优化器，先为每一个扫学习率、换种子；要权重衰减就用 AdamW。
 # - API：``torch.optim.SGD(..., momentum=0.9)``、``torch.optim.Adam``、``torch.optim.AdamW(..., weight_decay=...)``。
-# - 下一页：本章到此结束；动量的公式在 :ref:`networks-momentum`。
+# - 下一页：:ref:`training-learning-rate-schedules`

@@ -161,4 +161,4 @@ plt.show()
 # ----
 # - 规则：先确认过拟合，再正则化；增强必须不改变标签；强度在验证集上选。
 # - API：``nn.Dropout(p)``、``AdamW(..., weight_decay=...)``、``affine_grid`` 与 ``grid_sample``。
-# - 下一页：:ref:`training-initialisation`。
+# - 下一页：:ref:`training-initialisation`

@@ -172,4 +172,4 @@ print(f"test accuracy: {accuracies.mean():.3f} ± {accuracies.std():.3f}")
 # ----
 # - 规则：训练时 ``train()``，评估时 ``eval()`` 加 ``no_grad()``；损失按样本数加权；测试只在最后做。
 # - API：``model.train()``、``model.eval()``、``torch.no_grad()``、``len(loader.dataset)``。
-# - 下一页：:ref:`training-overfitting`。
+# - 下一页：:ref:`training-overfitting`
