@@ -24,11 +24,12 @@ from torch import nn
 
 
 def show(call, *args):
-    """运行 call，打印它的报错，只留第一句。"""
+    """运行 call，打印它的报错，只留第一句，长的分两行。"""
     try:
         call(*args)
     except RuntimeError as error:
-        print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
+        message = str(error).split(". ")[0].replace(": [", ":\n  [")
+        print(f"{type(error).__name__}: {message}")
 
 
 # %%
@@ -62,9 +63,8 @@ print(f"{w.grad=}")
 # --------------------
 # 下面三个循环，``cut=False`` 时都在第二步报错。每一步都重新算了损失，旧图是从哪里连进来的？
 
-x = torch.randn(
-    3, 5, 2, generator=torch.Generator().manual_seed(0)
-)  # 三步，每步 (5, 2)
+generator = torch.Generator().manual_seed(0)
+x = torch.randn(3, 5, 2, generator=generator)  # 三步，每步 (5, 2)
 model = nn.Linear(2, 1)
 rnn = nn.RNNCell(2, 4)
 

@@ -62,7 +62,7 @@ show(lambda: loss(logits, target.int()))
 #
 # 形状
 # ----
-# 多出来的一个轴，少了一个的样本，还有 one-hot：
+# 多出一个轴、少一个样本、写成 one-hot，报错各不相同：
 
 show(lambda: loss(logits, target.unsqueeze(1)))  # (4, 1)
 show(lambda: loss(logits, target[:3]))  # (3,)

@@ -25,11 +25,12 @@ from torch.autograd.graph import saved_tensors_hooks
 
 
 def show(call):
-    """运行 call，打印它的报错，只留第一句。"""
+    """运行 call，打印它的报错，只留第一句，长的分两行。"""
     try:
         call()
     except RuntimeError as error:
-        print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
+        message = str(error).split(". ")[0].replace(": [", ":\n  [")
+        print(f"{type(error).__name__}: {message}")
 
 
 # %%
@@ -69,8 +70,8 @@ operations = {
 
 
 def try_out(f, change):
-    """先算 y = f(x)，再原地改其中一个；返回能否求导，和保存了哪一个。"""
-    x = torch.tensor([0.5, 1.0, 2.0], requires_grad=True) * 1  # 非叶子，可以原地改
+    """返回 y = f(x) 以后改了其中一个还能否求导，和保存了哪一个。"""
+    x = torch.tensor([0.5, 1.0, 2.0], requires_grad=True) * 1  # 不是叶子
     kept = []
 
     def pack(tensor):
@@ -202,4 +203,4 @@ for f in (through_data, through_numpy, not_in_place):
 # ----
 # - 规则：求导要用的值不能原地改；拿不准就用不带下划线的写法，多占一点内存。
 # - API：``Tensor.detach()``、``torch.stack``、``torch.autograd.gradcheck``。
-# - 下一页：:ref:`pitfalls-detached-graph`
+# - 下一页：本章到此结束；回到 :ref:`pitfalls`。
