@@ -18,7 +18,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 import torchnotes
-from torchnotes.datasets import FakeDataset, SlowDataset
+from torchnotes.datasets import FakeDataset, NoiseDataset, SlowDataset, Stream, own_generator
 
 PAGE = Path(__file__).parents[1] / "gallery" / "basics" / "dataset_dataloader.py"
 
@@ -223,3 +223,25 @@ def test_two_workers_share_the_work() -> None:
     assert ids.tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
     ids = torch.cat(list(DataLoader(WorkerId(), batch_size=2, num_workers=0)))
     assert ids.tolist() == [-1] * 8
+
+
+def test_workers_repeat_the_noise_unless_each_gets_its_own_generator() -> None:
+    def count(**options: Any) -> int:
+        torch.manual_seed(0)
+        loader = DataLoader(NoiseDataset(16), batch_size=4, **options)
+        return len(torch.cat([*loader, *loader]).unique())
+
+    assert count() == 32
+    assert count(num_workers=2) == 8
+    assert count(num_workers=2, worker_init_fn=own_generator) == 32
+    dataset = NoiseDataset(3)
+    assert [*map(dataset.__getitem__, range(3))]
+    assert repr(dataset) == "NoiseDataset(n=3, n_fetched=3)"
+
+
+@pytest.mark.parametrize(("share", "expected"), [(False, [0, 0, 1, 1, 2, 2]), (True, [0, 1, 2])])
+def test_a_stream_is_read_once_if_it_is_shared(share: bool, expected: list[int]) -> None:
+    stream = Stream(3, share)
+    assert list(stream) == [0, 1, 2]
+    assert sorted(int(n) for n in DataLoader(stream, batch_size=None, num_workers=2)) == expected
+    assert repr(stream) == f"Stream(n=3, share={share})"

@@ -10,9 +10,11 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import Dataset
+import numpy as np
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Protocol, TypeAlias
 
     import numpy.typing as npt
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
             """Return example `idx`."""
 
 
-__all__ = ["FakeDataset", "SlowDataset"]
+__all__ = ["FakeDataset", "NoiseDataset", "SlowDataset", "Stream", "own_generator"]
 
 
 def _shape_and_dtype(array: Array) -> str:
@@ -125,3 +127,79 @@ class SlowDataset(Dataset[Any]):
     def __repr__(self) -> str:
         """Tell the wrapped data set and the time per item."""
         return f"{type(self).__name__}({self.dataset!r}, seconds_per_item={self.seconds_per_item})"
+
+
+class NoiseDataset(Dataset[float]):
+    """Normal random numbers from a generator that the data set keeps.
+
+    Every worker process gets a copy of the data set and so of the generator, which is the mistake that the
+    page on worker processes (``pitfalls/dataloader_workers``) measures; `own_generator` is the remedy.
+
+    Parameters
+    ----------
+    n
+        Number of examples.
+    """
+
+    def __init__(self, n: int) -> None:
+        """Start the generator from seed 0."""
+        self.n = n
+        self.rng = np.random.default_rng(0)
+        self.n_fetched = 0
+
+    def __len__(self) -> int:
+        """Return the number of examples, n."""
+        return self.n
+
+    def __getitem__(self, idx: int) -> float:
+        """Count the call and return the generator's next number, whatever `idx` is."""
+        self.n_fetched += 1
+        return float(self.rng.normal())
+
+    def __repr__(self) -> str:
+        """Tell the length and how many items this copy has handed over."""
+        return f"{type(self).__name__}(n={self.n}, n_fetched={self.n_fetched})"
+
+
+class Stream(IterableDataset[int]):
+    """The numbers from 0 to n − 1 as a stream, on request shared out among worker processes.
+
+    Parameters
+    ----------
+    n
+        Number of examples.
+    share
+        Whether a worker yields only its share of the numbers. If not, every worker yields all of them.
+    """
+
+    def __init__(self, n: int, share: bool) -> None:
+        """Keep both."""
+        self.n = n
+        self.share = share
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the numbers, or this worker's share of them."""
+        worker = get_worker_info()
+        if self.share and worker is not None:
+            return iter(range(worker.id, self.n, worker.num_workers))
+        return iter(range(self.n))
+
+    def __repr__(self) -> str:
+        """Tell the length and whether it is shared out."""
+        return f"{type(self).__name__}(n={self.n}, share={self.share})"
+
+
+def own_generator(worker_id: int) -> None:
+    """Give this worker's copy of a `NoiseDataset` a generator with the worker's own seed.
+
+    For a loader's ``worker_init_fn``.
+
+    Parameters
+    ----------
+    worker_id
+        Number of the worker, from 0; not used, the seed differs already.
+    """
+    worker = get_worker_info()
+    assert worker is not None
+    assert isinstance(worker.dataset, NoiseDataset)
+    worker.dataset.rng = np.random.default_rng(worker.seed)
