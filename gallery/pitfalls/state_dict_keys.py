@@ -164,4 +164,4 @@ print(f"five classes: missing {result.missing_keys}")
 # ----
 # - 规则：先读 Missing 和 Unexpected 两栏，改名字；``strict=False`` 一定要核对返回值。
 # - API：``nn.Module.load_state_dict``、``missing_keys``、``unexpected_keys``。
-# - 下一页：本章到此结束。训练前的检查见 :ref:`pitfalls-unregistered-parameters` 与 :ref:`pitfalls-broadcasting-bug`。
+# - 下一页：本章到此结束，去做 :ref:`exercises-pitfalls`。
