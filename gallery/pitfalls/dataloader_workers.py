@@ -144,10 +144,21 @@ if __name__ == "__main__":
 # 顶层如果又要启动进程，就没完没了，所以 Python 报错。``DataLoader`` 启动工作进程用的也是 ``multiprocessing``，
 # 下面用两个最短的脚本看个明白，都指定 ``spawn``，在哪个系统上结果都一样。
 
-SETUP = "from multiprocessing import get_context\n"
-START = 'worker = get_context("spawn").Process(target=print, args=["hello"])\n'
-WITHOUT = f"{SETUP}{START}worker.start()\nworker.join()\n"
-WITH = f'{SETUP}if __name__ == "__main__":\n    {START}    worker.start()\n    worker.join()\n'
+WITHOUT = """
+from multiprocessing import get_context
+
+worker = get_context("spawn").Process(target=print, args=["hello"])
+worker.start()
+worker.join()
+"""
+WITH = """
+from multiprocessing import get_context
+
+if __name__ == "__main__":
+    worker = get_context("spawn").Process(target=print, args=["hello"])
+    worker.start()
+    worker.join()
+"""
 
 if __name__ == "__main__":
     for name, script in {"without": WITHOUT, "with": WITH}.items():
