@@ -203,4 +203,4 @@ for f in (through_data, through_numpy, not_in_place):
 # ----
 # - 规则：求导要用的值不能原地改；拿不准就用不带下划线的写法，多占一点内存。
 # - API：``Tensor.detach()``、``torch.stack``、``torch.autograd.gradcheck``。
-# - 下一页：本章到此结束；回到 :ref:`pitfalls`。
+# - 下一页：:ref:`pitfalls-detached-graph`
