@@ -41,6 +41,7 @@ def show(call):
 # scikit-learn 的数据是 NumPy 数组，``from_numpy`` 保留它的类型。
 
 X = torch.from_numpy(digits.data[:5])  # (5, 64)
+torch.manual_seed(0)
 layer = nn.Linear(64, 10)
 print(f"{X.dtype=}  {layer.weight.dtype=}")
 show(lambda: layer(X))

@@ -128,6 +128,7 @@ print(f"stack: {w.grad:.2f}")
 #
 # 另一例是先更新参数，后反向传播：
 
+torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 first, second = (model(torch.ones(1, 2)).sum() for _ in range(2))

@@ -46,6 +46,7 @@ def show(call):
 #
 #    ``images`` 的形状是 ``(5, 1, 8, 8)``。报错会提到两个矩阵的形状，是哪两个？
 
+torch.manual_seed(0)
 layer = nn.Linear(64, 10)
 show(lambda: layer(images))
 print(f"{layer(images.flatten(1)).shape=}")

@@ -41,6 +41,7 @@ class Net(nn.Module):
         return self.head(x)
 
 
+torch.manual_seed(0)
 for container in (list, nn.ModuleList):
     net = Net(container)
     n_parameters = sum(p.numel() for p in net.parameters())
