@@ -152,6 +152,7 @@ print(f"five classes: missing {result.missing_keys}")
 # %%
 # 前两种改完，不用 ``strict=False`` 也读得进，准确率回到原来的数。
 # 第三种确实要留下新的输出层，这才用 ``strict=False``。
+# 训练到一半怎样保存和恢复，见 :ref:`training-save-and-load`。
 #
 # 下次怎样发现
 # ------------

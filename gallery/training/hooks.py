@@ -152,6 +152,7 @@ except FloatingPointError as error:
 # 修法是给分母加一个小数，或者先去掉这样的图。
 #
 # 前向正常、反向才出 NaN 的情形，用反向钩子同样可以查。钩子每次前向都要多花时间，查完就取下。
+# 查 NaN 的其他办法见 :ref:`pitfalls-nan-hunting`。
 #
 # 小结
 # ----

@@ -95,6 +95,7 @@ for name, layer in {"LayerNorm": layer_norm, "BatchNorm1d": batch_norm}.items():
 # %%
 # ``momentum=0.1``：每次向当前批量的均值走一成，三次走了 :math:`1 - 0.9^3 = 0.271`。
 # 所以刚开始训练时，缓冲区还跟不上，``eval()`` 的结果会差得多。
+# 忘记切换的代价见 :ref:`pitfalls-train-eval-mode`。
 # 写进 ``running_var`` 的方差除以个数减 1，与训练时用来归一化的略有不同。
 #
 # 一批只有两个样本

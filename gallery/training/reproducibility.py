@@ -104,6 +104,7 @@ if __name__ == "__main__":
 # 每个工作进程的种子，是刚才取的那个数加上自己的编号。把 ``nn.functional.dropout`` 当作 ``collate_fn``，
 # 让工作进程随机抹掉一半的像素（它在模块里，工作进程按名字就能导入）。
 # 发生器的种子都是 0，只有工作进程的个数不同。
+# 数据集自带发生器的情形见 :ref:`pitfalls-dataloader-workers`。
 
 
 def masked(images, num_workers):

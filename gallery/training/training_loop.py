@@ -47,6 +47,7 @@ test_loader = DataLoader(test_data, batch_size=64)
 # 每个批次五件事：前向、算损失、清梯度、反向、更新。损失是批次内的平均，
 # 乘以批次的样本数再累加，最后除以总数，大小不等的批次才各占应有的分量。
 # ``item()`` 取出普通的 Python 数，否则累加的张量会留住每一步的 :term:`计算图`。
+# 留住它要多少内存，见 :ref:`pitfalls-memory-growth`。
 
 loss_function = nn.CrossEntropyLoss()
 
