@@ -152,11 +152,24 @@ def _lane(start: Station, end: Station, taken: Mapping[str, Station], used: dict
     return best
 
 
+def drawn(chapters: Sequence[Chapter]) -> dict[str, tuple[str, ...]]:
+    """Of what each page needs, that which a line leads from.
+
+    What stands further back than the chapter before has none: on a map of many chapters those lines would hide
+    all others.
+    """
+    chapter_of = {page.docname: number for number, chapter in enumerate(chapters) for page in chapter.pages}
+    return {
+        name: tuple(other for other in names if chapter_of[name] - chapter_of[other] <= 1)
+        for name, names in needed(chapters).items()
+    }
+
+
 def lines(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bool]]:
-    """The path of each line, and whether it leads from one chapter to another."""
+    """The path of each line, and whether it leads from one chapter to the next."""
     places, used = stations(chapters), dict[int, list[range]]()
     chapter_of = {page.docname: chapter.name for chapter in chapters for page in chapter.pages}
-    for name, names in needed(chapters).items():
+    for name, names in drawn(chapters).items():
         end = places[name]
         for other in names:
             start = places[other]
@@ -191,7 +204,7 @@ class LearningMap(SphinxDirective):
         parts = [self.chapter(chapter, places, links) for chapter in chapters]
         hint = element(
             "p",
-            _("Numbers: the order of reading. Lines: what a page builds on; dashed across chapters."),
+            _("Numbers: the order of reading. Lines: what a page builds on, dashed from the chapter before."),
             class_="map-hint",
         )
         drawing = element("div", nodes.raw("", svg, format="html"), *parts, class_="map-drawing")
@@ -234,9 +247,10 @@ class LearningMap(SphinxDirective):
         if not needs:
             return element("li", page_link(page.docname, *inside))
         spoken = _("builds on: ") + _("; ").join(needs)
+        led_to = "map-led-to" if drawn(site(app).project.chapters)[page.docname] else ""
         return element(
             "li",
-            page_link(page.docname, *inside, class_="map-led-to"),
+            page_link(page.docname, *inside, class_=led_to),
             element("span", spoken, class_="visually-hidden"),
         )
 
