@@ -40,5 +40,5 @@
       else target.removeAttribute("tabindex");
     }
   });
-  for (const box of document.querySelectorAll("article :is(pre, .table-wrapper, div.math)")) observer.observe(box);
+  for (const box of document.querySelectorAll("article :is(pre:not([aria-hidden]), .table-wrapper, div.math)")) observer.observe(box);
 })();
