@@ -67,9 +67,9 @@ for name, path in routes.items():
 
 a, b = torch.linspace(-10, 4.5, 146), torch.linspace(-2, 2, 81)
 height = (a**2 + 30 * b[:, None] ** 2) / 2  # (81, 146)：行是 b，列是 a
-fig, axes = plt.subplots(3, 1, figsize=(6.5, 5.4), sharex=True, layout="constrained")
+fig, axes = plt.subplots(3, 1, figsize=(6, 4.2), sharex=True, layout="constrained")
 for i, (ax, (name, path)) in enumerate(zip(axes, routes.items(), strict=True)):
-    ax.contour(a, b, height, levels=[1, 5, 15, 30, 50], colors="0.6", linewidths=0.8)
+    ax.contour(a, b, height, levels=[5, 25], colors="0.6", linewidths=0.6)
     ax.plot(*path[:61].T, "o-", color=f"C{i}", ms=3, lw=1)
     ax.plot(0, 0, "+", color="0.5", ms=12)
     ax.set(title=name, ylabel="b")
