@@ -80,6 +80,7 @@ def rebuild(root: Path, *, everything: bool) -> bool:
 def serve(root: Path, port: int) -> None:
     """Build, serve on `port` of this machine, and build again whatever is saved, until Ctrl-C."""
     from livereload import Server
+    from livereload.handlers import LiveReloadHandler
 
     project = Project.load(root)
     deciding = [project.docs / "conf.py", project.docs / "_templates", project.gallery / "curriculum.toml"]
@@ -91,6 +92,8 @@ def serve(root: Path, port: int) -> None:
         latest = _latest(deciding)
         rebuild(root, everything=latest != known)
         known = latest
+        # It would keep silent about a build that ends within three seconds of the last reload.
+        LiveReloadHandler._last_reload_time = 0
 
     again()
     server = Server()

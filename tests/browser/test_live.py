@@ -6,7 +6,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,6 @@ from tests import foreign
 pytestmark = pytest.mark.xdist_group("foreign")
 READY = "Start detecting changes"
 """What livereload says once it serves and watches."""
-
-
-def iter_until(words: str, lines: Iterable[str]) -> Iterator[str]:
-    """The lines up to the one that has `words`."""
-    for line in lines:
-        yield line
-        if words in line:
-            return
 
 
 @pytest.fixture
@@ -39,14 +32,28 @@ def served(foreign_gallery: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
         cwd=root, env=foreign.environment(), text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    with process:
+    told: list[str] = []
+    ready = threading.Event()
+
+    def listen() -> None:
         assert process.stdout is not None
+        for line in process.stdout:  # to the end: a pipe that nobody reads would stop the server
+            told.append(line)
+            if READY in line:
+                ready.set()
+        ready.set()
+
+    listener = threading.Thread(target=listen)
+    with process:
+        listener.start()
         try:
-            told = list(iter_until(READY, process.stdout))
+            ready.wait()
             assert process.poll() is None, "".join(told)
             yield root, f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
+            listener.join()
+            print("".join(told))
 
 
 def test_what_is_saved_is_shown(served: tuple[Path, str], browser: Browser) -> None:
@@ -54,17 +61,17 @@ def test_what_is_saved_is_shown(served: tuple[Path, str], browser: Browser) -> N
     page = browser.new_page()
     site = foreign.files(root / "build" / "html")
     page.goto(f"{address}/fr/bases/somme.html")
-    expect(page.locator("article")).to_contain_text("Le total est le même partout.", timeout=180_000)
+    expect(page.locator("article")).to_contain_text("Le total est le même partout.", timeout=60_000)
     foreign.edit(root, "gallery/bases/somme.py", "le même partout.", "le même partout, toujours.")
-    expect(page.locator("article")).to_contain_text("même partout, toujours.", timeout=180_000)
+    expect(page.locator("article")).to_contain_text("même partout, toujours.", timeout=60_000)
     foreign.edit(root, "gallery/bases/somme.py", "2 + 3", "2 + 4")
-    expect(page.locator("article")).to_contain_text("total: 6", timeout=180_000)
+    expect(page.locator("article")).to_contain_text("total: 6", timeout=60_000)
     page.goto(f"{address}/de/bases/somme.html")
-    expect(page.locator("article")).to_contain_text("total: 6", timeout=180_000)
+    expect(page.locator("article")).to_contain_text("total: 6", timeout=60_000)
     foreign.edit(root, "gallery/bases/somme.py", 'print("total:"', 'print(("total:"')
     foreign.edit(root, "docs/essai.md", "Une page avec du code.", "Une page de code.")
     foreign.edit(root, "gallery/bases/somme.py", 'print(("total:"', 'print("somme:"')
     page.goto(f"{address}/fr/bases/somme.html")
-    expect(page.locator("article")).to_contain_text("somme: 6", timeout=180_000)
+    expect(page.locator("article")).to_contain_text("somme: 6", timeout=60_000)
     assert foreign.files(root / "build" / "html") == site
     page.close()
