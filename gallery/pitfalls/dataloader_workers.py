@@ -60,18 +60,18 @@ def own_generator(worker_id):  # 每个工作进程启动时调用一次
 #    16 个样本，每批 4 个，读两 :term:`轮`。``num_workers=0`` 给出 32 个不同的数，``num_workers=2`` 给出几个？
 
 if __name__ == "__main__":
-    # 笔记本里的类，新开的进程导入不到，所以换成模块里同样的类；torchnotes 在本页的 zip 包里
-    from torchnotes.datasets import NoiseDataset, own_generator
+    # 笔记本里的类，新开的进程导入不到，所以换成模块里同样的类
+    from torchnotes import datasets  # torchnotes 在本页的 zip 包里
 
     loaders = {
         "num_workers=0": {},
         "num_workers=2": {"num_workers": 2},
-        "own generator": {"num_workers": 2, "worker_init_fn": own_generator},
+        "own generator": {"num_workers": 2, "worker_init_fn": datasets.own_generator},
     }
     drawn = {}
     for name, options in loaders.items():
         torch.manual_seed(0)
-        dataset = NoiseDataset(16)
+        dataset = datasets.NoiseDataset(16)
         loader = DataLoader(dataset, batch_size=4, **options)
         numbers = torch.cat([batch for _ in range(2) for batch in loader])
         drawn[name] = numbers
@@ -125,10 +125,10 @@ class Stream(IterableDataset):
 
 
 if __name__ == "__main__":
-    from torchnotes.datasets import Stream
+    from torchnotes import datasets
 
     for share in (False, True):
-        loader = DataLoader(Stream(6, share), batch_size=3, num_workers=2)
+        loader = DataLoader(datasets.Stream(6, share), batch_size=3, num_workers=2)
         print(f"{share=!s:<5}  {[batch.tolist() for batch in loader]}")
 
 # %%

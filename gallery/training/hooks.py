@@ -44,7 +44,8 @@ def report(module, args, output):
 
 
 handles = [layer.register_forward_hook(report) for layer in model.children()]
-model(x)
+with torch.no_grad():
+    model(x)
 
 # %%
 # 每层一行，次序就是运行的次序：输入、输出的形状，和输出的标准差。钩子返回 ``None`` 时什么也不改变；返回别的东西，
@@ -53,10 +54,11 @@ model(x)
 # ``register_forward_hook`` 交回一个句柄，用来取下钩子。钩子不取下就一直在，再挂一次就有两个：
 
 handles += [layer.register_forward_hook(report) for layer in model.children()]
-model(x)
-for handle in handles:
-    handle.remove()
-model(x)  # 已经取下，不再打印
+with torch.no_grad():
+    model(x)
+    for handle in handles:
+        handle.remove()
+    model(x)  # 已经取下，不再打印
 
 # %%
 # 每层打印了两次，取下之后一行也没有。在循环里反复登记而忘了取下，程序就越跑越慢。
