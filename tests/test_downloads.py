@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import nbformat
@@ -46,15 +47,19 @@ RAW_MARKUP = re.compile(
 )
 
 
+DISTRIBUTIONS = packages_distributions()
+
+
 def imports(script: Path) -> set[str]:
-    """The packages that a script imports."""
+    """The packages that a script imports, by the names under which they are installed."""
     names = set()
     for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
-    return {name.partition(".")[0] for name in names}
+    tops = {name.partition(".")[0] for name in names}
+    return {canonicalize_name(DISTRIBUTIONS.get(top, [top])[0]) for top in tops}
 
 
 def header(script: Path) -> list[str]:
