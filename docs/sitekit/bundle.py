@@ -17,11 +17,9 @@ from .site import site
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from .project import Project
-
 
 def _members(app: Sphinx) -> Iterator[tuple[str, Path]]:
-    project: Project = site(app).project
+    project = site(app).project
     packages = set()
     for page in site(app).pages:
         script = Path(app.srcdir) / f"{page.docname}.py"

@@ -24,7 +24,7 @@ from .site import site
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from .project import Page, Project
+    from .project import Page
 
 
 def _notebook(script: Path, labels: dict[str, str]) -> None:
@@ -41,7 +41,7 @@ def _notebook(script: Path, labels: dict[str, str]) -> None:
 
 def carried(app: Sphinx, page: Page) -> list[Path]:
     """The helper packages that a page's script imports, itself or by another of them."""
-    project: Project = site(app).project
+    project = site(app).project
     modules = site(app).shown[page.docname][0].record.code_part["modules"]
     names = {name.split("/")[0] for name in modules}
     packages = [project.root / folder for folder in app.config.sitekit_helper_packages]

@@ -73,15 +73,13 @@ def pattern(message: str) -> str:
 
 
 def _noted(env: BuildEnvironment) -> dict[str, list[Shown]]:
-    if not hasattr(env, "sitekit_errors"):
-        env.sitekit_errors = {}  # type: ignore[attr-defined]
-    return env.sitekit_errors  # type: ignore[attr-defined, no-any-return]
+    found: dict[str, list[Shown]] = vars(env).setdefault("sitekit_errors", {})
+    return found
 
 
-def _is_output(node: nodes.Node) -> bool:
-    parent = node.parent
-    classes = {*node["classes"], *(parent["classes"] if isinstance(parent, nodes.Element) else ())}  # type: ignore[index]
-    return bool(OUTPUT & classes)
+def _is_output(block: nodes.literal_block) -> bool:
+    # Sphinx-Gallery marks the block itself, MyST-NB what is around it.
+    return bool(OUTPUT & {*block["classes"], *block.parent["classes"]})
 
 
 def _note(app: Sphinx, doctree: nodes.document) -> None:
@@ -124,20 +122,29 @@ def _errors(app: Sphinx) -> list[list[Shown]]:
 
 def aliases(app: Sphinx) -> Iterator[Alias]:
     """The other wordings of the errors that pages show."""
+    for entry, shown in _entries(app):
+        if shown is not None:
+            yield from (Alias(item["text"], item["version"], shown) for item in entry["aliases"])
+
+
+def _entries(app: Sphinx) -> Iterator[tuple[dict[str, Any], Shown | None]]:
+    """Each entry of the table, with the error that it is about."""
     path = Path(app.confdir) / ALIASES
-    if not path.is_file():
-        return
-    errors = _errors(app)
-    for entry in tomllib.loads(path.read_text(encoding="utf-8"))["errors"]:
-        wanted = pattern(entry["message"])
-        found = [places[0] for places in errors if pattern(places[0].message).startswith(wanted)]
-        if not found and not app.config.sitekit_only:
+    if path.is_file():
+        errors = _errors(app)
+        for entry in tomllib.loads(path.read_text(encoding="utf-8"))["errors"]:
+            wanted = pattern(entry["message"])
+            found = (places[0] for places in errors if pattern(places[0].message).startswith(wanted))
+            yield entry, next(found, None)
+
+
+def _check(app: Sphinx, env: BuildEnvironment) -> None:
+    for entry, shown in () if app.config.sitekit_only else _entries(app):
+        if shown is None:
             logger.warning(
                 "no page shows “%s”: correct or delete the entry", entry["message"],
-                location=str(path), type="sitekit", subtype="errors",
+                location=str(Path(app.confdir) / ALIASES), type="sitekit", subtype="errors",
             )  # fmt: skip
-        for shown in found[:1]:
-            yield from (Alias(item["text"], item["version"], shown) for item in entry["aliases"])
 
 
 # -- the page
@@ -205,3 +212,4 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", _note)
     app.connect("env-purge-doc", _purge)
     app.connect("env-merge-info", _merge)
+    app.connect("env-check-consistency", _check)

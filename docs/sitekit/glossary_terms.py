@@ -17,9 +17,8 @@ SEPARATOR = " / "
 
 def _entries(env: BuildEnvironment) -> dict[str, dict[str, str]]:
     """By page: the other lines of each term's entry, by the term's id."""
-    if not hasattr(env, "sitekit_glossary"):
-        env.sitekit_glossary = {}  # type: ignore[attr-defined]
-    return env.sitekit_glossary  # type: ignore[attr-defined, no-any-return]
+    found: dict[str, dict[str, str]] = vars(env).setdefault("sitekit_glossary", {})
+    return found
 
 
 def _collect(app: Sphinx, doctree: nodes.document) -> None:

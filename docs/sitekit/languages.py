@@ -129,7 +129,7 @@ class EqualAnchors(SphinxTransform):
 def _page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    project: Project = site(app).project
+    project = site(app).project
     current = site(app).language
     to_root = "../" * (pagename.count("/") + 1)
     page = app.builder.get_target_uri(pagename)

@@ -7,7 +7,7 @@ all it needs; lines that others imply are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from .site import site
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from .project import Chapter, Page, Project
+    from .project import Chapter, Page
 
 __all__ = ["LANES", "LearningMap", "Station", "lines", "needed", "stations"]
 
@@ -194,14 +194,15 @@ class LearningMap(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Draw it."""
-        project: Project = site(self.env.app).project
+        project = site(self.env.app).project
         chapters = project.chapters
         places, links = stations(chapters), needed(chapters)
         height = sum(HEADING + ROW * self.height(chapter, places) for chapter in chapters)
         near, far = '<path d="{}"/>', '<path class="map-far" d="{}"/>'
-        drawn = "".join((far if leaves else near).format(path) for path, leaves in lines(chapters))
-        svg = f'<svg viewBox="0 0 {LANES * COLUMN} {height}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
-        parts = [self.chapter(chapter, places, links) for chapter in chapters]
+        paths = "".join((far if leaves else near).format(path) for path, leaves in lines(chapters))
+        svg = f'<svg viewBox="0 0 {LANES * COLUMN} {height}" preserveAspectRatio="none" aria-hidden="true">{paths}</svg>'
+        led = {name for name, others in drawn(chapters).items() if others}
+        parts = [self.chapter(chapter, places, links, led) for chapter in chapters]
         hint = element(
             "p",
             _("Numbers: the order of reading. Lines: what a page builds on, dashed from the chapter before."),
@@ -216,7 +217,11 @@ class LearningMap(SphinxDirective):
         return max((places[page.docname].row + 1 for page in chapter.pages), default=0)
 
     def chapter(
-        self, chapter: Chapter, places: Mapping[str, Station], links: Mapping[str, Sequence[str]]
+        self,
+        chapter: Chapter,
+        places: Mapping[str, Station],
+        links: Mapping[str, Sequence[str]],
+        led: Collection[str],
     ) -> nodes.Element:
         """One chapter: its heading, and its pages row by row."""
         app, index = self.env.app, f"{chapter.name}/index"
@@ -231,10 +236,10 @@ class LearningMap(SphinxDirective):
         for row in range(self.height(chapter, places)):
             for column in range(LANES):
                 page = at.get((row, column))
-                cells.append(self.station(page, links) if page else element("li", aria_hidden="true"))
+                cells.append(self.station(page, links, led) if page else element("li", aria_hidden="true"))
         return element("div", heading, element("ul", *cells), class_="map-chapter")
 
-    def station(self, page: Page, links: Mapping[str, Sequence[str]]) -> nodes.Element:
+    def station(self, page: Page, links: Mapping[str, Sequence[str]], led: Collection[str]) -> nodes.Element:
         """One page."""
         app = self.env.app
         inside = [
@@ -247,7 +252,7 @@ class LearningMap(SphinxDirective):
         if not needs:
             return element("li", page_link(page.docname, *inside))
         spoken = _("builds on: ") + _("; ").join(needs)
-        led_to = "map-led-to" if drawn(site(app).project.chapters)[page.docname] else ""
+        led_to = "map-led-to" if page.docname in led else ""
         return element(
             "li",
             page_link(page.docname, *inside, class_=led_to),

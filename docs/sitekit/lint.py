@@ -23,7 +23,6 @@ LONGEST_TITLE = {"han": 12, "words": 6}
 HALF_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!()]|[,;:?!(][\u4e00-\u9fff]")
 BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\*(?=[\w\u4e00-\u9fff])")
 LEFT_OVER = re.compile(r"`|\*\*|(?<!\w):\w+:(?=`)")
-MARKUP = re.compile(r":[\w:-]+:`[^`]*`|\{[\w-]+\}`[^`]*`|``.*?``|`[^`]*`_{0,2}|\$[^$]*\$|\]\([^)]*\)")
 
 
 def _script(project: Project, source: Source) -> Iterator[SourceError]:
@@ -42,11 +41,10 @@ def _script(project: Project, source: Source) -> Iterator[SourceError]:
 
 
 def _unit(source: Source, unit: Unit) -> Iterator[SourceError]:
-    bare = MARKUP.sub("", unit.text)
-    if HAN.search(bare) and unit.kind != "term":
-        for found in HALF_WIDTH.finditer(bare):
-            yield SourceError(source.path, unit.line, f"half-width punctuation in Chinese: “{found[0]}”")
     words = source.words(unit, unit.text)
+    if HAN.search(words) and unit.kind != "term":
+        for found in HALF_WIDTH.finditer(words):
+            yield SourceError(source.path, unit.line, f"half-width punctuation in Chinese: “{found[0]}”")
     if source.dialect != "markdown" and unit.kind not in PLAIN and (open_mark := LEFT_OVER.search(words)):
         message = (
             f"docutils doesn't read the markup at “{words[open_mark.start() :][:20]}”: put blanks around it"

@@ -145,7 +145,7 @@ class PackageApi(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Read the package."""
-        root: Path = site(self.env.app).project.root
+        root = site(self.env.app).project.root
         folders = [root / place for place in self.config.sitekit_helper_packages]
         folder = next((path for path in folders if path.name == self.arguments[0]), None)
         if folder is None:

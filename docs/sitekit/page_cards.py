@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
-    from .project import Page, Project
+    from .project import Page
     from .record import Record
 
 PRINTED_LINES = 6
@@ -86,7 +86,7 @@ def _without_thumbnails(doctree: nodes.document) -> None:
 
 
 def _replace(app: Sphinx, doctree: nodes.document) -> None:
-    project: Project = site(app).project
+    project = site(app).project
     chapter = next((item for item in project.chapters if f"{item.name}/index" == app.env.docname), None)
     if chapter is None:
         return

@@ -279,8 +279,8 @@ def _sphinx_text(name: str, language: Language) -> str:
 
 
 def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:
-    project: Project = site(app).project
-    own: Language = site(app).language
+    project = site(app).project
+    own = site(app).language
     other = next((language for language in project.languages if language != own), None)
     tree, docname = Path(app.srcdir), app.env.docname
     units_file = _units_file(tree, docname)

@@ -220,9 +220,8 @@ def _replay_notebooks(app: Sphinx) -> None:
     from myst_nb.core import execute
 
     from_dict: Callable[[Any], Any] = nbformat.from_dict
-    base: Any = execute.NotebookClientBase
 
-    class Replayed(base):  # type: ignore[misc]
+    class Replayed(execute.NotebookClientBase):  # type: ignore[misc]  # MyST-NB publishes no types
         def start_client(self) -> None:
             page = self.path.relative_to(app.srcdir).with_suffix("").as_posix()
             cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]

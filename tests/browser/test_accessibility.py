@@ -59,7 +59,9 @@ def violations(page: Page, context: dict[str, Any] | None = None, **options: Any
 
     It looks twice where it finds something: the page may still have been following a change of its size.
     """
-    page.wait_for_function(f"() => innerWidth === {page.viewport_size['width']}")  # type: ignore[index]
+    size = page.viewport_size
+    assert size is not None
+    page.wait_for_function(f"() => innerWidth === {size['width']}")
     lines: list[str] = []
     for _ in range(2):
         page.evaluate(NEXT_FRAME)
