@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 FEATURES = (
     *("languages", "shown", "chrome", "code", "downloads", "bundle", "mathml", "math_font", "markup"),
     *("page_facts", "page_cards", "page_footer", "learning_map", "answers", "package_api", "error_index"),
-    *("parallel_text", "glossary_terms", "search", "sharing", "assets", "security", "renderer"),
+    *("parallel_text", "glossary_terms", "search", "sharing", "assets", "security", "renderer", "amend"),
 )
 """Modules with a ``setup`` of their own, in the order in which they are connected."""
 

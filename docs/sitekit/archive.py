@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,10 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 def write(target: Path, members: Iterable[tuple[str, Path]]) -> None:
-    """Pack files, each under its name in the archive, in the order of their names."""
+    """Pack files, each under its name in the archive, in the order of their names.
+
+    An archive that holds them already is left alone: Sphinx goes by its time.
+    """
     new = target.with_name(target.name + ".new")
     with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in sorted(members):
@@ -21,4 +25,7 @@ def write(target: Path, members: Iterable[tuple[str, Path]]) -> None:
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
-    new.replace(target)
+    if target.is_file() and filecmp.cmp(new, target, shallow=False):
+        new.unlink()
+    else:
+        new.replace(target)

@@ -24,8 +24,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import root_pages, security
+from . import amend, root_pages, security
+from .catalogue import sources
 from .keys import Key, digest
+from .localise import LISTING
 from .project import Language, Project
 from .record import Store
 from .segments import SourceError
@@ -75,17 +77,20 @@ def _input_files(project: Project) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(folder.parent).as_posix(), path
 
 
-def inputs_digest(project: Project) -> str:
-    """A digest of everything the site is made from, records apart: files and versions."""
-    found = hashlib.sha256()
+def inputs_digests(project: Project) -> tuple[str, str]:
+    """Digests of everything the site is made from, records apart: of pages' texts, and of all else."""
+    texts, found = hashlib.sha256(), hashlib.sha256()
+    pages = {source.path for source in sources(project)}
     for name, path in _input_files(project):
-        found.update(f"{name}\0".encode())
-        found.update(hashlib.sha256(path.read_bytes()).digest())
+        of_page = path in pages or (path.suffix == ".po" and path.is_relative_to(project.locale))
+        into = texts if of_page else found
+        into.update(f"{name}\0".encode())
+        into.update(hashlib.sha256(path.read_bytes()).digest())
     # A distribution's name and version are its folder's name; to read all their metadata takes ten times as long.
     versions = sorted({item.name for folder in sys.path for item in Path(folder).glob("*-info")})
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     found.update(json.dumps([sys.version, versions, epoch]).encode())
-    return found.hexdigest()
+    return texts.hexdigest(), found.hexdigest()
 
 
 def records_digest(project: Project) -> str | None:
@@ -130,6 +135,7 @@ def prepare(
     from . import keys, runner, shown
     from .localise import localise
 
+    amend.forget(project)
     localise(project, draft=draft)
     options = runner.Options.of(project)
 
@@ -168,8 +174,8 @@ def prepare(
 def clean(project: Project, language: Language) -> None:
     """Leave only what localising wrote: rendering starts from nothing else."""
     tree = project.source_tree(language)
-    kept = {tree / name for name in json.loads((tree / "localised.json").read_text(encoding="utf-8"))}
-    kept |= {tree / "localised.json", tree / "shown.json"}
+    kept = {tree / name for name in json.loads((tree / LISTING).read_text(encoding="utf-8"))}
+    kept |= {tree / LISTING, tree / "shown.json"}
     for path in sorted(tree.rglob("*"), reverse=True):
         if path.is_dir():
             if not any(path.iterdir()):
@@ -209,12 +215,18 @@ def render(process: subprocess.Popen[bytes], builds: Sequence[Sequence[str]]) ->
     return [failed >= 0 and not failed >> number & 1 for number in range(len(builds))]
 
 
-def _render(project: Project, process: subprocess.Popen[bytes], *more: str) -> list[str]:
-    """Render every language from nothing; returns those that failed."""
+def _render(
+    project: Project, process: subprocess.Popen[bytes], *more: str, amends: bool = False
+) -> list[str]:
+    """Render every language, from nothing or what the last build left; returns those that failed."""
     folder = project.build / RENDERED
     shutil.rmtree(folder, ignore_errors=True)
-    for language in project.languages:
-        clean(project, language)
+    if amends:
+        amend.stage(project, folder)
+        more = ("-Q", *more, "-D", "sitekit_amends=1")
+    else:
+        for language in project.languages:
+            clean(project, language)
     # MyST-NB writes beside Sphinx's output, so each language has a folder around it.
     builds = [arguments(project, item, folder / item.folder, *more) for item in project.languages]
     passed = render(process, builds)
@@ -232,7 +244,6 @@ def _assemble(project: Project, rendered: Path, new: Path) -> None:
         # Each language lists all pages in all languages.
         if (sitemap := new / language.folder / "sitemap.xml").exists():
             sitemap.replace(new / sitemap.name)
-    shutil.rmtree(rendered)
 
 
 def _publish(project: Project, state: str) -> None:
@@ -274,18 +285,26 @@ def build(project: Project, *, scheduler: str | None = None) -> bool:
         _recover(project)
         start = time.monotonic()
         html = project.build / "html"
-        inputs = inputs_digest(project)
-        if html.exists() and _published(project) == digest([inputs, records_digest(project)]):
+        texts, rest = inputs_digests(project)
+        if html.exists() and _published(project) == digest([texts, rest, records_digest(project)]):
             print("nothing changed: build/html/index.html")
             return True
+        before = amend.take(project)
         with renderer() as process:
-            ready = prepare(project, scheduler=scheduler)
-            failed = _render(project, process, *STRICT) if ready else ["the examples"]
+            failed = [] if prepare(project, scheduler=scheduler) else ["the examples"]
+            records = records_digest(project)
+            amends = not failed and amend.only_words_differ(project, before, rest, records)
+            if not failed:
+                failed = _render(project, process, *STRICT, amends=amends)
+        if failed and amends:  # whatever stopped it
+            with renderer() as process:
+                failed = _render(project, process, *STRICT)
         if failed:
             kept = "; the site in build/html is as it was" if html.exists() else ""
             print(f"build failed: {', '.join(failed)}{kept}", file=sys.stderr)
             return False
-        _publish(project, digest([inputs, records_digest(project)]))
+        _publish(project, digest([texts, rest, records]))
+        amend.keep(project, project.build / RENDERED, rest, records)
         pages = sum(1 for _ in html.rglob("*.html"))
         print(f"built {pages} pages in {time.monotonic() - start:.0f} s: build/html/index.html")
         return True
@@ -301,8 +320,6 @@ def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = N
     SourceError
         Where a page is unknown.
     """
-    from .catalogue import sources
-
     known = [source.docname for source in sources(project)]
     for page in pages:
         if page not in known:
@@ -321,6 +338,7 @@ def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = N
             return False
         folder = project.build / PREVIEW
         _assemble(project, project.build / RENDERED, folder)
+        shutil.rmtree(project.build / RENDERED)
         print(f"built in {time.monotonic() - start:.0f} s, without the pages that these link to:")
         for language in project.languages:
             for page in pages:

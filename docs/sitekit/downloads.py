@@ -17,6 +17,7 @@ from sphinx.locale import _
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from . import archive
+from .keys import digest
 from .notebook_text import to_markdown
 from .project import write_if_changed
 from .site import site
@@ -29,14 +30,20 @@ if TYPE_CHECKING:
 
 def _notebook(script: Path, labels: dict[str, str]) -> None:
     """Give the text cells of the notebook beside `script` their Markdown."""
-    path = script.with_suffix(".ipynb")
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    path, note = script.with_suffix(".ipynb"), script.with_suffix(".ipynb.sha256")
+    made_from = [script.read_text(encoding="utf-8"), labels]
+    text = path.read_text(encoding="utf-8")
+    if note.is_file() and note.read_text(encoding="ascii") == digest([*made_from, text]):
+        return  # an earlier build did it
+    notebook = json.loads(text)
     _, blocks = split_code_and_text_blocks(script)
     texts = [block.content for block in blocks if block.type == "text"]
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
     for number, (cell, text) in enumerate(zip(cells, texts, strict=True)):
         cell["source"] = [to_markdown(text, script, labels, top_level=2 if number else 1)]
-    write_if_changed(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    write_if_changed(path, text)
+    note.write_text(digest([*made_from, text]), encoding="ascii")
 
 
 def carried(app: Sphinx, page: Page) -> list[Path]:

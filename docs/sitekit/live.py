@@ -1,9 +1,9 @@
 """Serve the site while it is being written: ``nox -s live``.
 
 ``python -m sitekit.live`` builds the project in the current folder into ``build/live``, serves it, and builds again
-what a saved file changes; the reader's browser reloads. Source text stands where a translation is missing. Only here
-is a build incremental, so what it shows can be behind in corners (lists of pages, what Sphinx warns of);
-``build/html`` is left alone.
+what a saved file changes; the reader's browser reloads. Source text stands where a translation is missing. Nobody
+checks here, as `sitekit.amend` does, that other pages are untouched, so what it shows can be behind in corners (lists
+of pages, what Sphinx warns of); ``build/html`` is left alone.
 """
 
 from __future__ import annotations

@@ -23,9 +23,10 @@ from .catalogue import Source, Untranslated, sources, translator
 from .project import Language, Project, write_if_changed
 from .segments import Segment, SourceError, SourceErrors, Unit, display_width, render
 
-__all__ = ["LocaliseError", "Localised", "check", "localise", "wide_comments"]
+__all__ = ["LISTING", "LocaliseError", "Localised", "check", "localise", "wide_comments"]
 
 GALLERY = "gallery"
+LISTING = "localised.json"
 WIDEST = 100
 SHOWN_MISSING = 5
 
@@ -259,7 +260,7 @@ def wide_comments(page: Localised, language: Language) -> Iterator[SourceError]:
 
 def _write_tree(tree: Path, files: dict[str, str]) -> int:
     """Write `files`, remove what an earlier localising left, and touch nothing that Sphinx made."""
-    listing = tree / "localised.json"
+    listing = tree / LISTING
     try:
         before = set(json.loads(listing.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):

@@ -12,7 +12,8 @@ import hashlib
 import json
 import re
 import tomllib
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Section", "sections_of"]
 
 DATA = "search-data.js"
+KEPT = "sections.json"
 ENGINE = "search-engine.js"
 SYNONYMS = "search_synonyms.toml"
 JOINED = " · "  # between the forms of a term in its heading
@@ -172,13 +174,25 @@ def _script(name: str, language: str, value: Any) -> str:
     return f"(self.{name}??={{}})[{json.dumps(language)}]={text};\n"
 
 
+def _take_kept(path: Path, noted: dict[str, list[Section]]) -> None:
+    """Add to `noted` the pages that an earlier build wrote and this one didn't."""
+    with suppress(OSError):
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        for name in earlier.keys() - noted.keys():
+            noted[name] = [Section(**section) for section in earlier[name]]
+
+
 def _write(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
         return
     noted = site(app).sections
     docnames = [name for name in sorted(app.env.found_docs) if "nosearch" not in app.env.metadata[name]]
-    for name in set(docnames) - set(noted):  # in an incremental build, those that were not written again
+    path = Path(app.doctreedir) / KEPT
+    _take_kept(path, noted)
+    for name in set(docnames) - set(noted):  # the last build failed after it had written them
         app.env.get_and_resolve_doctree(name, app.builder)
+    kept = {name: [asdict(section) for section in noted[name]] for name in docnames}
+    path.write_text(json.dumps(kept), encoding="utf-8")
     pages = {name: noted[name] for name in docnames if noted[name][0].heading}
     for alias in aliases(app):
         sections = noted[alias.shown.docname]
