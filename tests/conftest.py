@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -51,8 +52,10 @@ def site_root(repository: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def foreign_gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def foreign_gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a built gallery that is not this project's; tests that change it take a copy."""
     root = tmp_path_factory.mktemp("foreign")
     foreign.make(root)
-    return root
+    made = foreign.files(root)
+    yield root
+    assert foreign.files(root) == made, "a test changed the gallery that all tests share"

@@ -141,9 +141,11 @@ def _entries(app: Sphinx) -> Iterator[tuple[dict[str, Any], Shown | None]]:
 def _check(app: Sphinx, env: BuildEnvironment) -> None:
     for entry, shown in () if app.config.sitekit_only else _entries(app):
         if shown is None:
+            path = Path(app.confdir) / ALIASES
+            before, _, _ = path.read_text(encoding="utf-8").partition(entry["message"])
             logger.warning(
                 "no page shows “%s”: correct or delete the entry", entry["message"],
-                location=str(Path(app.confdir) / ALIASES), type="sitekit", subtype="errors",
+                location=f"{path}:{before.count(chr(10)) + 1}", type="sitekit", subtype="errors",
             )  # fmt: skip
 
 
