@@ -14,7 +14,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +150,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if value is None or isinstance(value, str | int | float):
         return value
-    return [type(value).__qualname__, _plain(vars(value)) if hasattr(value, "__dict__") else str(value)]
+    # What has an address in its name is never the same: such a site is built clean every time.
+    return [type(value).__qualname__, _plain(vars(value)) if is_dataclass(value) else repr(value)]
 
 
 def known(env: BuildEnvironment) -> str:
