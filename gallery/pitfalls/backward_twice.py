@@ -42,7 +42,7 @@ y.backward()
 show(y.backward)
 
 # %%
-# 报错的括号里是原因：求 :math:`w^2` 的导数要用 :math:`w` 的值，:term:`前向传播` 时存了一份
+# 报错的括号里是原因：求 :math:`w^2` 的导数要用 :math:`w` 的值，:term:`前向传播` 时存了下来
 # （saved tensors），第一次 ``backward()`` 用完就释放，省下内存。
 #
 # .. admonition:: 先猜一猜
@@ -166,7 +166,7 @@ print(f"sum: {w.grad:.2f}")
 
 # %%
 # ``h`` 是共用的，第一次 ``backward()`` 释放了它。只要总的梯度，就先相加，一次 ``backward()`` 走完，
-# 结果相同；两份梯度要分开看，才用 ``retain_graph=True``，而且最后一次不加。
+# 结果相同；两份梯度要分开看，才用 ``retain_graph=True``，而且最后一次不用。
 #
 # 下次怎样早发现：遇到这条报错，先问哪个变量是循环外或上一步算的，打印它的 ``grad_fn``，
 # 不是 ``None`` 的就是。已经加了 ``retain_graph=True`` 的代码，用 ``graph_size`` 看两步，变大就是错的。

@@ -122,7 +122,7 @@ for loss_fn in standard:
 #
 # 准确率也会中招
 # --------------
-# 判断预测和目标是不是都大于 1，用的是斜率正确的模型：
+# 判断预测和目标是否在 1 的同一侧，用的是斜率正确的模型：
 
 prediction = models["right"](x).detach()
 for name, p in {"(n, 1)": prediction, "(n,)": prediction.squeeze(1)}.items():

@@ -72,7 +72,7 @@ show(lambda: loss(torch.tensor([[2, 0, 1]]), torch.tensor([0])))
 # %%
 # 第三句的类是 ``NotImplementedError``，它是 ``RuntimeError`` 的子类，所以同一个 ``except`` 接得住。
 # ``log_softmax`` 是交叉熵里的一步，``Long`` 说明 :term:`logits` 是整数：
-# 往往是误把 ``argmax`` 的结果当成了 logits。
+# 往往是调用时把 logits 和标签写反了。
 #
 # 反过来，编号必须是整数。给 :term:`嵌入` 浮点数，报错里会写它要什么：
 
@@ -112,7 +112,7 @@ for name, a, b in (("uint8", one, two), ("float32", one.float(), two.float())):
 #
 # 除法不同：``one / 255`` 得到 ``float32``，所以先除后减就是对的，先减后除就是错的。
 #
-# 改一改：把 ``uint8`` 换成 ``int16``，先猜平均差是多少，再运行。
+# 改一改：把 ``.to(torch.uint8)`` 换成 ``.to(torch.int16)``，先猜平均差是多少，再运行。
 #
 # 下次怎样早发现：数据进入网络之前查一次类型，只花两行。
 

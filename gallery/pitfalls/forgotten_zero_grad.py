@@ -152,7 +152,8 @@ for step in range(2):
     optimizer.step()
 
 # %%
-# 改一改：把 SGD 的学习率改成 0.1，先猜不清零的标准差会变大还是变小，再运行。
+# 改一改：把 SGD 的学习率改成 0.1（动量为 1 的那个一起改），
+# 先猜不清零的标准差会变大还是变小，再运行。
 #
 # :ref:`basics-gradient-descent` 在手写的循环里演示了同一个错误，:ref:`networks-momentum` 讲动量。
 #

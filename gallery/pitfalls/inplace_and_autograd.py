@@ -182,7 +182,7 @@ for f in (through_detach, through_data, through_numpy, not_in_place):
 # 四个函数算的都是 :math:`e^x + 1`，导数是 :math:`e^x`，最后一行才对。
 # 中间两个不报错，每个数都多了 1：求导时把改过的 ``y`` 当成了 :math:`e^x`。
 #
-# 第三种错在前向传播。残差连接里用了原地的 ReLU，``h`` 被改掉，再加上去的就不是原来的它：
+# 第三种错在前向传播。残差连接里用了原地的 ReLU，``h`` 被改掉，再加上去的就不是原来的值：
 
 h = torch.tensor([-1.0, 2.0])
 print(f"relu(h) + h:  {torch.relu(h) + h}")
@@ -190,8 +190,8 @@ print(f"relu_(h) + h: {torch.relu_(h) + h}")
 
 # %%
 # 下次怎样早发现：自己写的函数用 ``torch.autograd.gradcheck`` 查，它拿 :term:`反向传播` 与数值差分相比，
-# 用 ``float64``。报了版本号的错而找不到是谁，就打开 ``torch.autograd.set_detect_anomaly(True)``，
-# 它会指出前向传播里的那一行。
+# 用 ``float64``。报了版本号的错而找不到是哪个值，
+# 就打开 ``torch.autograd.set_detect_anomaly(True)``，它会指出前向传播里保存这个值的那一行。
 
 for f in (through_data, through_numpy, not_in_place):
     point = x.double().requires_grad_()

@@ -32,7 +32,8 @@ from torch import nn
 #
 # .. admonition:: 先猜一猜
 #
-#    坏图像在第 7 批。这一批之后，2410 个参数里有多少个变成 NaN？下一批数据都正常，它们会恢复吗？
+#    坏图像在第 7 批（从 0 数起）。这一批之后，2410 个参数里有多少个变成 NaN？
+#    下一批数据都正常，它们会恢复吗？
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).flatten(1) / 16  # (1797, 64)

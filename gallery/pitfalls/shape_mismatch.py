@@ -15,7 +15,7 @@
 你将学到：
 
 - 矩阵乘法、广播、卷积、``view`` 和 ``cat`` 的形状报错各怎样读
-- 每一种的改法：``flatten``、``keepdim=True``、``permute``、``reshape``
+- 每一种的改法：``flatten``、``keepdim=True``、``permute``、``reshape``、``unsqueeze``
 - 为什么 ``reshape`` 不能用来交换轴，又怎样检查
 """
 

@@ -16,7 +16,7 @@
 
 - 忘了 ``eval()``，Dropout 和批量归一化各损失多少 :term:`准确率`
 - 为什么批次越小、次序越整齐，批量归一化错得越多
-- 什么是 ``torch.no_grad()`` 管不到的
+- ``torch.no_grad()`` 管不到什么
 """
 
 import copy

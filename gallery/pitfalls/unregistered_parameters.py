@@ -51,8 +51,8 @@ for container in (list, nn.ModuleList):
     )
 
 # %%
-# 给属性赋值时，``nn.Module`` 看一眼值的类型：是 ``Parameter`` 或 ``Module`` 才登记。
-# 列表两样都不是，里面装着什么它不看，于是 ``parameters()``、``state_dict()`` 和 ``.to()`` 都不知道这两层，
+# 给属性赋值时，``nn.Module`` 看一眼值的类型：是 ``Parameter``、``Buffer`` 或 ``Module`` 才登记。
+# 列表哪样都不是，里面装着什么它不看，于是 ``parameters()``、``state_dict()`` 和 ``.to()`` 都不知道这两层，
 # 1482 个参数只剩输出层的 170 个。
 #
 # 有报错的几种
@@ -91,7 +91,7 @@ for mistake in (empty, scaled_parameter, plain_tensor, NoSuper):
 # %%
 # - ``empty``：一个参数也没登记，优化器才会发现；只要登记了一层，它就不作声。
 # - ``scaled_parameter``：乘过 0.1 的已是运算的结果，不是 :term:`叶子张量`。先算好初值，再包成 ``Parameter``。
-# - ``plain_tensor``：登记过的名字只能换成 ``Parameter``。
+# - ``plain_tensor``：登记过的名字只能换成 ``Parameter`` 或 ``None``。
 # - ``NoSuper``：登记表由 ``super().__init__()`` 建立，要放在第一行。
 #
 # 没有报错的两种

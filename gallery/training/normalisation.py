@@ -49,8 +49,8 @@ for layer, dim in ((batch_norm, (0, 2)), (layer_norm, (1, 2))):
 
 # %%
 # ``correction=0`` 表示方差除以个数，不减 1。两种层只差 ``dim``：``(0, 2)`` 和 ``(1, 2)``。
-# 它们还各有一对可训练的缩放与平移，初值是 1 和 0，所以这里看不出来；
-# 批量归一化每个通道一对，层归一化每个位置一对。
+# 它们还各有可训练的缩放与平移，初值是 1 和 0，所以这里看不出来；
+# 批量归一化每个通道一对，共 3 对；层归一化给一个样本里的每个数一对，共 15 对。
 #
 # 画成格子，颜色相同的共用一个均值和一个方差：
 
@@ -93,7 +93,7 @@ for name, layer in {"LayerNorm": layer_norm, "BatchNorm1d": batch_norm}.items():
     print(f"{name:<11} same in eval(): {torch.allclose(training, inference)}")
 
 # %%
-# ``momentum=0.1``：每次向当前批量的均值走一成，三次走了 :math:`1 - 0.9^3 = 0.271`。
+# ``momentum=0.1``：每次向当前批次的均值走一成，三次走了 :math:`1 - 0.9^3 = 0.271`。
 # 所以刚开始训练时，缓冲区还跟不上，``eval()`` 的结果会差得多。
 # 忘记切换的代价见 :ref:`pitfalls-train-eval-mode`。
 # 写进 ``running_var`` 的方差除以个数减 1，与训练时用来归一化的略有不同。
@@ -169,7 +169,8 @@ for batch_size, one_class in ((50, False), (10, False), (2, False), (10, True)):
 # 剩下的只有 3 与 3 的差别；推理时换成各类混在一起的均值，网络从没见过这样的输入。
 # 层归一化不看别人，次序不好只让它慢一些。
 #
-# 改一改：把 ``nn.LayerNorm`` 换成 ``nn.Identity``，先猜没有归一化时四行会怎样，再运行。
+# 改一改：把最后一段代码里的 ``nn.LayerNorm`` 换成 ``nn.Identity``，
+# 先猜没有归一化时四行会怎样，再运行。
 #
 # 小结
 # ----
