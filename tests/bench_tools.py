@@ -244,7 +244,7 @@ def multiply(copy: Copy, root: Path, count: int, *, each: int = 10) -> Copy:
     each
         How many pages a chapter has.
     """
-    unwanted = shutil.ignore_patterns("__pycache__", "*.po", "records")
+    unwanted = shutil.ignore_patterns("__pycache__", "*.po", "records", "error_aliases.toml")
     shutil.copytree(copy.root / "docs", root / "docs", ignore=unwanted)
     shutil.copytree(copy.root / "src", root / "src", ignore=unwanted)
     old, new = (Store(place / ".cache" / "records" / "cpu") for place in (copy.root, root))
