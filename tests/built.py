@@ -40,11 +40,12 @@ def html(language: str, docname: str) -> BeautifulSoup:
     return parse(SITE / language / f"{docname}.html")
 
 
+@functools.cache
 def article(language: str, docname: str) -> Tag:
-    """What its author wrote in the page's language, without the furniture around."""
+    """What its author wrote in the page's language, without the furniture around; read it, don't change it."""
     found = html(language, docname).select_one("article")
     assert found is not None
-    found = copy.copy(found)  # pages are parsed once for all tests
+    found = copy.copy(found)  # others see the page whole
     for counterpart in found.select("p[lang]"):
         counterpart.decompose()
     return found

@@ -11,7 +11,6 @@ import pytest
 
 from tests import foreign
 
-pytestmark = pytest.mark.xdist_group("foreign")  # one worker builds the gallery for all
 DATED = {"SOURCE_DATE_EPOCH": "1700000000"}
 PROSE = ("gallery/bases/poids.py", "Voir aussi :ref:`bases-somme`.", "Voir encore :ref:`bases-somme`.")
 # What is edited: file, old and new text, German.
@@ -92,12 +91,32 @@ OF_MORE = {
 }
 
 
-@pytest.fixture
-def gallery(foreign_gallery: Path, tmp_path: Path) -> Path:
-    """Return a copy of the gallery, built with a date that doesn't change."""
-    root = Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
+@pytest.fixture(scope="module")
+def built_gallery(foreign_gallery: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return where a gallery was built, with a date that doesn't change, and a copy of what stood there then."""
+    folder = tmp_path_factory.mktemp("built")
+    root = Path(shutil.copytree(foreign_gallery, folder / "gallery"))
     foreign.build(root, **DATED)
-    return root
+    return root, Path(shutil.copytree(root, folder / "copy"))
+
+
+@pytest.fixture
+def gallery(built_gallery: tuple[Path, Path]) -> Path:
+    """Return the gallery as it was built, in the same place: Sphinx's own notes name it."""
+    root, as_built = built_gallery
+    shutil.rmtree(root)
+    return Path(shutil.copytree(as_built, root))
+
+
+@pytest.fixture(scope="module")
+def clean_after_prose(
+    built_gallery: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Return the site that a clean build makes after the edit of prose."""
+    folder = tmp_path_factory.mktemp("prose")
+    root = Path(shutil.copytree(built_gallery[1], folder / "gallery"))
+    edit(root, *OF_ONE_PAGE["prose"])
+    return clean_site(root, folder / "clean")
 
 
 def edit(root: Path, name: str, old: str, new: str, german: str | dict[str, str] = "") -> None:
@@ -176,15 +195,15 @@ def _other_doctree(root: Path) -> None:
     "damage", [_without_environment, _half_a_note, _strange_note, _other_page, _other_doctree]
 )
 def test_what_was_kept_and_damaged_is_made_anew(
-    gallery: Path, tmp_path: Path, damage: Callable[[Path], None]
+    gallery: Path, clean_after_prose: dict[str, str], damage: Callable[[Path], None]
 ) -> None:
     damage(gallery)
     edit(gallery, *OF_ONE_PAGE["prose"])
     foreign.build(gallery, **DATED)
-    assert foreign.files(gallery / "build" / "html") == clean_site(gallery, tmp_path / "clean")
+    assert foreign.files(gallery / "build" / "html") == clean_after_prose
 
 
-def test_a_look_at_a_page_in_between(gallery: Path, tmp_path: Path) -> None:
+def test_a_look_at_a_page_in_between(gallery: Path, clean_after_prose: dict[str, str]) -> None:
     """What else writes the trees leaves nothing that a later build would take for its own."""
     edit(gallery, *OF_ONE_PAGE["prose"])
     for command in (
@@ -195,7 +214,7 @@ def test_a_look_at_a_page_in_between(gallery: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
     shutil.rmtree(gallery / "out")
     foreign.build(gallery, **DATED)
-    assert foreign.files(gallery / "build" / "html") == clean_site(gallery, tmp_path / "clean")
+    assert foreign.files(gallery / "build" / "html") == clean_after_prose
 
 
 def test_a_mistake_is_told_once(gallery: Path) -> None:

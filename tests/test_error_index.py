@@ -60,7 +60,6 @@ def test_the_search_knows_other_wordings_where_the_error_is_explained(language: 
         assert found != ["errors.html"]
 
 
-@pytest.mark.xdist_group("foreign")
 def test_a_wording_of_an_error_that_no_page_shows_stops_the_build(
     foreign_gallery: Path, tmp_path: Path
 ) -> None:

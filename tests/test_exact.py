@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
 from sitekit import golden, runner
 from sitekit.project import Project
 from sitekit.record import Record, Store
@@ -53,7 +52,6 @@ def test_every_example_gives_the_same_in_another_process_and_another_order(tmp_p
     assert different == []
 
 
-@pytest.mark.xdist_group("foreign")
 def test_a_build_that_was_killed_again_and_again_ends_as_a_clean_one(
     foreign_gallery: Path, tmp_path: Path
 ) -> None:

@@ -25,7 +25,6 @@ from sphinx.errors import ExtensionError
 
 from tests import foreign
 
-pytestmark = pytest.mark.xdist_group("foreign")  # one worker builds the gallery for all
 UNCHANGED = "nothing changed: build/html/index.html\n"
 NONE_RUN = "examples: 3 from record, 0 run, 0 failed"
 ONE_RUN = "examples: 2 from record, 1 run, 0 failed"

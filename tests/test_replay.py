@@ -16,7 +16,6 @@ from sitekit.record import Cell, Figure, Record, Store, file_name
 from tests.engine_project import make, script, write_project
 
 pytest.importorskip("sphinx_gallery")
-pytestmark = pytest.mark.xdist_group("runner")
 
 PAGE = script(
     """

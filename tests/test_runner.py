@@ -24,10 +24,7 @@ from sitekit.worker import Scrubber
 
 from tests.engine_project import script, write_project
 
-pytestmark = [
-    pytest.mark.xdist_group("runner"),
-    pytest.mark.skipif(not isolation.CAN_FORK, reason="the faults are told apart by fork's means"),
-]
+pytestmark = pytest.mark.skipif(not isolation.CAN_FORK, reason="the faults are told apart by fork's means")
 
 SITEKIT = Path(isolation.__file__).parent.parent
 

@@ -15,7 +15,6 @@ from tests.built import LANGUAGES, PROJECT, SITE, WRITTEN
 BASE = "https://carnet.example/livre"
 SITEMAP = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9", "x": "http://www.w3.org/1999/xhtml"}
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
-foreign = pytest.mark.xdist_group("foreign")  # one worker builds the gallery for all
 
 
 def meta(soup: BeautifulSoup) -> dict[str, str]:
@@ -53,7 +52,6 @@ def test_a_site_that_knows_no_address_of_its_own_gives_none() -> None:
     assert not built.html("zh", "basics/norms").select("link[rel=canonical]")
 
 
-@foreign
 def test_a_card_has_whole_addresses(foreign_gallery: Path) -> None:
     html = foreign_gallery / "build" / "html"
     soup = BeautifulSoup((html / "de/bases/courbe.html").read_text(encoding="utf-8"), "html.parser")
@@ -69,7 +67,6 @@ def test_a_card_has_whole_addresses(foreign_gallery: Path) -> None:
     assert "og:image" not in meta(without)
 
 
-@foreign
 def test_the_sitemap_lists_every_page_with_its_other_language(foreign_gallery: Path) -> None:
     html = foreign_gallery / "build" / "html"
     assert [path.relative_to(html).as_posix() for path in html.rglob("sitemap.xml")] == ["sitemap.xml"]

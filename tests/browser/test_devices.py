@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import serving
 
-pytestmark = pytest.mark.xdist_group("foreign")  # one worker builds the gallery for all
 CPU, CARD = "CPU", "CUDA · Karte *8000_X*"
 
 

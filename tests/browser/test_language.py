@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, ViewportSize, expect
 
 from tests import built
 from tests.built import LANGUAGES, MADE, PROJECT, WRITTEN
@@ -15,6 +15,7 @@ from tests.built import LANGUAGES, MADE, PROJECT, WRITTEN
 OTHER = dict(zip(LANGUAGES, reversed(LANGUAGES), strict=True))
 TAGS = {language.folder: language.tag for language in PROJECT.languages}
 LONG_PAGE = "basics/computational_graph"
+WIDE, PHONE = ViewportSize(width=1280, height=720), ViewportSize(width=360, height=740)
 WIDTHS = [360, 768, 1008, 1024, 1280, 1920]
 GENERATED_WORDS = """() => [...document.querySelectorAll("body *")].flatMap((element) =>
   ["::before", "::after"]
@@ -203,28 +204,11 @@ def test_one_switch_is_seen_at_every_width(width: int, language: str, open_in: C
     assert box["height"] >= 24
 
 
-def visited(page: Page, url: Callable[..., str], language: str) -> Iterator[str]:
-    """Open every page of one language, one after the other."""
-    for docname in [*WRITTEN, *MADE]:
-        page.goto(url(f"{language}/{docname}.html"))
-        yield docname
-
-
-@in_every_language
-def test_no_page_is_wider_than_a_phone(
-    language: str, new_page: Callable[..., Page], url: Callable[..., str]
-) -> None:
-    page = new_page(viewport={"width": 360, "height": 740})
-    widths = {
-        docname: page.evaluate("document.documentElement.scrollWidth")
-        for docname in visited(page, url, language)
-    }
-    assert {docname: width for docname, width in widths.items() if width > 360} == {}
-
-
 @both_ways
 @in_every_language
-def test_every_page_is_quiet_and_whole(language: str, page: Page, url: Callable[..., str]) -> None:
+def test_every_page_is_quiet_and_whole_and_no_wider_than_a_phone(
+    language: str, page: Page, url: Callable[..., str]
+) -> None:
     """Console errors, uncaught errors and requests to other hosts fail the test when it ends."""
     failed: list[str] = []
 
@@ -235,7 +219,9 @@ def test_every_page_is_quiet_and_whole(language: str, page: Page, url: Callable[
 
     page.on("requestfailed", note)
     page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
-    for docname in visited(page, url, language):
+    for docname in [*WRITTEN, *MADE]:
+        page.set_viewport_size(WIDE)
+        page.goto(url(f"{language}/{docname}.html"))
         assert page.title().endswith("TorchNotes") or docname == "index"
         unseen = page.evaluate(
             "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
@@ -243,6 +229,8 @@ def test_every_page_is_quiet_and_whole(language: str, page: Page, url: Callable[
         assert not unseen, docname
         if language == "zh":
             assert page.evaluate(GENERATED_WORDS) == [], docname
+        page.set_viewport_size(PHONE)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], docname
     assert not failed
 
 

@@ -15,7 +15,6 @@ from playwright.sync_api import Browser, Page, WebSocket, expect
 
 from tests import foreign
 
-pytestmark = pytest.mark.xdist_group("foreign")
 READY = "Start detecting changes"
 """What livereload says once it serves and watches."""
 
