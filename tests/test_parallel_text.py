@@ -14,6 +14,8 @@ from docutils import nodes
 from sitekit import myst, parallel_text, rst
 from sitekit.project import Language, Project
 
+from tests import built
+
 MOST_GROWTH = 0.3
 REFERENCE = re.compile(r":(?:ref|doc):`/?([\w/-]+)`|\{(?:ref|doc)\}`/?([\w/-]+)`")
 MATHS = re.compile(r":math:`[^`]+`|(?<![\\$])\$[^$\n]+\$")
@@ -66,10 +68,6 @@ def units(project: Project, language: Language) -> Iterator[tuple[str, bool, lis
         yield page["page"], not path.is_relative_to(tree / "gallery"), kept
 
 
-def soup(site_root: Path, language: Language, page: str) -> BeautifulSoup:
-    return BeautifulSoup((site_root / language.folder / f"{page}.html").read_bytes(), "html.parser")
-
-
 def is_label(made: Tag) -> bool:
     """Whether this is the counterpart of “Note” and the like, which stands in no source."""
     before = made.find_previous_sibling()
@@ -94,7 +92,7 @@ def test_every_unit_has_its_counterpart_in_order(project: Project, site_root: Pa
     for page, markdown, expected in units(project, own):
         made = [
             element
-            for element in soup(site_root, own, page).select("article p[lang], article caption > [lang]")
+            for element in built.html(own.folder, page).select("article p[lang], article caption > [lang]")
             if not is_label(element)
         ]
         assert {element["lang"] for element in made} <= {other.tag}, page
@@ -129,7 +127,7 @@ def test_counterparts_stay_out_of_titles_contents_and_anchors(
     project: Project, site_root: Path, folder: str
 ) -> None:
     for page, _, _ in units(project, project.language(folder)):
-        html = soup(site_root, project.language(folder), page)
+        html = built.html(folder, page)
         assert not html.select("article :is(p, span)[lang] [id], article :is(p, span)[lang][id]"), page
         assert not html.select(":is(h1, h2, h3, h4, h5, h6) [lang], .toc-tree [lang], title [lang]"), page
         ids = [element["id"] for element in html.select("article [id]")]
@@ -138,7 +136,7 @@ def test_counterparts_stay_out_of_titles_contents_and_anchors(
 
 @pytest.mark.parametrize("folder", ["zh", "en"])
 def test_a_short_list_stays_compact(project: Project, site_root: Path, folder: str) -> None:
-    home = soup(site_root, project.language(folder), "index")
+    home = built.html(folder, "index")
     assert home.select("ul.simple > li > p[lang]")
     assert not home.select("article ul:not(.simple) > li > p[lang]")
 
@@ -171,7 +169,9 @@ def test_links_to_terms_name_them_in_the_other_language(
     glossaries: dict[str, dict[str, set[str]]] = {}
     seen = 0
     for page, _, _ in units(project, language):
-        for link in soup(site_root, language, page).select("article a:has(> .std-term)"):
+        for shown_term in built.html(language.folder, page).select("article a > .std-term"):
+            link = shown_term.parent
+            assert link
             target, _, name = str(link["href"]).partition("#")
             where = (Path(page).parent / target).as_posix().removesuffix(".html") if target else page
             where = re.sub(r"[^/]+/\.\./", "", where)
@@ -182,7 +182,7 @@ def test_links_to_terms_name_them_in_the_other_language(
                         for line in [*term.find_previous_siblings(), *term.find_next_siblings()]
                         if line.name == "dt" and line is not term and same_entry(term, line)
                     }
-                    for term in soup(site_root, language, where).select("dl.glossary dt[id]")
+                    for term in built.html(language.folder, where).select("dl.glossary dt[id]")
                 }
             assert set(str(link.get("title", "")).split(" / ")) == glossaries[where][name], page
             seen += 1

@@ -152,6 +152,7 @@ def test_outputs_of_a_notebook() -> None:
 def tree(tmp_path: Path) -> SimpleNamespace:
     """A source tree whose Sphinx build shows records."""
     from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
 
     source = tmp_path / "source"
     (source / "gallery" / "chapter").mkdir(parents=True)
@@ -166,13 +167,14 @@ def tree(tmp_path: Path) -> SimpleNamespace:
 
     def build(shown: replay.Replay) -> str:
         shown.forget(source)
-        with shown.installed(source):
-            app = Sphinx(
-                source, source, tmp_path / "html", tmp_path / "doctrees", "html",
-                status=None, warning=io.StringIO(), freshenv=True,
-            )  # fmt: skip
-            shown.write_code_objects(source)
-        app.build()
+        with docutils_namespace():
+            with shown.installed(source):
+                app = Sphinx(
+                    source, source, tmp_path / "html", tmp_path / "doctrees", "html",
+                    status=None, warning=io.StringIO(), freshenv=True,
+                )  # fmt: skip
+                shown.write_code_objects(source)
+            app.build()
         return (tmp_path / "html" / "chapter" / "page.html").read_text(encoding="utf-8")
 
     return SimpleNamespace(build=build, source=source, html=tmp_path / "html")

@@ -166,7 +166,9 @@ def new_page(
 
     def open_page(**options: Any) -> Page:
         context = browser.new_context(**({"locale": "en", "reduced_motion": "reduce"} | options))
-        context.tracing.start(screenshots=True, snapshots=True)
+        context.tracing.start(
+            screenshots=True
+        )  # snapshots of the DOM would make each page half again as slow
         journal.watch(context)
         pages.append(context.new_page())
         return pages[-1]

@@ -101,7 +101,8 @@ def test_wide_screens_show_two_columns_row_by_row(
     for own, other in pairs:
         assert own[1] == pytest.approx(other[1], abs=1)
         assert own[2] < other[0]
-    assert {made.get_attribute("lang") for made in page.locator("article p[lang]").all()} == {TAG[path[:2]]}
+    made = page.locator("article p[lang]")
+    assert set(made.evaluate_all("all => all.map((element) => element.lang)")) == {TAG[path[:2]]}
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if (code := page.locator("article div.highlight")).count():
         box = code.first.bounding_box()
@@ -129,7 +130,7 @@ def test_narrow_screens_show_each_counterpart_under_its_unit(
 def test_without_javascript_a_page_is_in_its_own_language(new_page: OPEN, url: ADDRESSES, path: str) -> None:
     page = new_page(viewport=WIDE, java_script_enabled=False)
     page.goto(url(path))
-    assert not any(made.is_visible() for made in page.locator("article p[lang]").all())
+    expect(page.locator("article p[lang]").filter(visible=True)).to_have_count(0)
     expect(page.get_by_role("button", name=LABEL[path[:2]])).to_have_count(0)
 
 
