@@ -156,7 +156,7 @@ for name, tensor in tensors.items():
 print(f"{caught[0].category.__name__}: {str(caught[0].message).split('. ')[0]}")
 
 # %%
-# 没有。直接创建、要求梯度的张量叫 :term:`叶子张量`，只有它们的 ``.grad`` 有值；
+# 没有。直接创建的张量叫 :term:`叶子张量`，其中要求梯度的，``.grad`` 才有值；
 # 读其他张量的，得到 ``None`` 和一条警告。
 # 确实要看中间结果的梯度，就在 ``backward()`` 之前调用 ``c.retain_grad()``。
 #

@@ -119,7 +119,7 @@ except TypeError as error:
 # CPU 遇上 CUDA 时，开头是 ``Expected all tensors to be on the same device``。
 # 第二条提醒你：NumPy 只读 CPU 的内存，先调用 ``.cpu()``。（``meta`` 没有数值，取不回来。）
 #
-# 改法是先把张量搬到一起。只有零维的 CPU 张量例外，它可以直接和别的设备上的张量
+# 改法是先把张量搬到一起。零维的 CPU 张量是例外，它可以直接和别的设备上的张量
 # 做逐元素运算。
 
 c = a.to(other) + b

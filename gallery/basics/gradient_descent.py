@@ -177,12 +177,13 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {str(error).partition(':')[0]}")
 
 # %%
-# 用 ``.data``，梯度变成 0，没有任何提示；用 ``detach()``，PyTorch 发现数值被改过，立刻报错。
+# 用 ``.data``，梯度变成 0，没有任何提示；用 ``detach()``，PyTorch 发现数值被改过，反向传播时报错。
 # 更新参数时，用 ``torch.no_grad()``。
 #
 # 小结
 # ----
-# - 规则：清零、算损失、``backward()``、在 ``no_grad()`` 里更新，一步不少，次序不乱。
+# - 规则：清零、算损失、``backward()``、在 ``no_grad()`` 里更新，一步不少；
+#   清零在 ``backward()`` 之前，更新在它之后。
 # - API：``w.grad = None``、``loss.backward()`` 和 ``torch.no_grad()``。
 # - 下一页：:ref:`basics-dataset-dataloader`
 #

@@ -34,7 +34,7 @@ from matplotlib.patches import Rectangle
 #
 # .. admonition:: 先猜一猜
 #
-#    ``x_numpy`` 由 NumPy 创建，``y_torch`` 由 PyTorch 创建，写的都是带小数点的数。
+#    ``x_numpy`` 由 NumPy 创建，``y_torch`` 由 PyTorch 创建，列表里都写了小数点。
 #    两个和会打印成一样的吗？
 
 torch.manual_seed(0)
@@ -55,7 +55,7 @@ print(f"{x_numpy.dtype=}  {x_torch.dtype=}")
 print(f"{y_torch.dtype=}  {y_numpy.dtype=}")
 
 # %%
-# NumPy 的小数默认是 float64，PyTorch 的默认是 float32，转换时原样保留。
+# NumPy 的浮点数默认是 float64，PyTorch 的默认是 float32，转换时原样保留。
 # 两种类型相加时，升为较宽的 float64。
 #
 # 同一块内存
