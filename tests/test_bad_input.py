@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sitekit.notebook_text import to_markdown
 from sitekit.project import Project
+from sitekit.segments import SourceError
 
 from tests import small_project
 
@@ -118,6 +120,20 @@ CHANGES = {
         '"start/zero"',
         (CURRICULUM, 7),
         "'start/second' needs unknown page 'start/zero'",
+    ),
+    "prerequisite that comes later": (
+        CURRICULUM,
+        "minutes = 3",
+        'prerequisites = ["start/second"]',
+        (CURRICULUM, 4),
+        "'start/first' needs 'start/second', which comes later: move it up",
+    ),
+    "key of a limit": (
+        CURRICULUM,
+        "minutes = 3",
+        "limits = { secnds = 5 }",
+        (CURRICULUM, 4),
+        "page 'first': limits is a table of numbers: seconds, memory_mib",
     ),
     "unknown chapter": (
         CURRICULUM,
@@ -348,3 +364,8 @@ def test_an_unknown_page_is_named(project: Project) -> None:
         done.stderr
         == "no page first, start/third; pages are named as in their address, such as basics/shapes\n"
     )
+
+
+def test_what_a_notebook_would_lose_is_named() -> None:
+    with pytest.raises(SourceError, match=r"^page\.py: this can't be shown in a notebook: .*\"seealso\""):
+        to_markdown(".. seealso:: Lost words.\n", Path("page.py"), {})

@@ -6,14 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from PIL import Image
 from sitekit import figures
 
-matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("agg")
-plt = pytest.importorskip("matplotlib.pyplot")
-np = pytest.importorskip("numpy")
-Image = pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture

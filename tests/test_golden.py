@@ -194,8 +194,15 @@ def test_the_command_compares_and_writes_only_when_asked(foreign_gallery: Path, 
     assert foreign.files(root / "tests") == before
     assert "updated bases/somme\n" in run("--update", "bases/somme").stdout
     assert json.loads((root / "tests/golden/cpu/bases/somme.json").read_text())["cells"][0] == ["total: 6"]
-    (root / "tests/golden/cpu/bases/gone.json").write_text("{}")
+    agreed = root / "tests" / "golden" / "cpu" / "bases"
+    (agreed / "gone.json").write_text("{}")
+    (agreed / "gone-1.png").touch()
     assert "tests/golden/cpu/bases/gone.json: no page has this name" in run().stdout
+    # A page that fails keeps what was agreed to; one that is gone keeps nothing.
+    wanted = {path.name for path in agreed.iterdir() if path.stem not in {"gone", "gone-1"}}
+    foreign.edit(root, "gallery/bases/courbe.py", "[1, 2, 3]", "[1, 2, 1 / 0]")
+    assert run("--update").returncode == 1
+    assert {path.name for path in agreed.iterdir()} == wanted
 
 
 def test_a_report_on_other_versions(foreign_gallery: Path, tmp_path: Path) -> None:

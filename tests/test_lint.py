@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sitekit import drift, lint
 from sitekit.localise import LocaliseError
 from sitekit.project import Project
+from sitekit.segments import SourceError
 
 from tests import small_project
 
@@ -163,3 +164,9 @@ def test_a_heading_without_a_translation(project: Project) -> None:
     [fault] = found(project)
     assert fault.startswith(f"{PO}:")
     assert fault.endswith("“第一页”: has no translation yet")
+
+
+def test_a_table_of_words_that_is_no_toml_is_named(project: Project) -> None:
+    (project.docs / drift.WORDS).write_text('[zh]\n"步长" = \n', encoding="utf-8")
+    with pytest.raises(SourceError, match=rf"{drift.WORDS}:2: not valid TOML"):
+        found(project)

@@ -161,7 +161,8 @@ def test_unreadable_code_stands_for_itself() -> None:
 
 
 def test_cells_are_those_of_sphinx_gallery(tmp_path: Path) -> None:
-    parser = pytest.importorskip("sphinx_gallery.py_source_parser")
+    from sphinx_gallery import py_source_parser as parser
+
     root = Path(__file__).parent.parent / "gallery"
     odd = "\n" + "#" * 24 + "\n# Ruled text.\n\nz = 3\n\n#%%\n# Tight.\n# sphinx_gallery_tags = [1]\n"
     texts = [path.read_text(encoding="utf-8") for path in root.glob("*/*.py")]
@@ -175,7 +176,8 @@ def test_cells_are_those_of_sphinx_gallery(tmp_path: Path) -> None:
 
 
 def test_cells_are_those_of_myst_nb() -> None:
-    read = pytest.importorskip("myst_nb.core.read").read_myst_markdown_notebook
+    from myst_nb.core.read import read_myst_markdown_notebook as read
+
     root = Path(__file__).parent.parent / "docs"
     texts = [path.read_text(encoding="utf-8") for path in root.rglob("*.md")]
     tricky = "# A\n\n````{code-cell} python\n:tags: [a]\n\nx = '```'\n````\n\n```python\nno = 1\n```\n"

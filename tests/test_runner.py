@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import distributed
 import psutil
 import pytest
 from sitekit import isolation, runner
@@ -360,8 +362,6 @@ def test_fresh_interpreter_gives_the_same(tmp_path: Path) -> None:
 
 
 def test_page_of_markdown(tmp_path: Path) -> None:
-    pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
     page = (
         "# Page\n\n```{code-cell} python\n:tags: [hide-cell]\n\nprint(1)\n```\n\n"
         "```{code-cell} python\nimport matplotlib.pyplot as plt\nfig, ax = plt.subplots(figsize=(1, 1))\n"
@@ -476,7 +476,6 @@ def test_command_line(tmp_path: Path) -> None:
 
 
 def test_device_that_is_not_there(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
     root = write_project(tmp_path, {"one": script("print(1)")}, limits={"one": 'devices = ["xpu"]'})
     process = start_runner(root, "--device", "xpu")
     out, _ = process.communicate(timeout=60)
@@ -484,8 +483,14 @@ def test_device_that_is_not_there(tmp_path: Path) -> None:
     assert "this machine has no xpu device that torch" in out
 
 
+def test_device_that_no_page_names(tmp_path: Path) -> None:
+    process = start_runner(write_project(tmp_path, {"one": script("print(1)")}), "--device", "cdua")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "no page in curriculum.toml names the device 'cdua'" in out
+
+
 def test_loader_with_workers(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
     text = script(
         """
         import torch
@@ -543,7 +548,6 @@ def test_record_is_read_with_suspicion(tmp_path: Path) -> None:
 
 def test_dask_cluster_loses_nothing(tmp_path: Path) -> None:
     """Two workers on loopback, one killed during the run; neither has this package installed."""
-    pytest.importorskip("distributed")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     pages = {
@@ -555,7 +559,7 @@ def test_dask_cluster_loses_nothing(tmp_path: Path) -> None:
     project = Project.load(write_project(tmp_path / "project", pages))
     place = tmp_path / "scheduler.json"
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    folder = str(Path(pytest.importorskip("distributed").__file__).parent.parent)
+    folder = str(Path(distributed.__file__).parent.parent)
 
     def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -580,6 +584,8 @@ def test_dask_cluster_loses_nothing(tmp_path: Path) -> None:
         ]
         address = None
         while not address:
+            assert not [process for process in processes if process.poll() is not None]
+            time.sleep(0.05)
             with contextlib.suppress(OSError, ValueError):
                 address = json.loads(place.read_text(encoding="utf-8"))["address"]
 

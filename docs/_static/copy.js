@@ -14,8 +14,11 @@
     return lines.filter((line) => line.startsWith(PROMPT)).map((line) => line.slice(blank)).join("\n");
   };
   const write = async (text) => {
-    if (navigator.clipboard) return navigator.clipboard.writeText(text);
-    // A page that came over plain http from another computer, as in a classroom, has no clipboard.
+    try {
+      return await navigator.clipboard.writeText(text);
+    } catch {
+      // Not allowed; and a page that came over plain http from another computer, as in a classroom, has no clipboard.
+    }
     const field = document.createElement("textarea");
     field.value = text;
     document.body.append(field);

@@ -3,7 +3,7 @@
 (() => {
   const top = (section) => section.getBoundingClientRect().top;
   const sectionBeingRead = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.querySelector(":target");
     const named = target && target.closest("article section[id]");
     if (named && top(named) > -2 && top(named) < innerHeight) return named;
     // The last sections of a page can't come up to its top: there, the lowest one in sight counts.

@@ -7,12 +7,12 @@ up to date and is not.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .project import read_toml
 from .segments import HAN, SourceError, Unit
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _words(project: Project) -> dict[str, list[tuple[re.Pattern[str], str]]]:
     if not path.is_file():
         return {}
     found = {}
-    for folder, words in tomllib.loads(path.read_text(encoding="utf-8")).items():
+    for folder, words in read_toml(path).items():
         found[folder] = [
             (
                 re.compile(re.escape(word) if HAN.search(word) else rf"\b{re.escape(word)}", re.IGNORECASE),

@@ -7,7 +7,6 @@ in ``error_aliases.toml`` beside the page's sources; search leads from them to t
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx.errors import ExtensionError
 from sphinx.locale import _
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
@@ -22,6 +22,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from . import synopsis
 from .markup import element, page_link
+from .project import read_toml
+from .segments import SourceError
 from .site import site
 
 if TYPE_CHECKING:
@@ -132,7 +134,11 @@ def _entries(app: Sphinx) -> Iterator[tuple[dict[str, Any], Shown | None]]:
     path = Path(app.confdir) / ALIASES
     if path.is_file():
         errors = _errors(app)
-        for entry in tomllib.loads(path.read_text(encoding="utf-8"))["errors"]:
+        try:
+            entries = read_toml(path).get("errors", [])
+        except SourceError as error:
+            raise ExtensionError(str(error)) from None
+        for entry in entries:
             wanted = pattern(entry["message"])
             found = (places[0] for places in errors if pattern(places[0].message).startswith(wanted))
             yield entry, next(found, None)

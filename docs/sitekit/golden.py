@@ -202,7 +202,7 @@ def stale(folder: Path, pages: Sequence[str]) -> list[Path]:
 def _given(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sitekit.golden", description=__doc__)
     parser.add_argument("pages", nargs="*", help="pages such as basics/shapes; all by default")
-    parser.add_argument("--update", action="store_true", help="agree to what the pages show now")
+    parser.add_argument("--update", action="store_true", help="accept what the pages show now")
     parser.add_argument("--device", default="cpu")
     return parser.parse_args(given)
 
@@ -245,9 +245,11 @@ def main(given: Sequence[str] | None = None) -> int:
         elif save(folder, record, store):
             print(f"updated {page}")
     if not wanted.pages:
-        for path in stale(folder, [*present]):
+        pages = [item.page for item in runner.chosen(project, wanted.device, [])]
+        for path in stale(folder, [page for page in pages if page not in project.machine]):
             if wanted.update:
-                path.unlink()
+                for file in (path, *path.parent.glob(f"{path.stem}-*.png")):
+                    file.unlink()
             else:
                 found.append(f"{path.relative_to(project.root)}: no page has this name")
     print(*found, f"{len(present)} pages, {len(found)} lines of difference", sep="\n")

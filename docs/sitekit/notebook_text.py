@@ -12,7 +12,7 @@ from typing import Any
 from docutils import nodes
 from docutils.frontend import get_default_settings
 from docutils.parsers.rst import Parser, directives, roles
-from docutils.utils import new_document
+from docutils.utils import Reporter, new_document
 from sphinx.locale import admonitionlabels
 
 from .rst import EXPLICIT
@@ -179,6 +179,9 @@ def to_markdown(text: str, path: Path, labels: dict[str, str], *, top_level: int
         document.transformer.apply_transforms()
     for problem in document.findall(nodes.problematic):
         raise SourceError(path, None, f"{problem.astext()!r} can't be shown in a notebook")
+    for message in document.findall(nodes.system_message):
+        if message["level"] >= Reporter.ERROR_LEVEL:
+            raise SourceError(path, None, f"this can't be shown in a notebook: {message.astext()}")
     try:
         return "\n".join(_Writer(top_level).blocks(document))
     except NotImplementedError as error:

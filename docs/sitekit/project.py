@@ -24,9 +24,9 @@ PAGE_KEYS = {
     "prerequisites": "a list of pages",
     "minutes": "a whole number",
     "devices": "a list of names",
-    "limits": "a table of numbers",
+    "limits": "a table of numbers: seconds, memory_mib",
     "data": "a list of files",
-    "tolerance": "a table of numbers",
+    "tolerance": "a table of numbers: relative, absolute, integers",
 }
 
 
@@ -88,7 +88,8 @@ def read_text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a file of TOML says; a mistake is named with its place."""
     if not path.is_file():
         raise SourceError(path, None, "this file is missing; write it first")
     try:
@@ -185,7 +186,7 @@ class Project:
 def _languages(path: Path, errors: list[SourceError]) -> dict[str, Any]:
     """The values of ``languages.toml``."""
     try:
-        values = _read_toml(path)
+        values = read_toml(path)
         languages = tuple(Language(**language) for language in values["languages"])
         folders = [language.folder for language in languages]
         for folder in folders:
@@ -208,7 +209,7 @@ def _languages(path: Path, errors: list[SourceError]) -> dict[str, Any]:
 
 def _machine(path: Path, errors: list[SourceError]) -> tuple[str, ...]:
     """The pages that ``curriculum.toml`` names as telling of the machine."""
-    listed = _read_toml(path).get("machine", [])
+    listed = read_toml(path).get("machine", [])
     if isinstance(listed, list) and all(isinstance(page, str) for page in listed):
         return tuple(listed)
     errors.append(SourceError(path, _lines_of(path, "machine")[0], "machine is a list of pages"))
@@ -221,13 +222,16 @@ def _fits(value: Any, key: str) -> bool:
         return isinstance(value, int)
     if PAGE_KEYS[key].startswith("a list"):
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, dict) and all(isinstance(item, int | float) for item in value.values())
+    names = PAGE_KEYS[key].partition(": ")[2].split(", ")
+    return isinstance(value, dict) and all(
+        name in names and isinstance(item, int | float) for name, item in value.items()
+    )
 
 
 def _chapters(path: Path, errors: list[SourceError]) -> tuple[Chapter, ...]:
     """The chapters and pages of ``curriculum.toml``."""
     try:
-        listed = _read_toml(path).get("chapters", [])
+        listed = read_toml(path).get("chapters", [])
     except SourceError as error:
         errors.append(error)
         return ()
@@ -275,6 +279,7 @@ def _chapters(path: Path, errors: list[SourceError]) -> tuple[Chapter, ...]:
 def _check_files(gallery: Path, curriculum: Path, chapters: tuple[Chapter, ...]) -> Iterator[SourceError]:
     """Hold the curriculum against the folders, both ways."""
     known = {page.docname for chapter in chapters for page in chapter.pages}
+    before: set[str] = set()
     for chapter in chapters:
         if not (gallery / chapter.name / HEADER).is_file():
             line = _lines_of(curriculum, f'name = "{chapter.name}"')[0]
@@ -287,6 +292,10 @@ def _check_files(gallery: Path, curriculum: Path, chapters: tuple[Chapter, ...])
             for wanted in page.prerequisites:
                 if wanted not in known:
                     yield SourceError(curriculum, line, f"{page.docname!r} needs unknown page {wanted!r}")
+                elif wanted not in before:
+                    fault = f"{page.docname!r} needs {wanted!r}, which comes later: move it up"
+                    yield SourceError(curriculum, line, fault)
+            before.add(page.docname)
     for script in sorted(gallery.rglob("*.py")):
         docname = script.relative_to(gallery).with_suffix("").as_posix()
         if docname not in known:

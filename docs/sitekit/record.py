@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -217,6 +218,14 @@ def _write(path: Path, content: bytes) -> None:
         raise
 
 
+def _stat(path: Path) -> os.stat_result | None:
+    """What the file system says of a file, if another build hasn't removed it."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
 class Store:
     """A folder of records of one device.
 
@@ -275,12 +284,8 @@ class Store:
 
     def _paths(self, page: str) -> list[Path]:
         """The files of a page's records, the one used last first."""
-        found = []
-        for path in self.place(page).glob("*.json"):
-            try:
-                found.append((path.stat().st_mtime, path))
-            except FileNotFoundError:  # another build pruned it
-                continue
+        states = [(_stat(path), path) for path in self.place(page).glob("*.json")]
+        found = [(state.st_mtime, path) for state, path in states if state]
         return [path for _, path in sorted(found, reverse=True)]
 
     def latest(self, page: str) -> Record | None:
@@ -359,19 +364,23 @@ class Store:
         users: dict[Path, int] = {}
         for page in self.pages():
             for path in self._paths(page):
-                record = self._read(path, page, figures=False)
+                record, state = self._read(path, page, figures=False), _stat(path)
                 names = set(record.files) if record else set()
-                records.append((path.stat().st_mtime if record else 0.0, path, names))
+                records.append((state.st_mtime if record and state else 0.0, path, names))
                 for name in names:
                     users[path.parent / name] = users.get(path.parent / name, 0) + 1
         hour_ago = time.time() - 3600
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        for path in files:
+        size = 0
+        for path in self.folder.rglob("*"):
+            state = _stat(path)
+            if state is None or not stat.S_ISREG(state.st_mode):
+                continue
             # What no record lists is left from a kill, or belongs to one that is being written now.
             left_over = path.suffix == ".new" or (FILE.fullmatch(path.name) and path not in users)
-            if left_over and path.stat().st_mtime < hour_ago:
+            if left_over and state.st_mtime < hour_ago:
                 path.unlink(missing_ok=True)
-        size = sum(path.stat().st_size for path in files if path.exists())
+            else:
+                size += state.st_size
         removed = 0
         for _, path, names in sorted(records, key=lambda item: item[0]):
             if size <= limit_bytes:
@@ -384,8 +393,8 @@ class Store:
                 if not users[path.parent / name]:
                     gone.append(path.parent / name)
             for file in gone:
-                if file.exists():
-                    size -= file.stat().st_size
+                if state := _stat(file):
+                    size -= state.st_size
                     file.unlink(missing_ok=True)
             removed += 1
         return removed

@@ -1,7 +1,8 @@
 """Runs every example that has no record, each alone in a process, and keeps what it gave.
 
-``python -m sitekit.runner record [page …]`` does this step alone. It needs torch, NumPy, matplotlib,
-Sphinx-Gallery, Pillow, psutil and the project's files: no Sphinx configuration and no catalogue.
+``python -m sitekit.runner record [page …]`` does this step alone. It needs NumPy, matplotlib, Sphinx-Gallery,
+docutils, Pillow, psutil, what the examples import and the project's files, for pages of Markdown nbclient and ipykernel
+too: no Sphinx configuration and no catalogue.
 """
 
 from __future__ import annotations
@@ -533,6 +534,8 @@ def chosen(project: Project, device: str, pages: Sequence[str]) -> list[Example]
             f"no page {', '.join(unknown)} to run on {device}; pages are named as in their address, "
             "such as basics/shapes"
         )
+    if not found and device != "cpu":
+        raise RunnerError(f"no page in curriculum.toml names the device {device!r}")
     return [example for example in found if not pages or example.page in pages]
 
 
@@ -580,7 +583,10 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     recording.add_argument("--jobs", type=int, default=0, help="how many run at once; one per core")
     recording.add_argument("--scheduler", help="address of a Dask scheduler whose workers run them")
     commands.add_parser("records", help="print which page has a record of which device")
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    if given.command == "record" and given.jobs < 0:
+        recording.error("--jobs is how many run at once; 0 is one per core")
+    return given
 
 
 def main(arguments: Sequence[str]) -> int:

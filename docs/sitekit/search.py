@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -21,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.builders.html import StandaloneHTMLBuilder
+from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
 from .error_index import aliases
-from .project import write_if_changed
+from .project import read_toml, write_if_changed
+from .segments import SourceError
 from .site import site
 
 if TYPE_CHECKING:
@@ -161,7 +162,10 @@ def _synonyms(app: Sphinx, pages: dict[str, list[Section]]) -> list[list[str]]:
     groups: list[list[str]] = []
     table = Path(app.confdir) / SYNONYMS
     if table.is_file():
-        groups += tomllib.loads(table.read_text(encoding="utf-8"))["groups"]
+        try:
+            groups += read_toml(table).get("groups", [])
+        except SourceError as error:
+            raise ExtensionError(str(error)) from None
     for sections in pages.values():
         groups += [section.heading.split(JOINED) for section in sections if JOINED in section.heading]
     return [[word.lower() for word in group] for group in groups]

@@ -91,7 +91,7 @@ def violations(page: Page, **options: Any) -> list[str]:
 
 @pytest.fixture
 def still_page(browser: Browser, url: Callable[..., str]) -> Iterator[Page]:
-    """A page without tracing, whose snapshots would take longer than the checks."""
+    """A page without tracing."""
     context = browser.new_context(viewport=WIDE, reduced_motion="reduce", locale="en")
     yield context.new_page()
     context.close()

@@ -71,9 +71,14 @@ def test_it_works_by_keyboard_and_is_seen_then(page: Page, url: Callable[..., st
     assert page.evaluate("navigator.clipboard.readText()").startswith("x = torch.tensor(")
 
 
-def test_it_works_where_the_page_has_no_clipboard(page: Page, url: Callable[..., str]) -> None:
-    # As over plain http from another computer.
-    page.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', {value: undefined})")
+@pytest.mark.parametrize(
+    "clipboard", ["undefined", "{writeText: () => Promise.reject(new Error('refused'))}"]
+)
+def test_it_works_where_the_page_has_no_clipboard(
+    clipboard: str, page: Page, url: Callable[..., str]
+) -> None:
+    # As over plain http from another computer; and as where the browser refuses it.
+    page.add_init_script(f"Object.defineProperty(Navigator.prototype, 'clipboard', {{value: {clipboard}}})")
     page.goto(url("en/basics/norms.html"))
     block = page.locator("article .highlight").nth(1)
     block.hover()

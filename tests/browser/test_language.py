@@ -115,6 +115,12 @@ def test_the_switch_follows_the_reader_away_from_the_address(page: Page, url: Ca
     page.wait_for_url(f"**/zh/{LONG_PAGE}.html")
 
 
+def test_the_switch_works_with_any_address(page: Page, url: Callable[..., str]) -> None:
+    page.goto(url("zh/basics/shapes.html#%E0%A4%A"))
+    switch(page).get_by_role("link").click()
+    page.wait_for_url("**/en/basics/shapes.html")
+
+
 def test_the_switch_keeps_the_section_in_a_new_tab(page: Page, url: Callable[..., str]) -> None:
     anchor = sections("zh", LONG_PAGE)[1]
     page.goto(url(f"zh/{LONG_PAGE}.html#{anchor}"))
