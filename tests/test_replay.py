@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sitekit import replay, runner
 from sitekit.project import Project
-from sitekit.record import Cell, Figure, Record, Store, file_name
+from sitekit.record import Cell, Record, Store
 
 from tests.engine_project import make, script, write_project
 
@@ -28,15 +27,6 @@ PAGE = script(
     "# nothing but words",
     "print('end')",
 )
-CONF = """\
-extensions = ["sphinx_gallery.gen_gallery"]
-sphinx_gallery_conf = {
-    "examples_dirs": ["gallery/chapter"], "gallery_dirs": ["chapter"], "filename_pattern": ".",
-    "image_scrapers": ("sitekit.figures.scrape",), "capture_repr": (), "nested_sections": False,
-    "write_computation_times": False, "show_memory": False,
-}
-exclude_patterns = ["gallery"]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +53,7 @@ def blocks(text: str, folder: Path) -> list[Any]:
 
 def test_outputs_are_sphinx_gallerys(recorded: tuple[Record, Store], tmp_path: Path) -> None:
     cut = blocks(PAGE, tmp_path)
-    outputs = replay.outputs_for_replay(recorded[0], cut)
+    outputs = replay.outputs_for_replay(recorded[0], cut, "chapter/images")
     assert len(outputs) == len(cut)
     first = outputs[1]
     assert ".. image:: /chapter/images/page_01_01_light.webp\n   :alt: a line\n" in first
@@ -82,7 +72,7 @@ def test_words_are_those_of_the_script(recorded: tuple[Record, Store], tmp_path:
 
 def test_other_cells_are_an_error(recorded: tuple[Record, Store], tmp_path: Path) -> None:
     with pytest.raises(replay.ReplayError, match="1 code cells and its record 2"):
-        replay.outputs_for_replay(recorded[0], blocks(script("x = 1"), tmp_path))
+        replay.outputs_for_replay(recorded[0], blocks(script("x = 1"), tmp_path), "images")
 
 
 def test_images_are_placed_once(recorded: tuple[Record, Store], tmp_path: Path) -> None:
@@ -144,68 +134,3 @@ def test_outputs_of_a_notebook() -> None:
     text = outputs[0]["data"]["text/markdown"]
     assert '```{image} /images/page_01_01_light.webp\n:alt: "one line"\n:width: 650\n:height: 400' in text
     assert outputs[1] == {"output_type": "stream", "name": "stdout", "text": "x"}
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> SimpleNamespace:
-    """A source tree whose Sphinx build shows records."""
-    from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace
-
-    source = tmp_path / "source"
-    (source / "gallery" / "chapter").mkdir(parents=True)
-    files = {
-        "conf.py": CONF,
-        "index.rst": "Index\n=====\n\n.. toctree::\n\n   chapter/index\n",
-        "gallery/chapter/GALLERY_HEADER.rst": "Chapter\n=======\n",
-        "gallery/chapter/page.py": PAGE.replace("alt: a line", "alt: shown line"),
-    }
-    for name, text in files.items():
-        (source / name).write_text(text, encoding="utf-8")
-
-    def build(shown: replay.Replay) -> str:
-        shown.forget(source)
-        with docutils_namespace():
-            with shown.installed(source):
-                app = Sphinx(
-                    source, source, tmp_path / "html", tmp_path / "doctrees", "html",
-                    status=None, warning=io.StringIO(), freshenv=True,
-                )  # fmt: skip
-                shown.write_code_objects(source)
-            app.build()
-        return (tmp_path / "html" / "chapter" / "page.html").read_text(encoding="utf-8")
-
-    return SimpleNamespace(build=build, source=source, html=tmp_path / "html")
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
-def test_a_changed_record_changes_the_page(recorded: tuple[Record, Store], tree: SimpleNamespace) -> None:
-    record, store = recorded
-    shown = replay.Replay({"chapter/page": record}, {"chapter/page": store})
-    page = tree.build(shown)
-    assert "drawn:  tabs and escapes" in page
-    assert 'alt="shown line"' in page
-    assert (tree.source / "chapter" / "images" / "thumb" / "sphx_glr_page_thumb.png").is_file()
-    assert (tree.html / "_images" / "page_01_01_dark.webp").is_file()
-    assert "Axes.plot" in (tree.source / "chapter" / "page.codeobj.json").read_text(encoding="utf-8")
-    assert not shown.forget(tree.source)
-    # The same script, another record.
-    content = b"other"
-    names = [file_name(content, suffix) for suffix in (".webp", ".png")]
-    figure = Figure(10, 10, "", names[0], names[0], record.cells[0].figures[0].png)
-    png = store.read_file(record, figure.png)
-    cell = Cell((("stdout", "other text\n"),), ".. recorded-output::", (figure,))
-    other = replace(record, environment_part={"changed": True}, cells=(cell, *record.cells[1:]))
-    put = store.put(other, {names[0]: content, figure.png: png})
-    changed = replay.Replay({"chapter/page": put}, {"chapter/page": store})
-    assert changed.forget(tree.source) == ["chapter/page"]
-    (tree.source / "replayed.json").unlink()
-    page = tree.build(changed)
-    assert "other text" in page
-    assert "drawn:  tabs" not in page
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
-def test_a_page_without_record_is_an_error(tree: SimpleNamespace) -> None:
-    with pytest.raises(replay.ReplayError, match="chapter/page has no record to show"):
-        tree.build(replay.Replay({}, {}))

@@ -1,10 +1,8 @@
-"""Gives Sphinx-Gallery the recorded outputs where it would run an example: the only seam into it.
+"""What a record gives Sphinx-Gallery and MyST-NB where they would run code: its outputs, figures and names.
 
 Sphinx-Gallery runs an example by `sphinx_gallery.gen_rst.execute_script`, which returns one block of
-reStructuredText per block of the script. `Replay.installed` puts a function in its place that returns what
-`outputs_for_replay` makes of the record, after `place_images` has put the figures where Sphinx-Gallery keeps
-its own. It skips an example whose ``.py.md5`` is current, before it comes to that seam; so `Replay.forget`
-removes that file where another record is to be shown than last time.
+reStructuredText per block of the script; `check_seam` says whether it still does, and `shown` puts a function in
+its place that returns what `outputs_for_replay` makes of the record.
 
 Alt texts are taken from the script that Sphinx-Gallery reads, which is in the page's language; the
 record's own are those of the source at the time.
@@ -16,9 +14,7 @@ import ast
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -27,11 +23,9 @@ from sphinx.errors import SphinxError
 
 from .figures import alt_texts, figure_rst
 from .keys import has_code
-from .project import write_if_changed
 from .record import FIGURE, OUTPUT, Record, Store
 
 __all__ = [
-    "Replay",
     "ReplayError",
     "check_seam",
     "code_objects",
@@ -144,7 +138,7 @@ def cell_rst(record: Record, at: int, images: str, code: str) -> str:
     return f"\n{PLACEHOLDER.sub(shown, cell.rst)}\n\n"
 
 
-def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str | None = None) -> list[str]:
+def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str) -> list[str]:
     """One block of reStructuredText per block of the script, as `execute_script` returns them.
 
     Parameters
@@ -154,15 +148,13 @@ def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str
     script_blocks
         The script as Sphinx-Gallery cut it, in any language.
     images
-        The address of the folder that `place_images` filled, from the source folder; that of the page's
-        chapter by default.
+        The address of the folder that `place_images` filled, from the source folder.
 
     Raises
     ------
     ReplayError
         Where the script has more or fewer code cells than the record.
     """
-    images = images or f"{record.page.rpartition('/')[0]}/images".lstrip("/")
     coded = [block for block in script_blocks if block.type == "code" and has_code(block.content)]
     if len(coded) != len(record.cells):
         raise ReplayError(
@@ -253,89 +245,3 @@ def notebook_outputs(record: Record, at: int, images: str, code: str) -> list[di
         )
         outputs.append({"output_type": "display_data", "metadata": {}, "data": {"text/markdown": text}})
     return outputs
-
-
-@dataclass(frozen=True)
-class Replay:
-    """Shows records in one Sphinx build.
-
-    Parameters
-    ----------
-    records
-        The record to show of each page.
-    stores
-        Where the figures of each page's record are.
-    state
-        Anything else that a page's look depends on, such as the language's interface texts.
-    """
-
-    records: Mapping[str, Record]
-    stores: Mapping[str, Store]
-    state: str = ""
-
-    def forget(self, source: Path) -> list[str]:
-        """Have Sphinx-Gallery make anew the pages below `source` whose record changed; returns them.
-
-        Call it before Sphinx-Gallery starts.
-        """
-        listing = source / "replayed.json"
-        shown = {
-            page: f"{record.key.name} {record.date} {self.state}" for page, record in self.records.items()
-        }
-        try:
-            before = json.loads(listing.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            before = {}
-        changed = [page for page in shown if before.get(page) != shown[page]]
-        for page in changed:
-            (source / f"{page}.py.md5").unlink(missing_ok=True)
-        write_if_changed(listing, json.dumps(shown, indent=1, sort_keys=True) + "\n")
-        return changed
-
-    @contextmanager
-    def installed(self, source: Path) -> Iterator[None]:
-        """Stand in for Sphinx-Gallery's `execute_script` while it makes the pages below `source`."""
-        check_seam()
-        from sphinx_gallery import gen_rst
-
-        original = gen_rst.execute_script
-        gen_rst.execute_script = self._execute(source)
-        try:
-            yield
-        finally:
-            gen_rst.execute_script = original
-
-    def _execute(self, source: Path) -> Callable[..., tuple[list[str], float]]:
-        def execute_script(
-            script_blocks: Sequence[Any],
-            script_vars: dict[str, Any],
-            gallery_conf: dict[str, Any],
-            file_conf: dict[str, Any],
-        ) -> tuple[list[str], float]:
-            from sphinx_gallery.utils import get_md5sum
-
-            target = Path(script_vars["target_file"])
-            page = target.relative_to(source).with_suffix("").as_posix()
-            if page not in self.records:
-                raise ReplayError(f"{page} has no record to show; record it first")
-            record = self.records[page]
-            pngs = place_images(record, self.stores[page], target.parent / "images")
-            # Sphinx-Gallery makes the thumbnail from the images that it counted itself.
-            for png in pngs:
-                kept = Path(next(script_vars["image_path_iterator"]))
-                _write_bytes(kept, png.read_bytes())
-            script_vars |= {"example_globals": {}, "memory_delta": 0.0, "passing": True}
-            md5 = get_md5sum(str(target), mode="t")
-            target.with_name(target.name + ".md5").write_text(md5, encoding="ascii")
-            return outputs_for_replay(record, script_blocks), 0.0
-
-        return execute_script
-
-    def write_code_objects(self, source: Path) -> None:
-        """Write each page's names for Sphinx-Gallery's links.
-
-        Call it after Sphinx-Gallery has written its own, which know only what the imports tell.
-        """
-        for page, record in self.records.items():
-            text = json.dumps(code_objects(record), indent=1, sort_keys=True)
-            write_if_changed(source / f"{page}.codeobj.json", text + "\n")
