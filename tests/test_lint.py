@@ -166,6 +166,12 @@ def test_a_heading_without_a_translation(project: Project) -> None:
     assert fault.endswith("“第一页”: has no translation yet")
 
 
+def test_a_comment_that_makes_a_line_too_wide(project: Project) -> None:
+    edit(project, PO, '三个一"\nmsgstr "word"', f'三个一"\nmsgstr "{"w" * 83}"')
+    place = f"{PAGE}:{line_of(project, '三个一')}"
+    assert found(project) == [f"{place}: 101 columns wide with the en comment “{'w' * 83}” (at most 100)"]
+
+
 def test_a_table_of_words_that_is_no_toml_is_named(project: Project) -> None:
     (project.docs / drift.WORDS).write_text('[zh]\n"步长" = \n', encoding="utf-8")
     with pytest.raises(SourceError, match=rf"{drift.WORDS}:2: not valid TOML"):

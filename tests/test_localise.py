@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sitekit import myst, python_source, rst
 from sitekit.catalogue import Source, sources
-from sitekit.localise import Localised, check, localise, wide_comments
+from sitekit.localise import Localised, check, localise
 from sitekit.project import Project
 from sitekit.segments import Segment, SourceError, Unit, join_lines, render
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
@@ -537,16 +537,3 @@ def test_a_byte_order_mark_and_windows_lines_change_nothing(project: Project) ->
         data = path.read_bytes()
         path.write_bytes(b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"))
     assert localise(Project.load(project.root)) == {"zh": 0, "en": 0}
-
-
-def test_comments_that_make_a_line_too_wide_are_named(project: Project) -> None:
-    path = project.catalogue_path(project.languages[1], "start/first")
-    text = path.read_text("utf-8")
-    page = next(page for page in check(project) if page.source.docname == "start/first")
-    assert list(wide_comments(page, project.languages[1])) == []
-    path.write_text(text.replace('三个一"\nmsgstr "word"', f'三个一"\nmsgstr "{"w" * 83}"'), encoding="utf-8")
-    page = next(page for page in check(project) if page.source.docname == "start/first")
-    found = [str(error) for error in wide_comments(page, project.languages[1])]
-    assert len(found) == 1
-    assert "first.py:35: 101 columns wide" in found[0]
-    assert list(wide_comments(page, project.source)) == []

@@ -12,20 +12,21 @@ from pathlib import Path
 
 from . import drift
 from .catalogue import PLAIN, Source, sources
-from .localise import LocaliseError, check
-from .project import Project
+from .localise import Localised, LocaliseError, check
+from .project import Language, Project
 from .segments import HAN, SourceError, Unit, display_width
 
 __all__ = ["findings"]
 
 LONGEST_PAGE = 250
+WIDEST = 100
 LONGEST_TITLE = {"han": 12, "words": 6}
 HALF_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!()]|[,;:?!(][\u4e00-\u9fff]")
 BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\*(?=[\w\u4e00-\u9fff])")
 LEFT_OVER = re.compile(r"`|\*\*|(?<!\w):\w+:(?=`)")
 
 
-def _script(project: Project, source: Source) -> Iterator[SourceError]:
+def _script(source: Source) -> Iterator[SourceError]:
     lines = source.path.read_text(encoding="utf-8").splitlines()
     if len(lines) > LONGEST_PAGE:
         yield SourceError(source.path, LONGEST_PAGE, f"a page has at most {LONGEST_PAGE} lines")
@@ -64,18 +65,38 @@ def _title(source: Source, text: str, line: int) -> Iterator[SourceError]:
         yield SourceError(source.path, line, f"a title has at most 6 English words: “{shown}”")
 
 
+def _wide_comments(page: Localised, language: Language) -> Iterator[SourceError]:
+    """Lines of code that their translated end-of-line comment makes wider than a page."""
+    before = ""
+    texts = iter(page.texts[language.folder])
+    for segment in page.segments:
+        if isinstance(segment, Unit):
+            text = next(texts)
+            width = display_width(before + segment.first_prefix + text)
+            if segment.kind == "comment" and not segment.suffix and not segment.width and width > WIDEST:
+                message = (
+                    f"{width} columns wide with the {language.folder} comment “{text}” (at most {WIDEST})"
+                )
+                yield SourceError(page.source.path, segment.line, message)
+            before = ""
+        else:
+            before = (before + segment.text).rpartition("\n")[2]
+
+
 def findings(project: Project) -> Iterator[SourceError]:
     """Everything that breaks a rule."""
     pages = check(project)
     for page in pages:
         source = page.source
         if source.dialect == "python":
-            yield from _script(project, source)
+            yield from _script(source)
             for texts in page.texts.values():
                 first = next(i for i, unit in enumerate(page.units) if unit.kind == "title")
                 yield from _title(source, texts[first], page.units[first].line)
         for unit in page.units:
             yield from _unit(source, unit)
+        for language in project.languages:
+            yield from _wide_comments(page, language)
     yield from drift.findings(project, pages)
 
 

@@ -21,13 +21,12 @@ from docutils.nodes import make_id
 
 from .catalogue import Source, Untranslated, sources, translator
 from .project import Language, Project, write_if_changed
-from .segments import Segment, SourceError, SourceErrors, Unit, display_width, render
+from .segments import Segment, SourceError, SourceErrors, Unit, render
 
-__all__ = ["LISTING", "LocaliseError", "Localised", "check", "localise", "wide_comments"]
+__all__ = ["LISTING", "LocaliseError", "Localised", "check", "localise"]
 
 GALLERY = "gallery"
 LISTING = "localised.json"
-WIDEST = 100
 SHOWN_MISSING = 5
 
 
@@ -238,24 +237,6 @@ def _check_names(project: Project, pages: list[Localised]) -> Iterator[SourceErr
                 if label in places:
                     yield SourceError(path, line, f"the label {label!r} stands in {places[label]} already")
                 places[label] = f"{path.relative_to(project.root)}:{line}"
-
-
-def wide_comments(page: Localised, language: Language) -> Iterator[SourceError]:
-    """Lines of code that their translated end-of-line comment makes wider than a page."""
-    before = ""
-    texts = iter(page.texts[language.folder])
-    for segment in page.segments:
-        if isinstance(segment, Unit):
-            text = next(texts)
-            width = display_width(before + segment.first_prefix + text)
-            if segment.kind == "comment" and not segment.suffix and not segment.width and width > WIDEST:
-                message = (
-                    f"{width} columns wide with the {language.folder} comment “{text}” (at most {WIDEST})"
-                )
-                yield SourceError(page.source.path, segment.line, message)
-            before = ""
-        else:
-            before = (before + segment.text).rpartition("\n")[2]
 
 
 def _write_tree(tree: Path, files: dict[str, str]) -> int:

@@ -98,11 +98,6 @@ def _entry(item: nodes.definition_list_item) -> Section:
     return Section(ids[0] if ids else "", JOINED.join(map(_heading, terms)), 0)
 
 
-def _element(node: nodes.Node) -> nodes.Element:
-    assert isinstance(node, nodes.Element)
-    return node
-
-
 def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> None:
     """Add to `into` what stands under `parent`, and to `sections` the sections below it, in reading order."""
 
