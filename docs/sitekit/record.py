@@ -75,16 +75,6 @@ class Cell:
         """Everything written, in order."""
         return "".join(text for _, text in self.output)
 
-    @property
-    def stdout(self) -> str:
-        """What went to standard output."""
-        return "".join(text for stream, text in self.output if stream == "stdout")
-
-    @property
-    def stderr(self) -> str:
-        """What went to standard error."""
-        return "".join(text for stream, text in self.output if stream == "stderr")
-
 
 @dataclass(frozen=True)
 class Record:
