@@ -74,3 +74,19 @@ def test_a_wording_of_an_error_that_no_page_shows_stops_the_build(
     # Sphinx colours its warnings.
     told = f"{path}:3: WARNING: no page shows “rien”: correct or delete the entry"
     assert any(told in line for line in done.stdout.splitlines()), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[errors]]\nmessage = \n", ":2: not valid TOML"),
+        ("[[eror]]\n", ":1: needs a list with the name 'errors'"),
+    ],
+)
+def test_a_broken_table_is_named(foreign_gallery: Path, tmp_path: Path, text: str, told: str) -> None:
+    gallery = Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
+    path = gallery / "docs" / error_index.ALIASES
+    path.write_text(text, encoding="utf-8")
+    done = foreign.run(gallery, "-m", "sitekit.build")
+    assert done.returncode == 1
+    assert f"docs/{error_index.ALIASES}{told}" in done.stdout

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from sphinx.errors import ExtensionError
 from sphinx.locale import _
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
@@ -22,9 +21,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from . import synopsis
 from .markup import element, page_link
-from .project import read_toml
-from .segments import SourceError
-from .site import site
+from .site import site, table
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -131,13 +128,8 @@ def aliases(app: Sphinx) -> Iterator[Alias]:
 
 def _entries(app: Sphinx) -> Iterator[tuple[dict[str, Any], Shown | None]]:
     """Each entry of the table, with the error that it is about."""
-    path = Path(app.confdir) / ALIASES
-    if path.is_file():
+    if entries := table(app, ALIASES, "errors"):
         errors = _errors(app)
-        try:
-            entries = read_toml(path).get("errors", [])
-        except SourceError as error:
-            raise ExtensionError(str(error)) from None
         for entry in entries:
             wanted = pattern(entry["message"])
             found = (places[0] for places in errors if pattern(places[0].message).startswith(wanted))

@@ -20,13 +20,11 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.builders.html import StandaloneHTMLBuilder
-from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
 from .error_index import aliases
-from .project import read_toml, write_if_changed
-from .segments import SourceError
-from .site import site
+from .project import write_if_changed
+from .site import site, table
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -154,13 +152,7 @@ def _note_sections(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def _synonyms(app: Sphinx, pages: dict[str, list[Section]]) -> list[list[str]]:
     """Groups of words that mean the same: those of the project's table, and the terms of each glossary entry."""
-    groups: list[list[str]] = []
-    table = Path(app.confdir) / SYNONYMS
-    if table.is_file():
-        try:
-            groups += read_toml(table).get("groups", [])
-        except SourceError as error:
-            raise ExtensionError(str(error)) from None
+    groups: list[list[str]] = [*table(app, SYNONYMS, "groups")]
     for sections in pages.values():
         groups += [section.heading.split(JOINED) for section in sections if JOINED in section.heading]
     return [[word.lower() for word in group] for group in groups]

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from sphinx.errors import ExtensionError
+
+from .project import read_toml
+from .segments import SourceError
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -14,7 +20,7 @@ if TYPE_CHECKING:
     from .search import Section
     from .shown import Shown
 
-__all__ = ["Site", "open_site", "site"]
+__all__ = ["Site", "open_site", "site", "table"]
 
 
 @dataclass
@@ -52,3 +58,16 @@ def open_site(app: Sphinx, made: Site) -> None:
 def site(app: Sphinx) -> Site:
     """The site that `app` makes."""
     return _sites[app]
+
+
+def table(app: Sphinx, name: str, key: str) -> list[Any]:
+    """What stands under `key` in a file of TOML beside ``conf.py``; nothing where there is no such file."""
+    path = Path(app.confdir) / name
+    if not path.is_file():
+        return []
+    try:
+        if not isinstance(found := read_toml(path).get(key), list):
+            raise SourceError(path, 1, f"needs a list with the name {key!r}")
+    except SourceError as error:
+        raise ExtensionError(str(error)) from None
+    return found
