@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
-from sitekit import golden, runner
+from sitekit import golden
 from sitekit.golden import Tolerance, close, differences
 from sitekit.project import Project
 from sitekit.record import Cell, Figure, Record, Store, file_name
@@ -25,12 +25,7 @@ PROJECT = Project.load(ROOT)
 TOLERANCES = {page.docname: Tolerance.of(page.tolerance) for page in PROJECT.pages()}
 FOLDER = ROOT / golden.FOLDER
 DEVICES = sorted({device for page in PROJECT.pages() for device in page.devices})
-PAGES = {
-    device: [
-        example.page for example in runner.chosen(PROJECT, device, []) if example.page not in PROJECT.machine
-    ]
-    for device in DEVICES
-}
+PAGES = {device: [example.page for example in golden.compared(PROJECT, device)] for device in DEVICES}
 
 
 @pytest.mark.parametrize("page", PAGES["cpu"])

@@ -207,13 +207,18 @@ def _given(given: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
+def compared(project: Project, device: str, pages: Sequence[str] = ()) -> list[runner.Example]:
+    """Those of `pages`, all by default, whose output is compared: it doesn't tell of the machine."""
+    return [item for item in runner.chosen(project, device, pages) if item.page not in project.machine]
+
+
 def records(
     project: Project, device: str, pages: Sequence[str]
 ) -> tuple[dict[str, Record], Store, list[str]]:
     """The record of each page, made now where the CPU's is missing; its store; failures, in words."""
     store = runner.store_for(project, device, lambda line: print(f"warning: {line}", file=sys.stderr))
     options = runner.Options.of(project)
-    wanted = [item for item in runner.chosen(project, device, pages) if item.page not in project.machine]
+    wanted = compared(project, device, pages)
     found: dict[str, Record] = {}
     if device != "cpu":
         for example in wanted:
@@ -245,8 +250,7 @@ def main(given: Sequence[str] | None = None) -> int:
         elif save(folder, record, store):
             print(f"updated {page}")
     if not wanted.pages:
-        pages = [item.page for item in runner.chosen(project, wanted.device, [])]
-        for path in stale(folder, [page for page in pages if page not in project.machine]):
+        for path in stale(folder, [item.page for item in compared(project, wanted.device)]):
             if wanted.update:
                 for file in (path, *path.parent.glob(f"{path.stem}-*.png")):
                     file.unlink()

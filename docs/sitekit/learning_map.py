@@ -173,8 +173,6 @@ def lines(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bool]]:
         end = places[name]
         for other in names:
             start = places[other]
-            if start.top >= end.top:
-                continue  # an arrow upwards would say nothing of the order
             below, above = start.top + BOX, end.top
             if above - below == TURN:
                 half = TURN // 2

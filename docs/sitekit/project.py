@@ -20,14 +20,13 @@ __all__ = ["Chapter", "Language", "Page", "Project", "read_text", "write_if_chan
 HEADER = "GALLERY_HEADER.rst"
 PAGE_NAME = re.compile(r"[a-z][a-z0-9_]*$")
 FOLDER_NAME = re.compile(r"[a-z][a-z0-9-]*$")
+PAGE_TABLES = {"limits": ("seconds", "memory_mib"), "tolerance": ("relative", "absolute", "integers")}
 PAGE_KEYS = {
     "prerequisites": "a list of pages",
     "minutes": "a whole number",
     "devices": "a list of names",
-    "limits": "a table of numbers: seconds, memory_mib",
     "data": "a list of files",
-    "tolerance": "a table of numbers: relative, absolute, integers",
-}
+} | {key: f"a table of numbers: {', '.join(names)}" for key, names in PAGE_TABLES.items()}
 
 
 @dataclass(frozen=True)
@@ -222,9 +221,8 @@ def _fits(value: Any, key: str) -> bool:
         return isinstance(value, int)
     if PAGE_KEYS[key].startswith("a list"):
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    names = PAGE_KEYS[key].partition(": ")[2].split(", ")
     return isinstance(value, dict) and all(
-        name in names and isinstance(item, int | float) for name, item in value.items()
+        name in PAGE_TABLES[key] and isinstance(item, int | float) for name, item in value.items()
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import runner
-from .golden import FOLDER, Tolerance, compare
+from .golden import FOLDER, Tolerance, compare, compared
 from .keys import PACKAGES, version
 from .project import Project
 from .record import Store
@@ -26,7 +26,7 @@ WARNING = re.compile(r"\w*Warning: ")
 
 def report(project: Project, store: Store, device: str = "cpu") -> dict[str, tuple[str, list[str]]]:
     """For each page ``same``, ``differs``, ``warns`` or ``fails``, and the lines that tell more."""
-    wanted = [item for item in runner.chosen(project, device, []) if item.page not in project.machine]
+    wanted = compared(project, device)
     summary = runner.record(wanted, store, runner.Options.of(project), device=device)
     tolerances = {page.docname: Tolerance.of(page.tolerance) for page in project.pages()}
     failed = {failure.page: failure for failure in summary.failures}
