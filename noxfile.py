@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["nox>=2025.5"]
 # ///
-"""The project's commands. Sessions share one environment, so PyTorch is installed once."""
+"""The project's commands. Most share one environment, so PyTorch is installed once."""
 
 from __future__ import annotations
 

@@ -371,6 +371,22 @@ def test_committed_is_current_on_any_torch(tmp_path: Path) -> None:
     assert [path.name for path in store.place("chapter/page").iterdir()] == ["record.json"]
 
 
+def test_prune_beside_another_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    record = store.put(make(), PICTURES)
+    read = Store._read
+
+    def pruned_by_another(store: Store, path: Path, page: str, **more: Any) -> Any:
+        found = read(store, path, page, **more)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(Store, "_read", pruned_by_another)
+    store.prune(0)
+    monkeypatch.undo()
+    assert store.get(record.page, record.key) is None
+
+
 def test_prune_takes_the_oldest_first(tmp_path: Path) -> None:
     store = Store(tmp_path)
     records = [store.put(make(code=str(number)), PICTURES) for number in range(4)]

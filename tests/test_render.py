@@ -163,6 +163,18 @@ def test_edits_run_what_they_change(gallery: Path) -> None:
     assert outputs(page(gallery, "de/bases/poids")) == ["poids: 3 grammes"]
 
 
+def test_an_edited_licence_is_published(gallery: Path) -> None:
+    foreign.edit(gallery, "docs/conf.py", "html_theme =", 'sitekit_bundle = "carnet.zip"\nhtml_theme =')
+    foreign.edit(gallery, "docs/essai.md", "Une page avec du code.", "{download}`Tout <carnet.zip>`")
+    foreign.translate(gallery, {"{download}`Tout <carnet.zip>`": "{download}`Alles <carnet.zip>`"})
+    for terms in ("l'un", "l'autre"):
+        (gallery / "LICENSE").write_text(terms, encoding="utf-8")
+        foreign.build(gallery)
+        (packed,) = (gallery / "build" / "html" / "fr").rglob("carnet.zip")
+        with zipfile.ZipFile(packed) as archive:
+            assert archive.read("carnet-fr/LICENSE").decode() == terms
+
+
 def test_a_changed_record_changes_its_page(gallery: Path) -> None:
     store, record = foreign.recorded(gallery, "bases/poids")
     (cell,) = record.cells

@@ -469,6 +469,10 @@ def test_command_line(tmp_path: Path) -> None:
     process = start_runner(root, "chapter/good")
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "examples: 1 from record, 0 run, 0 failed\n")
+    process = start_runner(root, "--jobs", "-1")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "--jobs is how many run at once; 0 is one per core" in out
     process = start_runner(root, "chapter/none")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -585,7 +589,7 @@ def test_dask_cluster_loses_nothing(tmp_path: Path) -> None:
         address = None
         while not address:
             assert not [process for process in processes if process.poll() is not None]
-            time.sleep(0.05)
+            time.sleep(0.05)  # by this file alone the scheduler tells that it is there
             with contextlib.suppress(OSError, ValueError):
                 address = json.loads(place.read_text(encoding="utf-8"))["address"]
 

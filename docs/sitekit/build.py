@@ -68,7 +68,7 @@ def locked(project: Project) -> Iterator[None]:
 
 
 def _input_files(project: Project) -> Iterator[tuple[str, Path]]:
-    for path in sorted(project.root.glob("LICENSE*")):  # every zip holds them
+    for path in sorted(project.root.glob("LICENSE*")):  # the archive of all scripts holds them
         yield path.name, path
     folders = [project.docs, project.gallery, project.root / "src"]
     if not PACKAGE.is_relative_to(project.docs):

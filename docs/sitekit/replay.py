@@ -1,8 +1,8 @@
 """What a record gives Sphinx-Gallery and MyST-NB where they would run code: its outputs, figures and names.
 
 Sphinx-Gallery runs an example by `sphinx_gallery.gen_rst.execute_script`, which returns one block of
-reStructuredText per block of the script; `check_seam` says whether it still does, and `shown` puts a function in
-its place that returns what `outputs_for_replay` makes of the record.
+reStructuredText per block of the script; `check_seam` says whether it still does, and `shown` puts a
+function in its place that returns what `outputs_for_replay` makes of the record.
 
 Alt texts are taken from the script that Sphinx-Gallery reads, which is in the page's language; the
 record's own are those of the source at the time.

@@ -1,8 +1,8 @@
 """Runs every example that has no record, each alone in a process, and keeps what it gave.
 
-``python -m sitekit.runner record [page …]`` does this step alone. It needs NumPy, matplotlib, Sphinx-Gallery,
-docutils, Pillow, psutil, what the examples import and the project's files, for pages of Markdown nbclient and ipykernel
-too: no Sphinx configuration and no catalogue.
+``python -m sitekit.runner record [page …]`` does this step alone. It needs the project's files, what the
+examples import, NumPy, matplotlib, Sphinx-Gallery, docutils, Pillow and psutil, and for pages of Markdown
+nbclient and ipykernel: no Sphinx configuration and no catalogue.
 """
 
 from __future__ import annotations

@@ -166,9 +166,8 @@ def new_page(
 
     def open_page(**options: Any) -> Page:
         context = browser.new_context(**({"locale": "en", "reduced_motion": "reduce"} | options))
-        context.tracing.start(
-            screenshots=True
-        )  # snapshots of the DOM would make each page half again as slow
+        # Snapshots of the DOM would make each page half again as slow.
+        context.tracing.start(screenshots=True)
         journal.watch(context)
         pages.append(context.new_page())
         return pages[-1]

@@ -46,7 +46,7 @@ def served(foreign_gallery: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     with process:
         listener.start()
         try:
-            ready.wait(120)
+            assert ready.wait(120), "".join(told)
             assert process.poll() is None, "".join(told)
             yield root, f"http://127.0.0.1:{port}"
         finally:
