@@ -46,26 +46,31 @@ def install(session: nox.Session, *groups: str) -> None:
 def python(session: nox.Session, *args: str) -> None:
     """Run the shared environment's Python, which has at least what building needs."""
     install(session, "docs")
-    session.run(str(PYTHON), *args, env={"PYTHONPATH": str(ROOT / "docs")}, external=True)
+    run(session, PYTHON, *args)
+
+
+def run(session: nox.Session, *command: str | Path) -> None:
+    """Run a program of the shared environment, which finds the site's builder."""
+    session.run(*map(str, command), env={"PYTHONPATH": str(ROOT / "docs")}, external=True)
 
 
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """Build the site, in every language, into build/html."""
-    python(session, "-m", "sitekit.build", *session.posargs)
+    python(session, "-m", "sitekit", "build", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def package(session: nox.Session) -> None:
     """Build the site and pack it for offline readers, with its scripts and notebooks, into dist."""
-    python(session, "-m", "sitekit.build")
-    python(session, "-m", "sitekit.package")
+    python(session, "-m", "sitekit", "build")
+    python(session, "-m", "sitekit", "package")
 
 
 @nox.session(venv_backend="none")
 def live(session: nox.Session) -> None:
     """Serve the site, build again what is saved, and reload the browser."""
-    python(session, "-m", "sitekit.live", *session.posargs)
+    python(session, "-m", "sitekit", "live", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -73,7 +78,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests, browser tests included, against a freshly built site."""
     install(session, "docs", "tests")
     python(session, str(ROOT / "tests" / "browser" / "chromium.py"))
-    python(session, "-m", "sitekit.build")
+    python(session, "-m", "sitekit", "build")
     python(session, "-m", "pytest", *session.posargs)
 
 
@@ -84,37 +89,38 @@ def lint(session: nox.Session) -> None:
     python(session, "-m", "ruff", "check")
     python(session, "-m", "ruff", "format", "--check")
     python(session, "-m", "mypy")
-    python(session, "-m", "sitekit.lint")
+    run(session, PYTHON.with_name("lint-imports"), "--cache-dir", ROOT / ".cache" / "import-linter")
+    python(session, "-m", "sitekit", "lint")
 
 
 @nox.session(venv_backend="none")
 def translate(session: nox.Session) -> None:
     """Bring the catalogues up to date and print what is translated, missing and fuzzy in each file."""
-    python(session, "-m", "sitekit.catalogue", *session.posargs)
+    python(session, "-m", "sitekit", "translate", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def inventory(session: nox.Session) -> None:
     """Write docs/torch.inv, the addresses of PyTorch's documentation that names in code link to."""
-    python(session, "-m", "sitekit.torch_inventory", str(ROOT / "docs" / "torch.inv"))
+    python(session, "-m", "sitekit", "inventory", str(ROOT / "docs" / "torch.inv"))
 
 
 @nox.session(venv_backend="none")
 def record(session: nox.Session) -> None:
     """Run what has no record; `-- --device cuda` records on a GPU, into docs/records/cuda."""
-    python(session, "-m", "sitekit.runner", "record", *session.posargs)
+    python(session, "-m", "sitekit", "record", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def records(session: nox.Session) -> None:
     """Print which page has a current, a stale or no record of each device."""
-    python(session, "-m", "sitekit.runner", "records", *session.posargs)
+    python(session, "-m", "sitekit", "records", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def golden(session: nox.Session) -> None:
     """Compare what pages print and draw with tests/golden; `-- --update [page]` agrees to what they show."""
-    python(session, "-m", "sitekit.golden", *session.posargs)
+    python(session, "-m", "sitekit", "golden", *session.posargs)
 
 
 @nox.session
@@ -125,7 +131,7 @@ def versions(session: nox.Session) -> None:
     (kept := Path(session.create_tmp()) / "constraints.txt").write_text("\n".join(pins))
     wanted = [*session.posargs, "--editable", str(ROOT), *nox.project.dependency_groups(PROJECT, "docs")]
     session.install("--constraint", str(kept), *wanted)
-    session.run("python", "-m", "sitekit.versions", env={"PYTHONPATH": str(ROOT / "docs")})
+    session.run("python", "-m", "sitekit", "versions", env={"PYTHONPATH": str(ROOT / "docs")})
 
 
 @nox.session(venv_backend="none")

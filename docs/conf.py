@@ -39,8 +39,8 @@ nb_render_markdown_format = "myst"
 # examples_dirs, gallery_dirs and the order of pages come from gallery/curriculum.toml.
 sphinx_gallery_conf = {
     "filename_pattern": ".",
-    "image_scrapers": ("sitekit.figures.scrape",),
-    "within_subsection_order": "sitekit.languages.CurriculumOrder",
+    "image_scrapers": ("sitekit.execute.figures.scrape",),
+    "within_subsection_order": "sitekit.site.languages.CurriculumOrder",
     "capture_repr": (),
     "inspect_global_variables": False,
     "show_signature": False,
@@ -71,7 +71,7 @@ html_title = "TorchNotes"
 html_static_path = ["_static"]
 html_css_files = ["site.css", "parallel.css"]
 html_js_files = [(name, {"defer": "defer"}) for name in ("language.js", "keyboard.js")]
-html_additional_pages = {"search": "search.html"}  # sitekit.search has put Sphinx's own out of the way
+html_additional_pages = {"search": "search.html"}  # sitekit.site.search has put Sphinx's own out of the way
 html_domain_indices = False
 html_copy_source = False
 html_show_sourcelink = False

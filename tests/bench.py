@@ -264,7 +264,7 @@ class Bench:
 
     def part_unchanged(self) -> None:
         """A build with nothing to do."""
-        command: tuple[str | Path, ...] = ("-m", "sitekit.build")
+        command: tuple[str | Path, ...] = ("-m", "sitekit", "build")
         label = "unchanged build"
         environment = ROOT / ".nox"
         if self.nox and environment.is_dir():

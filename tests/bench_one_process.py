@@ -17,7 +17,7 @@ from sphinx_gallery import gen_gallery, gen_rst, py_source_parser, scrapers
 
 def main(project: Path) -> int:
     """Run them in reading order."""
-    from sitekit.project import Project
+    from sitekit.project.layout import Project
 
     for name in ("sphinx", "sphinx.sphinx-gallery"):
         logging.getLogger(name).addHandler(logging.NullHandler())
@@ -27,7 +27,7 @@ def main(project: Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
         conf = copy.deepcopy(gen_gallery.DEFAULT_GALLERY_CONF) | {
             "src_dir": folder,
-            "image_scrapers": ("sitekit.figures.scrape",),
+            "image_scrapers": ("sitekit.execute.figures.scrape",),
             "capture_repr": (),
             "plot_gallery": True,
         }

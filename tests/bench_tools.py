@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
 
-from sitekit.isolation import ONE_THREAD  # noqa: E402
-from sitekit.record import Store  # noqa: E402
+from sitekit.execute.place import ONE_THREAD  # noqa: E402
+from sitekit.execute.record import Store  # noqa: E402
 
 DONE = re.compile(r"\[\d+/\d+\] done (?P<page>\S+) in ")
 FOLDERS = ("docs", "gallery", "src")
@@ -178,11 +178,11 @@ class Copy:
 
     def build(self) -> Ran:
         """Build both languages."""
-        return self.python("-m", "sitekit.build")
+        return self.python("-m", "sitekit", "build")
 
     def record(self, store: Path, *, jobs: int) -> Ran:
         """Do the execute step alone, into an empty `store`."""
-        return self.python("-m", "sitekit.runner", "record", "--store", store, "--jobs", str(jobs))
+        return self.python("-m", "sitekit", "record", "--store", store, "--jobs", str(jobs))
 
     def executed(self, call: Callable[[], Ran]) -> tuple[Ran, list[str]]:
         """Call `call`; also returns the pages that ran meanwhile, as often as they did."""

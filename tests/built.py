@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
-from sitekit.project import Project
+from sitekit.project.layout import Project
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = Project.load(ROOT)

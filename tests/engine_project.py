@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
-from sitekit.record import Cell, Figure, Record, file_name
+from sitekit.execute.record import Cell, Figure, Record, file_name
 
 LANGUAGES = """\
 letters = '[\\u4e00-\\u9fff]'

@@ -13,9 +13,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from sitekit import catalogue, runner
-from sitekit.project import Project
-from sitekit.record import Cell, Record, Store
+from sitekit.execute import examples
+from sitekit.execute.record import Cell, Record, Store
+from sitekit.project.layout import Project
+from sitekit.translate import catalogue, sources
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,8 +39,8 @@ nb_merge_streams = True
 nb_render_markdown_format = "myst"
 sphinx_gallery_conf = {
     "filename_pattern": ".",
-    "image_scrapers": ("sitekit.figures.scrape",),
-    "within_subsection_order": "sitekit.languages.CurriculumOrder",
+    "image_scrapers": ("sitekit.execute.figures.scrape",),
+    "within_subsection_order": "sitekit.site.languages.CurriculumOrder",
     "capture_repr": (),
     "inspect_global_variables": False,
     "show_signature": False,
@@ -234,7 +235,7 @@ def translate(root: Path, more: dict[str, str] | None = None) -> None:
     """Write the German catalogues of the sources as they are, from `GERMAN` and `more`."""
     project = Project.load(root)
     (german,) = project.languages[1:]
-    for source in catalogue.sources(project):
+    for source in sources.sources(project):
         path = project.catalogue_path(german, source.docname)
         path.unlink(missing_ok=True)  # or what changed would be fuzzy
         catalogue.update(project, source, german)
@@ -268,7 +269,7 @@ def run(root: Path, *arguments: str, **values: str) -> subprocess.CompletedProce
 
 def build(root: Path, **values: str) -> str:
     """Build the site, which must succeed; what was printed."""
-    done = run(root, "-m", "sitekit.build", **values)
+    done = run(root, "-m", "sitekit", "build", **values)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -283,7 +284,7 @@ def edit(root: Path, name: str, old: str, new: str) -> None:
 
 def recorded(root: Path, page: str) -> tuple[Store, Record]:
     """The page's newest record of the CPU."""
-    store = runner.store_for(Project.load(root))
+    store = examples.store_for(Project.load(root))
     record = store.latest(page)
     assert record is not None
     return store, record
@@ -303,13 +304,13 @@ def record_on_a_card(root: Path) -> None:
         date="2026-02-03T04:05:06+00:00",
         versions={**cpu.versions, "python": "3.9.7"},
     )
-    runner.store_for(Project.load(root), "cuda").put(cuda, {})
+    examples.store_for(Project.load(root), "cuda").put(cuda, {})
 
 
 def make(root: Path) -> None:
     """Write and build the gallery, with records of a CPU and of a made-up card."""
     write(root)
-    done = run(root, "-m", "sitekit.runner", "record")
+    done = run(root, "-m", "sitekit", "record")
     assert done.returncode == 0, done.stdout
     record_on_a_card(root)
     build(root)

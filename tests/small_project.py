@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sitekit import catalogue
-from sitekit.project import Project
+from sitekit.project.layout import Project
+from sitekit.translate import catalogue, sources
 
 LANGUAGES = """\
 letters = '[\\u3400-\\u4dbf\\u4e00-\\u9fff]'
@@ -192,7 +192,7 @@ def write(root: Path) -> Project:
 def translate(project: Project) -> None:
     """Bring the catalogues up to date, and fill in what is missing."""
     language = project.languages[1]
-    for source in catalogue.sources(project):
+    for source in sources.sources(project):
         catalogue.update(project, source, language)
         path = project.catalogue_path(language, source.docname)
         entry = re.compile(r'^msgid "(.+)"\nmsgstr ""$', re.MULTILINE)

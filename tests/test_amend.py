@@ -207,7 +207,7 @@ def test_a_look_at_a_page_in_between(gallery: Path, clean_after_prose: dict[str,
     """What else writes the trees leaves nothing that a later build would take for its own."""
     edit(gallery, *OF_ONE_PAGE["prose"])
     for command in (
-        ["-m", "sitekit.build", "--only", "essai"],
+        ["-m", "sitekit", "build", "--only", "essai"],
         ["-m", "sphinx", "-q", "-b", "html", "docs", "out"],
     ):
         done = foreign.run(gallery, *command, **DATED)
@@ -219,7 +219,7 @@ def test_a_look_at_a_page_in_between(gallery: Path, clean_after_prose: dict[str,
 
 def test_a_mistake_is_told_once(gallery: Path) -> None:
     edit(gallery, PROSE[0], PROSE[1], "Voir :ref:`nulle-part`.", "Siehe :ref:`nulle-part`.")
-    done = foreign.run(gallery, "-m", "sitekit.build", **DATED)
+    done = foreign.run(gallery, "-m", "sitekit", "build", **DATED)
     assert done.returncode == 1
     assert done.stdout.count("has no known title in") == 2, done.stdout  # in each language
     assert "Traceback" not in done.stdout

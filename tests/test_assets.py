@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 from fontTools.ttLib import TTFont
-from sitekit.assets import condensed
-from sitekit.math_font import subset
-from sitekit.security import meta
+from sitekit.project.policy import meta
+from sitekit.site.assets import condensed
+from sitekit.site.math_font import subset
 
 from tests import built
 from tests.built import LANGUAGES, MADE, NOTEBOOKS, PROJECT, SITE, WRITTEN

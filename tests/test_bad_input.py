@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from sitekit.notebook_text import to_markdown
-from sitekit.project import Project
-from sitekit.segments import SourceError
+from sitekit.markup.notebook_text import to_markdown
+from sitekit.project.errors import SourceError
+from sitekit.project.layout import Project
 
 from tests import small_project
 
@@ -30,9 +30,9 @@ def project(tmp_path: Path) -> Project:
     return small_project.write(tmp_path)
 
 
-def run(project: Project, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(project: Project, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-m", "sitekit", command, *arguments],
         cwd=project.root,
         env=os.environ | {"PYTHONPATH": str(DOCS), "PYTHONUTF8": "1"},
         capture_output=True,
@@ -247,7 +247,7 @@ CHANGES = {
 def test_a_mistake_is_named_with_its_place_and_nothing_is_written(project: Project, case: str) -> None:
     name, old, new, place, message = CHANGES[case]
     change(project, name, old, new)
-    done = run(project, "sitekit.localise")
+    done = run(project, "localise")
     assert done.returncode == 1
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -261,7 +261,7 @@ def test_a_file_that_is_not_utf8_is_named_with_the_line(project: Project, name: 
     path = project.root / name
     data = path.read_bytes()
     path.write_bytes(data + "坏".encode("gbk"))
-    done = run(project, "sitekit.localise")
+    done = run(project, "localise")
     line = data.count(b"\n") + 1
     assert done.stderr.splitlines()[0] == f"{name}:{line}: not UTF-8: byte 0xbb; save it as UTF-8"
     assert done.returncode == 1
@@ -271,7 +271,7 @@ def test_a_file_that_is_not_utf8_is_named_with_the_line(project: Project, name: 
 def test_a_missing_file_is_named(project: Project) -> None:
     for name in (CURRICULUM, LANGUAGES):
         (project.root / name).unlink()
-    done = run(project, "sitekit.localise")
+    done = run(project, "localise")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "docs/languages.toml: this file is missing; write it first",
@@ -284,7 +284,7 @@ def test_all_mistakes_are_named_together(project: Project) -> None:
     change(project, HEADER, "这一章只有两页，\n都很短。", "新的一句。\n\n新的一句。\n\n- 又一句")
     change(project, PO, 'msgstr "word."', 'msgstr "- <b>"')
     change(project, INDEX, "(home)=", "(start-second)=")
-    done = run(project, "sitekit.localise")
+    done = run(project, "localise")
     assert done.returncode == 1
     places = [line.split(": ")[0] for line in done.stderr.splitlines()]
     assert places == [
@@ -299,7 +299,7 @@ def test_all_mistakes_are_named_together(project: Project) -> None:
     change(project, CURRICULUM, "pages.first]", "pages.First]")
     change(project, CURRICULUM, '"start/first"', "3")
     change(project, LANGUAGES, 'anchors = "en"', 'anchors = "fr"')
-    done = run(project, "sitekit.localise")
+    done = run(project, "localise")
     places = [line.split(": ")[0] for line in done.stderr.splitlines()]
     assert places == [f"{LANGUAGES}:2", f"{CURRICULUM}:4", f"{CURRICULUM}:7"]
 
@@ -307,25 +307,25 @@ def test_all_mistakes_are_named_together(project: Project) -> None:
 def test_two_pages_of_one_name_are_named(project: Project) -> None:
     (project.docs / "start").mkdir()
     (project.docs / "start/second.md").write_text("(another)=\n\n# Another\n", encoding="utf-8")
-    done = run(project, "sitekit.localise")
+    done = run(project, "localise")
     assert done.stderr == f"docs/start/second.md:1: {SECOND} has this page's name already\n"
     assert done.returncode == 1
     assert not project.build.exists()
 
 
 def test_an_earlier_tree_stays_as_it_is(project: Project) -> None:
-    assert run(project, "sitekit.localise").returncode == 0
+    assert run(project, "localise").returncode == 0
     before = {path: path.read_bytes() for path in project.build.rglob("*") if path.is_file()}
     assert len(before) == 22
     change(project, SECOND, "第二页", "第三页")
-    assert run(project, "sitekit.localise").returncode == 1
+    assert run(project, "localise").returncode == 1
     assert {path: path.read_bytes() for path in project.build.rglob("*") if path.is_file()} == before
 
 
 def test_the_catalogue_command(project: Project) -> None:
     """It says how far each file is, and refuses what it can't read without touching it."""
     change(project, SECOND, "第二页", "第三页")
-    done = run(project, "sitekit.catalogue", "start/second")
+    done = run(project, "translate", "start/second")
     assert done.returncode == 0
     assert [line.split() for line in done.stdout.splitlines()[:-1]] == [
         ["catalogue", "translated", "missing", "fuzzy"],
@@ -338,7 +338,7 @@ def test_the_catalogue_command(project: Project) -> None:
     before = (project.root / PO).read_bytes()
     change(project, SECOND, "print(", "print((")
     change(project, "docs/locale/en/LC_MESSAGES/index.po", "msgid ", "msgId ")
-    done = run(project, "sitekit.catalogue")
+    done = run(project, "translate")
     assert done.returncode == 1
     assert [line.split(": ")[0] for line in done.stderr.splitlines()] == [
         f"{SECOND}:13",
@@ -347,18 +347,18 @@ def test_the_catalogue_command(project: Project) -> None:
     assert (project.root / PO).read_bytes() == before
 
 
-@pytest.mark.parametrize("module", ["sitekit.localise", "sitekit.catalogue"])
-def test_arguments_are_explained(project: Project, module: str) -> None:
-    done = run(project, module, "--help")
+@pytest.mark.parametrize("command", ["localise", "translate"])
+def test_arguments_are_explained(project: Project, command: str) -> None:
+    done = run(project, command, "--help")
     assert done.returncode == 0
-    assert done.stdout.startswith(f"usage: python -m {module} [-h]")
-    done = run(project, module, "--nonsense")
+    assert done.stdout.startswith(f"usage: sitekit {command} [-h]")
+    done = run(project, command, "--nonsense")
     assert done.returncode == 2
     assert "unrecognized arguments: --nonsense" in done.stderr
 
 
 def test_an_unknown_page_is_named(project: Project) -> None:
-    done = run(project, "sitekit.catalogue", "start/first", "first", "start/third")
+    done = run(project, "translate", "start/first", "first", "start/third")
     assert done.returncode == 1
     assert (
         done.stderr

@@ -9,11 +9,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from sitekit import catalogue, myst, notebook_text, python_source
-from sitekit.catalogue import Catalogue, Source, problems
-from sitekit.localise import LocaliseError, localise
-from sitekit.project import Project
-from sitekit.segments import SourceError, Unit, render
+from sitekit.markup import myst, notebook_text, python_source
+from sitekit.markup.units import Unit, render
+from sitekit.project.errors import SourceError, SourceErrors
+from sitekit.project.layout import Project
+from sitekit.translate import catalogue, sources
+from sitekit.translate.catalogue import Catalogue
+from sitekit.translate.checks import problems
+from sitekit.translate.localise import localise
+from sitekit.translate.sources import Source
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from tests import small_project
@@ -40,12 +44,12 @@ def change(path: Path, old: str, new: str) -> None:
 
 
 def update(project: Project, docname: str = "start/first") -> catalogue.Counts:
-    source = next(source for source in catalogue.sources(project) if source.docname == docname)
+    source = next(source for source in sources.sources(project) if source.docname == docname)
     return catalogue.update(project, source, project.languages[1])
 
 
 def faults(project: Project) -> list[str]:
-    with pytest.raises(LocaliseError) as caught:
+    with pytest.raises(SourceErrors) as caught:
         localise(project)
     assert not project.build.exists()
     return str(caught.value).replace(f"{project.root}/", "").split("\n")
@@ -92,7 +96,7 @@ def test_a_catalogue_holds_what_a_reader_sees_and_nothing_else(project: Project)
 def test_updating_twice_changes_nothing(project: Project) -> None:
     before = {path: path.read_bytes() for path in project.locale.rglob("*.po")}
     assert len(before) == 4
-    for source in catalogue.sources(project):
+    for source in sources.sources(project):
         counts = catalogue.update(project, source, project.languages[1])
         assert (counts.missing, counts.fuzzy) == (0, 0)
     assert {path: path.read_bytes() for path in project.locale.rglob("*.po")} == before
@@ -167,7 +171,7 @@ def test_one_section_can_have_its_own_translation(project: Project) -> None:
     change(po_file(project), 'msgid "再次"', 'msgid "又来"')
     update(project)
     assert own in po_file(project).read_text("utf-8")
-    with pytest.raises(LocaliseError, match=r"first\.po:\d+: no section “再次” has this message"):
+    with pytest.raises(SourceErrors, match=r"first\.po:\d+: no section “再次” has this message"):
         localise(project)
 
 

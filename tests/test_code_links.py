@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import pytest
 import torch
-from sitekit.package_api import package_rst
+from sitekit.site.package_api import package_rst
 
 from tests import built
 from tests.built import EXAMPLES, LANGUAGES, NOTEBOOKS, PROJECT
@@ -93,7 +93,7 @@ def test_the_inventory_is_that_of_the_torch_it_names(tmp_path: Path) -> None:
         "torch has changed: run `nox -s inventory`"
     )
     made = tmp_path / "torch.inv"
-    subprocess.run([sys.executable, "-m", "sitekit.torch_inventory", made], cwd=PROJECT.docs, check=True)
+    subprocess.run([sys.executable, "-m", "sitekit", "inventory", made], cwd=PROJECT.root, check=True)
     assert inventory(made.read_bytes()) == known()
 
 

@@ -19,7 +19,7 @@ import pytest
 from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from sitekit.golden import Tolerance, differences
+from sitekit.execute.golden import Tolerance, differences
 
 from tests import built, venvs
 from tests.built import EXAMPLES, LANGUAGES, ROOT, SITE

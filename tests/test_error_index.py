@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sitekit import error_index
+from sitekit.site import error_index
 
 from tests import built, foreign
 from tests.built import LANGUAGES, PROJECT
@@ -69,7 +69,7 @@ def test_a_wording_of_an_error_that_no_page_shows_stops_the_build(
         '# Two.\n[[errors]]\nmessage = "rien"\naliases = [{ version = "1", text = "néant" }]\n',
         encoding="utf-8",
     )
-    done = foreign.run(gallery, "-m", "sitekit.build")
+    done = foreign.run(gallery, "-m", "sitekit", "build")
     assert done.returncode == 1
     # Sphinx colours its warnings.
     told = f"{path}:3: WARNING: no page shows “rien”: correct or delete the entry"
@@ -87,6 +87,6 @@ def test_a_broken_table_is_named(foreign_gallery: Path, tmp_path: Path, text: st
     gallery = Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
     path = gallery / "docs" / error_index.ALIASES
     path.write_text(text, encoding="utf-8")
-    done = foreign.run(gallery, "-m", "sitekit.build")
+    done = foreign.run(gallery, "-m", "sitekit", "build")
     assert done.returncode == 1
     assert f"docs/{error_index.ALIASES}{told}" in done.stdout

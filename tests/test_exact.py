@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from sitekit import golden, runner
-from sitekit.project import Project
-from sitekit.record import Record, Store
+from sitekit.execute import examples, golden, runner
+from sitekit.execute.record import Record, Store
+from sitekit.project.layout import Project
 
 from tests import foreign
 
@@ -40,8 +40,8 @@ def test_every_example_gives_the_same_in_another_process_and_another_order(tmp_p
     first, store, failures = golden.records(project, "cpu", [])
     assert failures == []
     again = Store(tmp_path / "again")
-    wanted = [item for item in reversed(runner.chosen(project, "cpu", [])) if item.page in first]
-    summary = runner.record(wanted, again, runner.Options.of(project))
+    wanted = [item for item in reversed(examples.chosen(project, "cpu", [])) if item.page in first]
+    summary = runner.record(wanted, again, examples.Options.of(project))
     assert [str(failure) for failure in summary.failures] == []
     different = []
     for page, key in summary.used.items():
@@ -66,7 +66,7 @@ def test_a_build_that_was_killed_again_and_again_ends_as_a_clean_one(
         shutil.rmtree(killed / ".cache" / "records" / "cpu" / "bases" / "courbe", ignore_errors=True)
         (killed / "build" / "inputs.sha256").unlink(missing_ok=True)
         with subprocess.Popen(
-            [sys.executable, "-m", "sitekit.build"],
+            [sys.executable, "-m", "sitekit", "build"],
             cwd=killed, env=foreign.environment(**values), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
             time.sleep(moments.uniform(0, longest))  # the moment is what is tested

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
-from sitekit import figures
+from sitekit.execute import figures
 
 matplotlib.use("agg")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from sitekit import learning_map
-from sitekit.learning_map import BOX, LANES, ROW
-from sitekit.page_footer import report_address
-from sitekit.project import Chapter, Page
+from sitekit.project.layout import Chapter, Page
+from sitekit.site import learning_map
+from sitekit.site.learning_map import BOX, LANES, ROW
+from sitekit.site.page_footer import report_address
 from sphinx.errors import ExtensionError
 
 from tests import built

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
-from sitekit import golden
-from sitekit.golden import Tolerance, close, differences
-from sitekit.project import Project
-from sitekit.record import Cell, Figure, Record, Store, file_name
+from sitekit.execute import golden
+from sitekit.execute.golden import Tolerance, close, differences
+from sitekit.execute.record import Cell, Figure, Record, Store, file_name
+from sitekit.project.layout import Project
 
 from tests import engine_project, foreign
 
@@ -170,7 +170,7 @@ def test_the_command_compares_and_writes_only_when_asked(foreign_gallery: Path, 
     root = Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return foreign.run(root, "-m", "sitekit.golden", *arguments)
+        return foreign.run(root, "-m", "sitekit", "golden", *arguments)
 
     first = run()
     assert first.returncode == 1
@@ -202,7 +202,7 @@ def test_the_command_compares_and_writes_only_when_asked(foreign_gallery: Path, 
 
 def test_a_report_on_other_versions(foreign_gallery: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
-    assert foreign.run(root, "-m", "sitekit.golden", "--update").returncode == 0
+    assert foreign.run(root, "-m", "sitekit", "golden", "--update").returncode == 0
     # What another release would do, the examples do themselves.
     foreign.edit(root, "gallery/bases/somme.py", "2 + 3", "2 + 4")
     foreign.edit(root, "gallery/bases/poids.py", "print(peser", 'raise KeyError("gone")\nprint(peser')
@@ -212,7 +212,7 @@ def test_a_report_on_other_versions(foreign_gallery: Path, tmp_path: Path) -> No
         "plt.plot",
         'import warnings\nwarnings.warn("old", FutureWarning)\nplt.plot',
     )
-    done = foreign.run(root, "-m", "sitekit.versions")
+    done = foreign.run(root, "-m", "sitekit", "versions")
     assert done.returncode == 0, done.stdout
     lines = done.stdout.splitlines()
     states = dict(line.split() for line in lines if line.startswith(("bases/", "essai ")))

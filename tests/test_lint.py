@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sitekit import drift, lint
-from sitekit.localise import LocaliseError
-from sitekit.project import Project
-from sitekit.segments import SourceError
+from sitekit.project.errors import SourceError, SourceErrors
+from sitekit.project.layout import Project
+from sitekit.translate import drift, lint
 
 from tests import small_project
 
@@ -27,7 +26,7 @@ def found(project: Project) -> list[str]:
     """What `nox -s lint` prints, without the folder."""
     try:
         faults = [str(finding) for finding in lint.findings(project)]
-    except LocaliseError as error:
+    except SourceErrors as error:
         faults = str(error).splitlines()
     return [fault.replace(f"{project.root}/", "") for fault in faults]
 

@@ -17,11 +17,12 @@ from docutils import nodes
 from docutils.utils import column_width
 from hypothesis import given
 from hypothesis import strategies as st
-from sitekit import myst, python_source, rst
-from sitekit.catalogue import Source, sources
-from sitekit.localise import Localised, check, localise
-from sitekit.project import Project
-from sitekit.segments import Segment, SourceError, Unit, join_lines, render
+from sitekit.markup import myst, python_source, rst
+from sitekit.markup.units import Segment, Unit, join_lines, render
+from sitekit.project.errors import SourceError
+from sitekit.project.layout import Project
+from sitekit.translate.localise import Localised, check, localise
+from sitekit.translate.sources import Source, sources
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from tests import small_project

@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from sitekit.package import package
+from sitekit.publish.package import package
 
 from tests.built import EXAMPLES, HAN, LANGUAGES, PROJECT, ROOT, SITE
 

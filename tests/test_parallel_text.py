@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
-from sitekit import myst, parallel_text, rst
-from sitekit.project import Language, Project
+from sitekit.markup import myst, rst
+from sitekit.project.layout import Language, Project
+from sitekit.site import parallel_text
 
 from tests import built
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sitekit import keys
-from sitekit.keys import Key
-from sitekit.record import Store, file_name
+from sitekit.execute import cells, imports, keys
+from sitekit.execute.keys import Key
+from sitekit.execute.record import Store, file_name
+from sitekit.project import files
 
 from tests.engine_project import PICTURES, make, script
 
@@ -71,7 +72,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl"
 
 def code_key(text: str, **values: Any) -> str:
     """The digest of the code part of an example script."""
-    return keys.digest(keys.code_part(keys.script_cells(text), text=text, **values))
+    return files.digest(keys.code_part(cells.script_cells(text), text=text, **values))
 
 
 @pytest.mark.parametrize(("code", "name"), DIGESTS.items())
@@ -171,8 +172,8 @@ def test_cells_are_those_of_sphinx_gallery(tmp_path: Path) -> None:
         path.write_text(text, encoding="utf-8")
         blocks = parser.split_code_and_text_blocks(path)[1]
         wanted = [(block.lineno, block.content) for block in blocks if block.type == "code"]
-        found = [(cell.line, cell.code) for cell in keys.script_cells(text)]
-        assert found == [item for item in wanted if keys.has_code(item[1])]
+        found = [(cell.line, cell.code) for cell in cells.script_cells(text)]
+        assert found == [item for item in wanted if cells.has_code(item[1])]
 
 
 def test_cells_are_those_of_myst_nb() -> None:
@@ -183,7 +184,7 @@ def test_cells_are_those_of_myst_nb() -> None:
     tricky = "# A\n\n````{code-cell} python\n:tags: [a]\n\nx = '```'\n````\n\n```python\nno = 1\n```\n"
     for text in [*texts, tricky]:
         wanted = [cell.source.strip() for cell in read(text).cells if cell.cell_type == "code"]
-        assert [cell.code.strip() for cell in keys.markdown_cells(text)] == wanted
+        assert [cell.code.strip() for cell in cells.markdown_cells(text)] == wanted
 
 
 # -- local modules and data
@@ -225,7 +226,7 @@ def package(tmp_path: Path) -> Path:
 )
 def test_local_modules(package: Path, code: str, wanted: set[str]) -> None:
     base = {"pack/__init__.py", "pack/table.csv"} if "pack" in code else set()
-    assert set(keys.local_files([code], [package])) == wanted | base
+    assert set(imports.local_files([code], [package])) == wanted | base
 
 
 def test_key_follows_local_modules(package: Path) -> None:
@@ -254,7 +255,7 @@ def test_environment() -> None:
     assert sorted(part["packages"]) == ["hypothesis", "none-such", "pytest"]
     assert part["packages"]["none-such"] == "none"
     other = keys.environment_part(script("x = 1", header=header), "cuda", {"threads": 1}, ["pytest"])
-    assert keys.digest(part) != keys.digest(other)
+    assert files.digest(part) != files.digest(other)
 
 
 # -- the store
@@ -335,7 +336,7 @@ def test_hostile_record(tmp_path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
     whole = json.loads(text.replace(old, new))
-    whole["checksum"] = keys.digest(whole["record"])
+    whole["checksum"] = files.digest(whole["record"])
     path.write_text(json.dumps(whole), encoding="utf-8")
     assert store.get("chapter/page", put.key) is None
     assert len(warnings) == 1
@@ -409,7 +410,7 @@ import os, sys
 sys.path[:0] = {path!r}
 from pathlib import Path
 from tests.engine_project import make, PICTURES
-from sitekit.record import Store
+from sitekit.execute.record import Store
 calls = 0
 def hook(event, arguments):
     global calls

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from bs4 import BeautifulSoup, Tag
-from sitekit import shown
+from sitekit.site import records_on_page
 from sphinx.errors import ExtensionError
 
 from tests import foreign
@@ -90,7 +90,7 @@ def test_nothing_names_this_project(foreign_gallery: Path, repository: Path) -> 
     assert "<h1>Carnet de recettes</h1>" in root_page
     for path in (foreign_gallery / "build" / "html").rglob("*.html"):
         assert "torchnotes" not in path.read_text(encoding="utf-8").lower(), path
-    for path in (repository / "docs" / "sitekit").glob("*.py"):
+    for path in (repository / "docs" / "sitekit").rglob("*.py"):
         assert "torchnotes" not in path.read_text(encoding="utf-8").lower(), path
 
 
@@ -128,8 +128,8 @@ def test_a_second_build_starts_no_process(gallery: Path) -> None:
         "def guard(event, arguments):\n"
         "    if event in {'subprocess.Popen', 'os.fork', 'os.posix_spawn', 'os.exec'}: os._exit(99)\n"
         "sys.addaudithook(guard)\n"
-        "from sitekit.build import main\n"
-        "sys.exit(main())"
+        "from sitekit.__main__ import main\n"
+        "sys.exit(main(['build']))"
     )
     done = foreign.run(gallery, "-c", code)
     assert (done.returncode, done.stdout) == (0, UNCHANGED)
@@ -213,7 +213,7 @@ def test_a_failing_example_publishes_nothing(gallery: Path) -> None:
     site = foreign.files(gallery / "build" / "html")
     foreign.edit(gallery, "gallery/bases/poids.py", "print(peser(3))", 'print("avant")\n1 / 0')
     foreign.edit(gallery, "gallery/bases/courbe.py", "[1, 2, 3]", "[1, 3, 2]")
-    done = foreign.run(gallery, "-m", "sitekit.build")
+    done = foreign.run(gallery, "-m", "sitekit", "build")
     assert done.returncode == 1
     assert done.stdout.count("FAILED bases/poids: cell 1, line 13\n") == 1
     block = done.stdout[done.stdout.index("FAILED bases/poids: cell") :]
@@ -234,7 +234,7 @@ def test_a_failing_sphinx_publishes_nothing(gallery: Path) -> None:
     site = foreign.files(gallery / "build" / "html")
     foreign.edit(gallery, "docs/essai.md", "(essai)=", "[](#nulle-part)\n\n(essai)=")
     for _ in range(2):  # a failure is no state to rest in
-        done = foreign.run(gallery, "-m", "sitekit.build")
+        done = foreign.run(gallery, "-m", "sitekit", "build")
         assert done.returncode == 1
         assert "nulle-part" in done.stdout
         assert "build failed: fr, de; the site in build/html is as it was" in done.stdout
@@ -246,7 +246,7 @@ def test_a_failing_sphinx_publishes_nothing(gallery: Path) -> None:
 
 def test_a_mistake_in_a_source_is_one_line(gallery: Path) -> None:
     foreign.edit(gallery, "gallery/bases/poids.py", "Le poids", "Les poids")
-    for command in (["-m", "sitekit.build"], ["-m", "sphinx", "-q", "-b", "html", "docs", "out"]):
+    for command in (["-m", "sitekit", "build"], ["-m", "sphinx", "-q", "-b", "html", "docs", "out"]):
         done = foreign.run(gallery, *command)
         assert done.returncode != 0
         assert "poids.py:4: no de translation of “Les poids”" in done.stdout
@@ -267,8 +267,8 @@ def test_a_build_killed_beside_the_renames(gallery: Path, moment: str) -> None:
         "    if path.name == 'html.new': os.kill(os.getpid(), signal.SIGKILL)\n"
         "    rename(path, target)\n"
         "Path.rename = dying\n"
-        "from sitekit import build\n"
-        "build.main()"
+        "from sitekit.__main__ import main\n"
+        "main(['build'])"
     )
     assert foreign.run(gallery, "-c", code).returncode == -signal.SIGKILL
     assert (gallery / "build" / "html.old").is_dir()
@@ -314,7 +314,7 @@ def meeting(tmp_path: Path) -> Meeting:
 def start(root: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a build; it doesn't outlive the block."""
     with subprocess.Popen(
-        [sys.executable, "-m", "sitekit.build"],
+        [sys.executable, "-m", "sitekit", "build"],
         cwd=root, env=foreign.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         try:
@@ -381,7 +381,7 @@ def test_the_second_of_two_builds_waits(gallery: Path, meeting: Meeting, tmp_pat
 
 def test_some_pages_are_built_alone(gallery: Path) -> None:
     site = foreign.files(gallery / "build" / "html")
-    done = foreign.run(gallery, "-m", "sitekit.build", "--only", "bases/somme", "essai")
+    done = foreign.run(gallery, "-m", "sitekit", "build", "--only", "bases/somme", "essai")
     assert done.returncode == 0, done.stdout
     built = gallery / "build" / "preview"
     for language in ("fr", "de"):
@@ -398,17 +398,17 @@ def test_some_pages_are_built_alone(gallery: Path) -> None:
 
 def test_a_page_alone_names_what_it_links_to_and_waits_for_no_translation(gallery: Path) -> None:
     foreign.edit(gallery, "gallery/bases/poids.py", "Voir aussi :ref:", "Voir encore :ref:")
-    done = foreign.run(gallery, "-m", "sitekit.build", "--only", "bases/poids")
+    done = foreign.run(gallery, "-m", "sitekit", "build", "--only", "bases/poids")
     assert done.returncode == 0, done.stdout
     assert re.search(r"^warning: \S+: no de translation of “Voir encore", done.stdout, re.MULTILINE)
     for language, title in (("fr", "La somme"), ("de", "Die Summe")):
         text = read(gallery / "build" / "preview" / language / "bases" / "poids.html").get_text()
         assert f"Voir encore {title}." in " ".join(text.split())
-    assert "no de translation" in foreign.run(gallery, "-m", "sitekit.build").stdout
+    assert "no de translation" in foreign.run(gallery, "-m", "sitekit", "build").stdout
 
 
 def test_an_unknown_page_alone(gallery: Path) -> None:
-    done = foreign.run(gallery, "-m", "sitekit.build", "--only", "bases/pois")
+    done = foreign.run(gallery, "-m", "sitekit", "build", "--only", "bases/pois")
     assert done.returncode == 1
     assert done.stdout.startswith("gallery/curriculum.toml: no page 'bases/pois'; try bases/poids")
 
@@ -419,7 +419,7 @@ def test_an_unknown_page_alone(gallery: Path) -> None:
 GUARD = """
 import os, sys
 
-if "sitekit.renderer" in sys.orig_argv:
+if "sitekit.site.renderer" in sys.orig_argv:
     refused = set()
 
     def log(what):
@@ -467,7 +467,7 @@ def test_a_changed_seam_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("sphinx_gallery.gen_rst.execute_script", execute_script)
     with pytest.raises(ExtensionError, match=r"takes \(script_blocks, gallery_conf\); install an earlier"):
-        shown._replay(SimpleNamespace(srcdir="."))  # type: ignore[arg-type]
+        records_on_page._replay(SimpleNamespace(srcdir="."))  # type: ignore[arg-type]
 
 
 def test_code_without_a_record_is_not_run(gallery: Path) -> None:
@@ -519,7 +519,7 @@ def panels(article: Tag) -> list[list[str]]:
 
 def states(root: Path) -> dict[str, list[str]]:
     """The table of records."""
-    lines = foreign.run(root, "-m", "sitekit.runner", "records").stdout.splitlines()
+    lines = foreign.run(root, "-m", "sitekit", "records").stdout.splitlines()
     return {name: rest for name, *rest in map(str.split, lines)}
 
 
@@ -588,13 +588,14 @@ def test_builds_are_the_same_byte_by_byte(gallery: Path, tmp_path: Path) -> None
     other = Path(shutil.copytree(gallery, tmp_path / "elsewhere" / "gallery"))
     # The second build starts the languages the other way round.
     backwards = (
-        "from sitekit import build\n"
-        "render = build.render\n"
-        "build.render = lambda process, builds: render(process, builds[::-1])[::-1]\n"
-        "raise SystemExit(build.main([]))"
+        "from sitekit.__main__ import main\n"
+        "from sitekit.publish import rendering\n"
+        "render = rendering.render\n"
+        "rendering.render = lambda process, builds: render(process, builds[::-1])[::-1]\n"
+        "raise SystemExit(main(['build']))"
     )
     for root, seed, code in (
-        (gallery, "1", "from sitekit import build; raise SystemExit(build.main([]))"),
+        (gallery, "1", "from sitekit.__main__ import main; raise SystemExit(main(['build']))"),
         (other, "2", backwards),
     ):
         shutil.rmtree(root / "build")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sitekit import replay, runner
-from sitekit.project import Project
-from sitekit.record import Cell, Record, Store
+from sitekit.execute import examples, runner
+from sitekit.execute.record import Cell, Record, Store
+from sitekit.project.layout import Project
+from sitekit.site import replay
 
 from tests.engine_project import make, script, write_project
 
@@ -34,8 +35,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Store]:
     """`PAGE`, recorded."""
     root = write_project(tmp_path_factory.mktemp("project"), {"page": PAGE})
     project, store = Project.load(root), Store(root / "store")
-    options = runner.Options.of(project, jobs=1)
-    summary = runner.record(runner.examples(project), store, options, out=io.StringIO())
+    options = examples.Options.of(project, jobs=1)
+    summary = runner.record(examples.examples(project), store, options, out=io.StringIO())
     record = store.get("chapter/page", summary.used["chapter/page"])
     assert record
     return record, store

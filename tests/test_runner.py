@@ -18,17 +18,18 @@ from typing import Any
 import distributed
 import psutil
 import pytest
-from sitekit import isolation, runner
-from sitekit.progress import Progress
-from sitekit.project import Project
-from sitekit.record import Store
-from sitekit.worker import Scrubber
+from sitekit.execute import cluster, examples, nursery, place, results, runner
+from sitekit.execute.capture import Scrubber
+from sitekit.execute.progress import Progress
+from sitekit.execute.record import Store
+from sitekit.project.files import PACKAGE
+from sitekit.project.layout import Project
 
 from tests.engine_project import script, write_project
 
-pytestmark = pytest.mark.skipif(not isolation.CAN_FORK, reason="the faults are told apart by fork's means")
+pytestmark = pytest.mark.skipif(not nursery.CAN_FORK, reason="the faults are told apart by fork's means")
 
-SITEKIT = Path(isolation.__file__).parent.parent
+SITEKIT = PACKAGE.parent
 
 GOOD = {
     "prints": script(
@@ -152,18 +153,18 @@ UNTIDY = {
 }
 
 
-def record(root: Path, **values: Any) -> tuple[runner.Summary, Store, str]:
+def record(root: Path, **values: Any) -> tuple[results.Summary, Store, str]:
     """Record the gallery of the project in `root`."""
     project = Project.load(root)
     store = Store(root / "store")
     out = io.StringIO()
-    options = runner.Options.of(project, **{"jobs": 2, "memory_mib": 350, **values})
+    options = examples.Options.of(project, **{"jobs": 2, "memory_mib": 350, **values})
     executor = values.pop("executor", None)
-    summary = runner.record(runner.examples(project), store, options, executor=executor, out=out)
+    summary = runner.record(examples.examples(project), store, options, executor=executor, out=out)
     return summary, store, out.getvalue()
 
 
-def cells(summary: runner.Summary, store: Store, page: str) -> tuple[Any, ...]:
+def cells(summary: results.Summary, store: Store, page: str) -> tuple[Any, ...]:
     """The recorded cells of a page."""
     found = store.get(page, summary.used[page])
     assert found
@@ -171,7 +172,7 @@ def cells(summary: runner.Summary, store: Store, page: str) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[runner.Summary, Store, str, Path]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[results.Summary, Store, str, Path]:
     """Everything above, run in one go."""
     root = tmp_path_factory.mktemp("project")
     marks = root / "marks"
@@ -186,12 +187,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[runner.Summary, Store
     return summary, store, out, root
 
 
-def failure(ran: tuple[runner.Summary, Store, str, Path], page: str) -> runner.Failure:
+def failure(ran: tuple[results.Summary, Store, str, Path], page: str) -> results.Failure:
     """How `page` failed."""
     return next(item for item in ran[0].failures if item.page == f"chapter/{page}")
 
 
-def test_only_the_faulty_fail(ran: tuple[runner.Summary, Store, str, Path]) -> None:
+def test_only_the_faulty_fail(ran: tuple[results.Summary, Store, str, Path]) -> None:
     failed = {item.page for item in ran[0].failures}
     assert failed == {f"chapter/{name}" for name in FAULTY}
     assert set(ran[0].used) == {f"chapter/{name}" for name in {**GOOD, **UNTIDY}}
@@ -225,7 +226,7 @@ def test_only_the_faulty_fail(ran: tuple[runner.Summary, Store, str, Path]) -> N
     ],
 )
 def test_failure_says_where(
-    ran: tuple[runner.Summary, Store, str, Path],
+    ran: tuple[results.Summary, Store, str, Path],
     page: str,
     kind: str,
     cell: int,
@@ -247,13 +248,13 @@ def test_failure_says_where(
     assert str(ran[3]) not in str(found).replace(str(ran[3] / "marks"), "")
 
 
-def test_last_output_is_told(ran: tuple[runner.Summary, Store, str, Path]) -> None:
+def test_last_output_is_told(ran: tuple[results.Summary, Store, str, Path]) -> None:
     assert failure(ran, "aborts").outcome.tail == ("last words",)
     assert failure(ran, "raises").outcome.tail[0] == "before"
     assert max(map(len, failure(ran, "floods").outcome.tail)) < 1000
 
 
-def test_nothing_is_left_running(ran: tuple[runner.Summary, Store, str, Path]) -> None:
+def test_nothing_is_left_running(ran: tuple[results.Summary, Store, str, Path]) -> None:
     pids = [int(path.read_text()) for path in (ran[3] / "marks").iterdir()]
     assert len(pids) == 2
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
@@ -261,13 +262,13 @@ def test_nothing_is_left_running(ran: tuple[runner.Summary, Store, str, Path]) -
     assert not [command for command in commands if "nursery" in command]
 
 
-def test_nothing_leaks(ran: tuple[runner.Summary, Store, str, Path]) -> None:
+def test_nothing_leaks(ran: tuple[results.Summary, Store, str, Path]) -> None:
     (cell,) = cells(ran[0], ran[1], "chapter/victim")
     assert cell.text == "False 1.5\n['victim.py'] []\n"
     assert not list(ran[3].rglob("left.txt"))
 
 
-def test_text_is_in_order(ran: tuple[runner.Summary, Store, str, Path]) -> None:
+def test_text_is_in_order(ran: tuple[results.Summary, Store, str, Path]) -> None:
     first, second, third = cells(ran[0], ran[1], "chapter/prints")
     assert first.output == (
         ("stdout", "python 1\nos 1\n"), ("stderr", "error 1\n"), ("stdout", "child\npython 2\n"),
@@ -276,7 +277,7 @@ def test_text_is_in_order(ran: tuple[runner.Summary, Store, str, Path]) -> None:
     assert third.text == third.rst == ""
 
 
-def test_figures_are_recorded(ran: tuple[runner.Summary, Store, str, Path]) -> None:
+def test_figures_are_recorded(ran: tuple[results.Summary, Store, str, Path]) -> None:
     from PIL import Image
 
     first, second = cells(ran[0], ran[1], "chapter/draws")
@@ -296,14 +297,14 @@ def test_figures_are_recorded(ran: tuple[runner.Summary, Store, str, Path]) -> N
     assert second.text == "k 0\n"
 
 
-def test_no_path_of_this_machine(ran: tuple[runner.Summary, Store, str, Path]) -> None:
+def test_no_path_of_this_machine(ran: tuple[results.Summary, Store, str, Path]) -> None:
     (cell,) = cells(ran[0], ran[1], "chapter/paths")
     assert cell.text == "x.txt\npaths.py []\nlib/pathlib.py\nFalse __main__ True\n"
     (cell,) = cells(ran[0], ran[1], "chapter/progress")
     assert cell.text == "2\n"
 
 
-def test_facts(ran: tuple[runner.Summary, Store, str, Path]) -> None:
+def test_facts(ran: tuple[results.Summary, Store, str, Path]) -> None:
     found = ran[1].get("chapter/draws", ran[0].used["chapter/draws"])
     assert found
     assert found.device == "cpu"
@@ -316,10 +317,10 @@ def test_facts(ran: tuple[runner.Summary, Store, str, Path]) -> None:
     assert "matplotlib.axes:Axes.plot" in found.names["ax.plot"]
 
 
-def test_second_run_runs_nothing_new(ran: tuple[runner.Summary, Store, str, Path], tmp_path: Path) -> None:
+def test_second_run_runs_nothing_new(ran: tuple[results.Summary, Store, str, Path], tmp_path: Path) -> None:
     project = Project.load(ran[3])
-    good = [item for item in runner.examples(project) if item.page.partition("/")[2] in GOOD]
-    options = runner.Options.of(project, jobs=2, memory_mib=350)
+    good = [item for item in examples.examples(project) if item.page.partition("/")[2] in GOOD]
+    options = examples.Options.of(project, jobs=2, memory_mib=350)
     summary = runner.record(good, ran[1], options, out=io.StringIO())
     assert list(summary.lines()) == [f"examples: {len(GOOD)} from record, 0 run, 0 failed"]
 
@@ -371,8 +372,8 @@ def test_page_of_markdown(tmp_path: Path) -> None:
     root = write_project(tmp_path, {}, docs={"page": page, "bad": bad, "prose": "# Prose\n"})
     project = Project.load(root)
     store = Store(root / "store")
-    options = runner.Options.of(project, jobs=2)
-    summary = runner.record(runner.documents(project), store, options, out=io.StringIO())
+    options = examples.Options.of(project, jobs=2)
+    summary = runner.record(examples.documents(project), store, options, out=io.StringIO())
     assert list(summary.lines())[-2:] == [
         "docs pages: 0 from record, 1 run, 1 failed", "examples: 0 from record, 0 run, 0 failed",
     ]  # fmt: skip
@@ -388,40 +389,38 @@ def test_page_of_markdown(tmp_path: Path) -> None:
 def test_any_executor(tmp_path: Path) -> None:
     root = write_project(tmp_path, {name: GOOD[name] for name in ("prints", "progress")})
     project = Project.load(root)
-    options = runner.Options.of(project, jobs=2)
+    options = examples.Options.of(project, jobs=2)
     import multiprocessing
 
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as executor:
         summary = runner.record(
-            runner.examples(project), Store(root / "store"), options, executor=executor, out=io.StringIO()
+            examples.examples(project), Store(root / "store"), options, executor=executor, out=io.StringIO()
         )
     assert summary.counts["script"] == [0, 2, 0]
 
 
 def test_worker_without_the_package(tmp_path: Path) -> None:
-    nursery = isolation.Nursery(["psutil"])
+    started = nursery.Nursery(["psutil"])
     try:
-        job = isolation.Job(
-            "a/b", "script", "b.py", {"b.py": b'"""x"""\n'}, versions={"no-such-package": "1"}
-        )
-        outcome = nursery.run(job)
+        job = place.Job("a/b", "script", "b.py", {"b.py": b'"""x"""\n'}, versions={"no-such-package": "1"})
+        outcome = started.run(job)
     finally:
-        nursery.close()
+        started.close()
     assert outcome.kind == "environment"
     assert outcome.message == "this worker lacks the package no-such-package (1)"
 
 
 def test_file_outside_its_folder() -> None:
-    job = isolation.Job("a/b", "script", "b.py", {"b.py": b"", "../../evil.py": b""})
+    job = place.Job("a/b", "script", "b.py", {"b.py": b"", "../../evil.py": b""})
     with pytest.raises(ValueError, match="leads out of its folder"):
-        isolation.Place.make(job)
+        place.Place.make(job)
 
 
 def start_runner(root: Path, *arguments: str) -> subprocess.Popen[str]:
     """Run the command line in a project."""
     return subprocess.Popen(
-        [sys.executable, "-m", "sitekit.runner", "record", "--jobs", "2", *arguments],
+        [sys.executable, "-m", "sitekit", "record", "--jobs", "2", *arguments],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(SITEKIT)},
         stdout=subprocess.PIPE,
@@ -600,11 +599,11 @@ def test_dask_cluster_loses_nothing(tmp_path: Path) -> None:
 
         threading.Thread(target=kill_one, daemon=True).start()
         store = Store(tmp_path / "store")
-        with runner.dask_executor(address) as executor:
+        with cluster.dask_executor(address) as executor:
             summary = runner.record(
-                runner.examples(project),
+                examples.examples(project),
                 store,
-                runner.Options.of(project),
+                examples.Options.of(project),
                 executor=executor,
                 out=io.StringIO(),
             )

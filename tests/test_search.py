@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
-from sitekit.notebook_text import _plain_docutils
-from sitekit.search import _script, sections_of
+from sitekit.markup.notebook_text import _plain_docutils
+from sitekit.site.search import _script
+from sitekit.site.sections import sections_of
 
 ROOT = Path(__file__).resolve().parent.parent
 QUERIES = tomllib.loads((ROOT / "tests" / "search_queries.toml").read_text(encoding="utf-8"))

@@ -1,11 +1,19 @@
 """Builds a gallery of executed examples in several languages.
 
-As a Sphinx extension it connects the rendering side: languages, page furniture, downloads.
+The rooms, from the ground up; each imports only what stands before it::
+
+    project     the project's folders and pages, and files on disk
+    markup      units of prose in reStructuredText, Markdown and Python
+    translate   catalogues, and one source tree per language        execute   examples, records and goldens
+    steps       what comes before rendering
+    site        all that Sphinx loads                               publish   builds, previews, packs and serves
+
+`translate` and `execute` don't know each other, nor do `site` and `publish`. The commands stand in ``__main__``;
+as a Sphinx extension the package connects `site`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,18 +22,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-FEATURES = (
-    *("languages", "shown", "chrome", "code", "downloads", "bundle", "mathml", "math_font", "markup"),
-    *("page_facts", "page_cards", "page_footer", "learning_map", "answers", "package_api", "error_index"),
-    *("parallel_text", "glossary_terms", "search", "sharing", "assets", "security", "renderer", "amend"),
-)
-"""Modules with a ``setup`` of their own, in the order in which they are connected."""
-
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Connect every feature."""
-    for name in FEATURES:
-        import_module(f".{name}", __name__).setup(app)
+    """Connect every feature of the site."""
+    from .site import connect
+
+    connect(app)
     return {
         "version": __version__,
         "env_version": 1,

@@ -27,7 +27,7 @@ def served(foreign_gallery: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "sitekit.live", "--port", str(port)],
+        [sys.executable, "-m", "sitekit", "live", "--port", str(port)],
         cwd=root, env=foreign.environment(), text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from sitekit.package import package
+from sitekit.publish.package import package
 
 from tests.built import PROJECT
 

@@ -1,0 +1,1 @@
+"""From examples to records of what they printed and drew; knows nothing of languages."""

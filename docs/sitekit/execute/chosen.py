@@ -1,0 +1,73 @@
+"""Which records the pages show: the build chooses them and writes a list, which rendering reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..project.errors import SitekitError
+from ..project.files import write_if_changed
+from ..project.layout import Project
+from .keys import Key
+from .record import Record, Store
+
+__all__ = ["LISTING", "ShownRecord", "read_listing", "write_listing"]
+
+LISTING = "shown.json"
+
+
+@dataclass(frozen=True)
+class ShownRecord:
+    """A record as a page shows it."""
+
+    record: Record
+    store: Store
+    current: bool
+    """Whether it was made from the code as it is now."""
+
+
+def write_listing(
+    project: Project, chosen: Mapping[str, Sequence[ShownRecord]], *, others_too: bool = False
+) -> None:
+    """Tell every language's tree which records its pages show; `others_too` keeps what is told of others."""
+    listing = {
+        page: [
+            {
+                "store": item.store.folder.relative_to(project.root).as_posix(),
+                "single": item.store.single,
+                "key": [item.record.key.code, item.record.key.environment],
+                "current": item.current,
+            }
+            for item in shown
+        ]
+        for page, shown in chosen.items()
+    }
+    for language in project.languages:
+        path = project.source_tree(language) / LISTING
+        if others_too and path.is_file():
+            listing = json.loads(path.read_text(encoding="utf-8")) | listing
+        write_if_changed(path, json.dumps(listing, indent=1, sort_keys=True) + "\n")
+
+
+def read_listing(project: Project, tree: Path, only: Sequence[str] = ()) -> dict[str, list[ShownRecord]]:
+    """The records that the pages of `tree` show, the CPU's first; those of all pages by default.
+
+    Raises
+    ------
+    SitekitError
+        Where a record has gone since it was chosen.
+    """
+    found: dict[str, list[ShownRecord]] = {}
+    for page, items in json.loads((tree / LISTING).read_text(encoding="utf-8")).items():
+        if only and page not in only:
+            continue
+        found[page] = []
+        for item in items:
+            store = Store(project.root / item["store"], single=item["single"])
+            record = store.get(page, Key(*item["key"]))
+            if record is None:
+                raise SitekitError(f"the record of {page} has gone; build again")
+            found[page].append(ShownRecord(record, store, item["current"]))
+    return found

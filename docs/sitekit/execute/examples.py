@@ -1,0 +1,192 @@
+"""What a project has to run, under which settings, and where its records are."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..project.errors import SitekitError, SourceError
+from ..project.files import digest
+from ..project.layout import Page, Project
+from .cells import CodeCell, markdown_cells, script_cells
+from .keys import NOTEBOOK_PACKAGES, PACKAGES, Key, canonical, code_part, environment_part
+from .nursery import CAN_FORK
+from .place import OUTPUT_MIB
+from .record import Store
+from .worker import ALLOWED_WARNINGS
+
+__all__ = ["Example", "Options", "chosen", "documents", "examples", "store_for"]
+
+
+CACHE = Path(".cache/records")
+CACHE_BYTES = 512 * 2**20
+CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook", "backend")
+
+
+@functools.cache
+def _settings() -> dict[str, Any]:
+    """What decides how a worker runs an example: its own code, comments apart."""
+    here = Path(__file__).parent
+    code = {name: canonical((here / f"{name}.py").read_text(encoding="utf-8")) for name in CODE_OF_WORKER}
+    return {"worker": digest(code)[:24], "threads": 1, "backend": "agg"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a project can set."""
+
+    root: Path
+    """The project's folder; no page shows its name."""
+    folders: tuple[Path, ...] = ()
+    """Where local modules are."""
+    seconds: float = 120.0
+    memory_mib: float = 2048.0
+    output_mib: float = OUTPUT_MIB
+    allowed_warnings: tuple[tuple[str, str], ...] = ALLOWED_WARNINGS
+    packages: tuple[str, ...] = PACKAGES
+    """Distributions whose versions are part of every key."""
+    jobs: int = 0
+    """How many examples run at once; 0 is one per core."""
+    fork: bool = CAN_FORK
+
+    @classmethod
+    def of(cls, project: Project, **values: Any) -> Options:
+        """The options of a project laid out as this one is."""
+        folders = tuple(folder for folder in (project.root / "src",) if folder.is_dir())
+        return cls(**{"root": project.root, "folders": folders, **values})
+
+    @property
+    def workers(self) -> int:
+        """How many examples run at once."""
+        if self.jobs:
+            return self.jobs
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Example:
+    """Something to run: a script of the gallery, or a page of Markdown with code cells."""
+
+    page: str
+    kind: str
+    path: Path
+    data: dict[str, Path] = field(default_factory=dict)
+    seconds: float | None = None
+    memory_mib: float | None = None
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The source."""
+        return self.path.read_text(encoding="utf-8")
+
+    @functools.cached_property
+    def cells(self) -> list[CodeCell]:
+        """The code cells that a record of it has."""
+        return markdown_cells(self.text) if self.kind == "notebook" else script_cells(self.text)
+
+    def code_part(self, options: Options) -> dict[str, Any]:
+        """The code part of its key."""
+        return code_part(self.cells, text=self.text, folders=options.folders, data=self.data)
+
+    def environment_part(self, options: Options, device: str) -> dict[str, Any]:
+        """The environment part of its key, here and now."""
+        packages = options.packages
+        if self.kind == "notebook":
+            packages = (*packages, *NOTEBOOK_PACKAGES)
+        return environment_part(self.text, device, _settings(), packages)
+
+    def key(self, options: Options, device: str) -> Key:
+        """Its key, here and now."""
+        code, environment = self.code_part(options), self.environment_part(options, device)
+        return Key(digest(code), digest(environment))
+
+    def source(self, options: Options) -> str:
+        """Its file, from the project's folder."""
+        return self.path.relative_to(options.root).as_posix()
+
+
+def _data(project: Project, page: Page) -> dict[str, Path]:
+    folder = (project.gallery / page.chapter).resolve()
+    data = {name: (folder / name).resolve() for name in page.data}
+    for name, path in data.items():
+        if not path.is_relative_to(folder) or not path.is_file():
+            curriculum = project.gallery / "curriculum.toml"
+            raise SourceError(curriculum, None, f"{page.docname!r} has no data file {page.chapter}/{name}")
+    return data
+
+
+def examples(project: Project, device: str = "cpu") -> list[Example]:
+    """The scripts of the gallery that are recorded on `device`, in reading order."""
+    return [
+        Example(
+            page.docname,
+            "script",
+            project.example(page),
+            _data(project, page),
+            page.limits.get("seconds"),
+            page.limits.get("memory_mib"),
+        )
+        for page in project.pages()
+        if device in page.devices
+    ]
+
+
+def documents(project: Project) -> list[Example]:
+    """The pages of ``docs/`` that have code cells."""
+    found = []
+    for path in sorted(project.docs.rglob("*.md")):
+        relative = path.relative_to(project.docs)
+        if any(part.startswith(("_", ".")) for part in relative.parts):
+            continue
+        example = Example(relative.with_suffix("").as_posix(), "notebook", path)
+        if example.cells:
+            found.append(example)
+    return found
+
+
+def store_for(
+    project: Project, device: str = "cpu", warn: Callable[[str], None] = lambda line: None
+) -> Store:
+    """The project's records of `device`: in the cache for the CPU, committed for every other."""
+    if device == "cpu":
+        return Store(project.root / CACHE / device, warn=warn)
+    return Store(project.docs / "records" / device, single=True, warn=warn)
+
+
+# -- command line
+
+
+def chosen(project: Project, device: str, pages: Sequence[str]) -> list[Example]:
+    found = examples(project, device)
+    if device == "cpu":
+        found += documents(project)
+    if unknown := sorted(set(pages) - {example.page for example in found}):
+        raise SitekitError(
+            f"no page {', '.join(unknown)} to run on {device}; pages are named as in their address, "
+            "such as basics/shapes"
+        )
+    if not found and device != "cpu":
+        raise SitekitError(f"no page in curriculum.toml names the device {device!r}")
+    return [example for example in found if not pages or example.page in pages]
+
+
+def states(project: Project, options: Options, devices: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Whether each page is recorded on each of `devices`, by page and device.
+
+    ``current``, ``stale`` (recorded from other code) or ``none``; ``-`` where the curriculum doesn't name the
+    device.
+    """
+    table: dict[str, dict[str, str]] = {page.docname: {} for page in project.pages()}
+    for device in devices:
+        store = store_for(project, device)
+        named = {example.page: example for example in examples(project, device)}
+        for page, row in table.items():
+            row[device] = "-"
+            if example := named.get(page):
+                found = store.committed(page, digest(example.code_part(options)))
+                row[device] = "none" if found is None else "current" if found[1] else "stale"
+    return table

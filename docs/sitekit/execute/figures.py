@@ -1,0 +1,351 @@
+"""Saves the figures of an example, in a light and a dark version, with the text that describes each.
+
+Sphinx-Gallery calls `scrape`, named by this dotted string in its configuration, after every code cell.
+Of each figure there are two images for the page (lossless WebP, twice the screen's density) and a PNG of
+the light one for tests, thumbnails and cards (at the screen's density).
+
+The dark image is the same figure drawn again, not an inverted picture: text, axes and other neutral lines
+change from ink on paper to light on dark, colours stay, and so does text that stands on a colour.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..markup.units import join_lines
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+__all__ = ["Saved", "alt_texts", "figure_rst", "recoloured", "save", "scrape"]
+
+
+ALT = re.compile(r"^[ \t]*# alt: (?P<first>.*)$(?P<rest>(?:\n[ \t]*# .*$)*)", re.MULTILINE)
+DENSITY = 100
+"""CSS pixels in an inch of a figure."""
+SCALE = 2
+WEBP = {"lossless": True, "method": 4, "quality": 75}
+"""More effort takes up to ten times as long for 8 % less."""
+PAPER, INK = (0x13 / 255, 0x14 / 255, 0x16 / 255), (0xCF / 255, 0xD0 / 255, 0xD0 / 255)
+"""Dark pages: what white and black become. The theme's dark background and text."""
+NEUTRAL = 0.04
+"""A colour whose channels differ by less is a grey."""
+WHITE, BLACK = 0.94, 0.06
+"""From here on a grey is white or black."""
+
+
+def alt_texts(code: str) -> list[str]:
+    """The texts of the ``# alt:`` comments of a code cell, in order, each on one line."""
+    return [
+        join_lines([match["first"], *(line.strip()[1:] for line in match["rest"].splitlines())])
+        for match in ALT.finditer(code)
+    ]
+
+
+# -- colours
+
+
+def _level(color: Any) -> float | None:
+    """How light a grey is, from 0 to 1; None of a colour."""
+    red, green, blue = color[:3]
+    return (red + green + blue) / 3 if max(red, green, blue) - min(red, green, blue) < NEUTRAL else None
+
+
+def _mix(level: float, alpha: float) -> tuple[float, float, float, float]:
+    red, green, blue = (ink + (paper - ink) * level for ink, paper in zip(INK, PAPER, strict=True))
+    return red, green, blue, alpha
+
+
+def _dark_stroke(color: Any) -> Any:
+    """A line's or text's colour on a dark page: greys turn, colours stay."""
+    level = _level(color)
+    return color if level is None or not color[3] else _mix(level, color[3])
+
+
+def _dark_face(color: Any) -> Any:
+    """An area's colour on a dark page: white and black turn, all others stay."""
+    level = _level(color)
+    if level is None or not color[3] or BLACK < level < WHITE:
+        return color
+    return _mix(round(level), color[3])
+
+
+class _Undo:
+    """Sets properties of artists and can set them back."""
+
+    def __init__(self) -> None:
+        self._steps: list[Callable[[], Any]] = []
+
+    def set(self, artist: Any, name: str, value: Any) -> None:
+        old = getattr(artist, f"get_{name}")()
+        getattr(artist, f"set_{name}")(value)
+        self._steps.append(lambda: getattr(artist, f"set_{name}")(old))
+
+    def __call__(self) -> None:
+        for step in reversed(self._steps):
+            step()
+
+
+def _turn_lines(artist: Any, undo: _Undo) -> None:
+    from matplotlib.colors import to_rgba
+
+    for name, turn in (
+        ("color", _dark_stroke), ("markeredgecolor", _dark_stroke), ("markerfacecolor", _dark_face)
+    ):  # fmt: skip
+        old = getattr(artist, f"get_{name}")()
+        # "auto" follows the line's colour, but what one gets is that colour.
+        if str(getattr(artist, f"_{name}", "")) == "auto" or str(old) == "none":
+            continue
+        color = to_rgba(old)
+        if turn(color) != color:
+            undo.set(artist, name, turn(color))
+
+
+def _turn_patch(artist: Any, undo: _Undo) -> None:
+    alpha = artist.get_alpha()
+    for name, turn in (("edgecolor", _dark_stroke), ("facecolor", _dark_face)):
+        color = getattr(artist, f"get_{name}")()
+        if turn(color) != color:
+            new = turn(color)
+            undo.set(artist, name, new[:3] if alpha is not None else new)
+
+
+def _turn_collection(artist: Any, undo: _Undo) -> None:
+    from matplotlib.collections import Collection
+
+    assert isinstance(artist, Collection)
+    if artist.get_array() is not None or hasattr(artist, "_facecolor3d"):
+        return  # coloured by value; in three dimensions by light
+    alpha = artist.get_alpha()
+    for name, turn in (("edgecolor", _dark_stroke), ("facecolor", _dark_face)):
+        colors = [tuple(color) for color in getattr(artist, f"get_{name}")()]
+        new = [turn(color) for color in colors]
+        if new != colors:
+            undo.set(artist, name, [color[:3] for color in new] if alpha is not None else new)
+
+
+def _behind(text: Any, picture: np.ndarray[Any, Any]) -> tuple[float, ...] | None:
+    """The commonest colour behind `text` in `picture`; None if it lies outside."""
+    import numpy as np
+
+    box = text.get_window_extent()
+    height, width = picture.shape[:2]
+    left, right = max(int(box.x0), 0), min(int(box.x1) + 1, width)
+    top, bottom = max(height - int(box.y1) - 1, 0), min(height - int(box.y0), height)
+    if left >= right or top >= bottom:
+        return None
+    pixels = picture[top:bottom, left:right].reshape(-1, picture.shape[2])[:, :3]
+    colors, counts = np.unique(pixels >> 3, axis=0, return_counts=True)
+    return tuple((int(value) << 3) / 255 for value in colors[counts.argmax()])
+
+
+def _contrast(one: Sequence[float], other: Sequence[float]) -> float:
+    """The contrast of two colours as WCAG 2 has it, 1 to 21."""
+
+    def luminance(color: Sequence[float]) -> float:
+        red, green, blue = (
+            value / 12.92 if value <= 0.04045 else math.pow((value + 0.055) / 1.055, 2.4)
+            for value in color[:3]
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _turn_text(artist: Any, undo: _Undo, picture: np.ndarray[Any, Any]) -> None:
+    from matplotlib.colors import to_rgba
+
+    if not artist.get_text() or not artist.get_visible() or artist.get_path_effects():
+        return
+    color = to_rgba(artist.get_color())
+    turned = _dark_stroke(color)
+    behind = _behind(artist, picture) or PAPER
+    if turned != color and _contrast(turned, behind) > _contrast(color, behind):
+        undo.set(artist, "color", turned)
+
+
+def _turn_panes(axes: Any, undo: _Undo) -> None:
+    """The walls and grid of axes in three dimensions."""
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        grid = axis._axinfo["grid"]
+        old = grid["color"]
+        grid["color"] = _mix(0.7, 1.0)
+        undo._steps.append(lambda grid=grid, old=old: grid.update(color=old))  # type: ignore[misc]
+        axis.pane.set_facecolor(_mix(0.93, 0.5))
+        undo._steps.append(lambda pane=axis.pane: pane.set_facecolor((0.95, 0.95, 0.95, 0.5)))  # type: ignore[misc]
+
+
+@contextmanager
+def recoloured(figure: Any) -> Iterator[None]:
+    """Give `figure` its colours on a dark page for the time of a ``with`` block.
+
+    Parameters
+    ----------
+    figure
+        A matplotlib figure that was drawn before.
+    """
+    from matplotlib.collections import Collection
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.text import Text
+
+    undo = _Undo()
+    texts = []
+    try:
+        for artist in figure.findobj(include_self=True):
+            if isinstance(artist, Text):
+                texts.append(artist)
+                if artist.get_bbox_patch() is not None:
+                    _turn_patch(artist.get_bbox_patch(), undo)
+                if (arrow := getattr(artist, "arrow_patch", None)) is not None:
+                    _turn_patch(arrow, undo)
+            elif isinstance(artist, Line2D):
+                _turn_lines(artist, undo)
+            elif isinstance(artist, Patch):
+                _turn_patch(artist, undo)
+            elif isinstance(artist, Collection):
+                _turn_collection(artist, undo)
+        for axes in figure.axes:
+            if hasattr(axes, "zaxis"):
+                _turn_panes(axes, undo)
+        picture = _draw(figure)  # what a text stands on may have turned, or may show the paper through
+        for text in texts:
+            _turn_text(text, undo, picture)
+        yield
+    finally:
+        undo()
+
+
+# -- files
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A figure that was saved."""
+
+    width: int
+    height: int
+    """In CSS pixels."""
+    alt: str
+    light: Path
+    dark: Path
+    png: Path
+
+
+def _draw(figure: Any) -> np.ndarray[Any, Any]:
+    """The pixels of `figure` as it is now."""
+    import numpy as np
+
+    figure.canvas.draw()
+    return np.array(figure.canvas.buffer_rgba())
+
+
+def _image(pixels: np.ndarray[Any, Any]) -> Image:
+    from PIL import Image
+
+    opaque = bool((pixels[..., 3] == 255).all())
+    return Image.fromarray(pixels[..., :3] if opaque else pixels)
+
+
+def save(figure: Any, png: Path, alt: str = "") -> Saved:
+    """Write the three images of a matplotlib figure.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    png
+        Where its PNG goes; the others get the same name with ``-light.webp`` and ``-dark.webp``.
+    alt
+        What it shows, in words.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL.Image import Dither, Resampling
+
+    canvas, density = figure.canvas, figure.dpi
+    if not isinstance(canvas, FigureCanvasAgg):
+        FigureCanvasAgg(figure)
+    try:
+        figure.dpi = DENSITY * SCALE
+        light = _draw(figure)
+        with recoloured(figure):
+            dark = _draw(figure)
+    finally:
+        figure.dpi = density
+        figure.set_canvas(canvas)
+    saved = Saved(
+        width=round(light.shape[1] / SCALE),
+        height=round(light.shape[0] / SCALE),
+        alt=alt,
+        light=png.with_name(f"{png.stem}-light.webp"),
+        dark=png.with_name(f"{png.stem}-dark.webp"),
+        png=png,
+    )
+    for pixels, path in ((light, saved.light), (dark, saved.dark)):
+        _image(pixels).save(path, "WEBP", **WEBP)
+    small = _image(light).convert("RGB").resize((saved.width, saved.height), Resampling.LANCZOS)
+    # 256 colours are enough for a test or a thumbnail, and a third of the size.
+    small.quantize(256, dither=Dither.NONE).save(png, "PNG", optimize=True)
+    return saved
+
+
+def figure_rst(light: str, dark: str, width: int, height: int, alt: str) -> str:
+    """The reStructuredText of one figure; the theme shows the image that fits its colours.
+
+    Parameters
+    ----------
+    light, dark
+        The images' addresses, from the source folder.
+    width, height
+        In CSS pixels.
+    alt
+        What it shows, in words, in the page's language.
+    """
+    return "".join(
+        f".. image:: /{address}\n"
+        f"   :alt: {' '.join(alt.split())}\n"
+        f"   :width: {width}\n   :height: {height}\n   :loading: lazy\n"
+        f"   :class: figure only-{theme}\n\n"
+        for theme, address in (("light", light), ("dark", dark))
+    )
+
+
+def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
+    """Save the open figures of a code cell (called by Sphinx-Gallery).
+
+    Where the configuration holds a list ``recorded_figures``, as the worker's does, what was saved is
+    appended to it with the cell's line, and lines that stand for the figures are returned in place of
+    images.
+    """
+    import sys
+
+    from .record import FIGURE
+
+    plt = sys.modules.get("matplotlib.pyplot")
+    if plt is None:
+        return ""
+    described = alt_texts(block.content)
+    recorded: list[tuple[int, Saved]] | None = gallery_conf.get("recorded_figures")
+    rst = []
+    for index, number in enumerate(plt.get_fignums()):
+        path = Path(next(block_vars["image_path_iterator"]))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        saved = save(plt.figure(number), path, described[index] if index < len(described) else "")
+        if recorded is not None:
+            recorded.append((block.lineno, saved))
+            rst.append(f"{FIGURE}{index}\n\n")
+            continue
+        light, dark = (
+            image.relative_to(gallery_conf["src_dir"]).as_posix() for image in (saved.light, saved.dark)
+        )
+        rst.append(figure_rst(light, dark, saved.width, saved.height, saved.alt))
+    plt.close("all")
+    return "".join(rst)

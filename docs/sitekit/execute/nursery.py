@@ -1,0 +1,351 @@
+"""Runs one example in a process of its own, within limits, and leaves nothing of it behind.
+
+Three kinds of process take part::
+
+    runner ── nursery ── keeper ── example ── whatever the example starts
+              (one)      (one per example)
+
+The *nursery* imports the heavy packages once and forks. It does nothing else, so what it forks is as clean
+as a fresh interpreter, at a fiftieth of the cost. (`multiprocessing`'s fork server would do, but its children
+know that they are such: a loader with workers inside an example then starts them another way, and the
+child imports the runner's main module.) The *keeper* watches one example: time, memory of the whole process
+tree, size of its output. It adopts what the example orphans, and kills all that is left in the end: when the
+example is done, when a limit is passed, and when the runner goes away, however it went.
+
+Where a platform can't fork, the example starts as a fresh interpreter and a thread is its keeper.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import pickle
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..project.files import PACKAGE
+from .place import TAIL_LINES, Job, Outcome, Place, clean_environment, font_cache
+from .watch import keep
+
+__all__ = ["Nursery", "run_alone"]
+
+CAN_FORK = hasattr(os, "fork") and hasattr(socket, "recv_fds")
+
+
+# -- fork
+
+
+class _Forked:
+    """A forked process; its parent collects whatever else dies below it, too."""
+
+    def __init__(self, body: Callable[[], None], news: list[int]) -> None:
+        self._news = news
+        self._status: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 1
+            try:
+                body()
+                code = 0
+            finally:
+                os._exit(code)
+
+    def reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                if found[0] == self.pid:
+                    self._status = os.waitstatus_to_exitcode(found[1])
+
+    def wait(self, seconds: float) -> bool:
+        self.reap()
+        if self._status is None:
+            ready, _, _ = select.select(self._news, [], [], seconds)
+            if self._news[0] in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._news[0], 4096)
+            self.reap()
+        return self._status is not None
+
+    @property
+    def status(self) -> int:
+        return -signal.SIGKILL if self._status is None else self._status
+
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def _prctl(option: int, value: int) -> None:
+    """Ask Linux to die with the parent, or to become the parent of every orphan below."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def _keeper(connection: socket.socket) -> None:
+    """The life of a keeper: one job in, one outcome out."""
+    os.setsid()
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    job = _receive(connection)
+    if job is None:
+        return
+    bell, ring = os.pipe()
+    for end in (bell, ring):
+        os.set_blocking(end, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(ring, warn_on_full_buffer=False)
+    child: _Forked | None = None
+
+    def start(place: Place) -> _Forked:
+        def body() -> None:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for handle in (connection.fileno(), bell, ring):
+                os.close(handle)
+            os.setsid()
+            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            from . import worker
+
+            worker.run(place.root)
+
+        nonlocal child
+        child = _Forked(body, [bell, connection.fileno()])
+        return child
+
+    def stopped() -> bool:
+        # The runner sends nothing after the job: whatever there is to read is the end.
+        return bool(select.select([connection], [], [], 0)[0])
+
+    def reap() -> None:
+        if child:
+            child.reap()
+
+    outcome = keep(job, start, lambda child: os.getpid(), stopped, reap)
+    with contextlib.suppress(OSError):
+        _send(connection, outcome)
+
+
+def nursery_main(handle: int, preload: Sequence[str]) -> None:
+    """The life of a nursery: import, then fork a keeper for each connection that comes in."""
+    for name in preload:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # children don't copy what they don't touch
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    listener = socket.socket(fileno=handle)
+    while True:
+        message, handles, _, _ = socket.recv_fds(listener, 1, 1)
+        if not message:
+            with contextlib.suppress(ChildProcessError):
+                os.wait()  # until the last keeper has ended
+            os._exit(0)
+        pid = os.fork()
+        if pid:
+            os.close(handles[0])
+            continue
+        try:
+            listener.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _keeper(socket.socket(fileno=handles[0]))
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(0)
+
+
+# -- messages
+
+
+def _send(connection: socket.socket, value: Any) -> None:
+    content = pickle.dumps(value)
+    connection.sendall(struct.pack("!Q", len(content)) + content)
+
+
+def _receive(connection: socket.socket) -> Any:
+    """The next message, or None where the other side has gone."""
+
+    def exactly(size: int) -> bytes | None:
+        parts = bytearray()
+        while len(parts) < size:
+            part = connection.recv(min(size - len(parts), 2**20))
+            if not part:
+                return None
+            parts += part
+        return bytes(parts)
+
+    header = exactly(8)
+    content = exactly(struct.unpack("!Q", header)[0]) if header else None
+    return pickle.loads(content) if content else None
+
+
+# -- the runner's side
+
+
+class Nursery:
+    """Starts examples by forking a process that has imported `preload`.
+
+    It can be used from several threads. `close` ends every example that still runs.
+    """
+
+    def __init__(self, preload: Sequence[str] = ()) -> None:
+        self._lock = threading.Lock()
+        self._running: set[socket.socket] = set()
+        self._closed = False
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        code = (
+            f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
+            f"from {__name__} import nursery_main\n"
+            f"sys.path.pop(0)\n"
+            f"nursery_main({theirs.fileno()}, {list(preload)!r})"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", code],
+            env=clean_environment() | {"MPLCONFIGDIR": str(font_cache())},
+            cwd=tempfile.gettempdir(),
+            stdin=subprocess.DEVNULL,
+            stdout=self._errors,
+            stderr=self._errors,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+        theirs.close()
+
+    def run(self, job: Job) -> Outcome:
+        """Run `job` to its end."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            with self._lock:
+                if self._closed:
+                    theirs.close()
+                    return Outcome("stopped", "stopped")
+                with contextlib.suppress(OSError):  # a dead nursery is told below
+                    socket.send_fds(self._socket, [b"j"], [theirs.fileno()])
+                theirs.close()
+                self._running.add(ours)
+            outcome = None
+            try:
+                with contextlib.suppress(OSError):
+                    _send(ours, job)
+                    outcome = _receive(ours)
+            finally:
+                with self._lock:
+                    self._running.discard(ours)
+        if outcome is None:
+            if self._closed:
+                return Outcome("stopped", "stopped")
+            return Outcome("lost", "the process that watched it died", tail=self._last_words())
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    def _last_words(self) -> tuple[str, ...]:
+        self._errors.seek(0)
+        return tuple(self._errors.read().decode(errors="replace").splitlines()[-TAIL_LINES:])
+
+    def close(self) -> None:
+        """End the examples that run, wait until their processes are gone, and end the nursery."""
+        with self._lock:
+            self._closed = True
+            for connection in self._running:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_WR)  # the keeper kills, then hangs up
+        end = time.monotonic() + 15
+        while self._running and time.monotonic() < end:
+            time.sleep(0.01)
+        self._socket.close()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+
+
+class Fresh:
+    """Starts examples as fresh interpreters: slower, but it works where a process can't fork."""
+
+    def __init__(self, preload: Sequence[str] = ()) -> None:
+        self._closed = threading.Event()
+
+    def run(self, job: Job) -> Outcome:
+        """Run `job` to its end."""
+        if self._closed.is_set():
+            return Outcome("stopped", "stopped")
+        return keep(job, _Spawned, lambda child: child.pid, self._closed.is_set)
+
+    def close(self) -> None:
+        """End the examples that run."""
+        self._closed.set()
+
+
+class _Spawned:
+    """A fresh interpreter that runs the worker."""
+
+    def __init__(self, place: Place) -> None:
+        code = (
+            f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
+            f"from {__package__} import worker\n"
+            f"sys.path.pop(0)\n"
+            f"import pathlib; worker.run(pathlib.Path({str(place.root)!r}))"
+        )
+        facts = json.loads((place.root / "job.json").read_text(encoding="utf-8"))
+        with (place.root / "start").open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", code],
+                env=facts["environment"],
+                cwd=place.work,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    def wait(self, seconds: float) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.returncode is not None
+
+    @property
+    def status(self) -> int:
+        code = self._process.returncode
+        return -int(getattr(signal, "SIGKILL", 9)) if code is None else code
+
+
+Starter = Nursery | Fresh
+_shared: dict[tuple[str, ...], Starter] = {}
+_shared_lock = threading.Lock()
+
+
+def starter(preload: Sequence[str] = (), *, fork: bool = CAN_FORK) -> Starter:
+    """A new nursery, or its stand-in where processes can't be forked."""
+    return Nursery(preload) if fork else Fresh(preload)
+
+
+def run_alone(job: Job, preload: tuple[str, ...] = ()) -> Outcome:
+    """Run `job` by this process's own nursery: what an executor of another machine is given to do."""
+    import atexit
+
+    with _shared_lock:
+        if preload not in _shared:
+            _shared[preload] = starter(preload)
+            atexit.register(_shared[preload].close)
+        nursery = _shared[preload]
+    return nursery.run(job)

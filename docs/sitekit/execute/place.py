@@ -1,0 +1,207 @@
+"""The folder that one example runs in, what is put there for it, and what it is told.
+
+A `Job` is all that a run needs, on this machine or another; an `Outcome` is all that is known of it afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .record import file_name
+
+__all__ = ["Job", "Outcome", "Place", "keep_figure", "note_progress"]
+
+OUTPUT_MIB = 1.0
+"""More text than this is no page."""
+TAIL_LINES = 12
+LONGEST_LINE = 300
+
+# The variables that an example sees; whatever else stands in the builder's environment stays there.
+KEPT = (
+    "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_HOME",
+    "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SYSTEMROOT", "WINDIR",
+    "COMSPEC", "PATHEXT", "VIRTUAL_ENV",
+)  # fmt: skip
+ONE_THREAD = dict.fromkeys((f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")), "1") | {
+    "VECLIB_MAXIMUM_THREADS": "1"
+}
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment variables of an example, those that name its folders apart."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {"LANG": "C.UTF-8", **kept, **ONE_THREAD, "MPLBACKEND": "agg", "PYTHONUTF8": "1"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that one run needs, on this machine or another."""
+
+    page: str
+    kind: str
+    """``script`` or ``notebook``."""
+    source: str
+    """Where the example stands in the project, for messages."""
+    files: Mapping[str, bytes]
+    """What lies in the folder that the example runs in, by relative path: itself first, then its data."""
+    modules: Mapping[str, bytes] = field(default_factory=dict)
+    """Local modules, by their path from the folder that is importable."""
+    device: str = "cpu"
+    seconds: float = 120.0
+    memory_mib: float = 2048.0
+    output_mib: float = OUTPUT_MIB
+    allowed_warnings: tuple[tuple[str, str], ...] = ()
+    """Category and pattern of each warning that is no error."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What the worker must have, where it is another machine."""
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    """Folders whose names no page may show, and what stands in their place."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    kind: str
+    """``done``, or what went wrong: ``error``, ``exit``, ``signal``, ``time``, ``memory``, ``output``,
+    ``children``, ``environment``, ``stopped`` or ``lost``."""
+    message: str = ""
+    cell: int | None = None
+    """The code cell it ended in, from 1."""
+    line: int | None = None
+    tail: tuple[str, ...] = ()
+    """The last lines it wrote."""
+    result: dict[str, Any] = field(default_factory=dict)
+    """What the worker recorded."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    seconds: float = 0.0
+    peak_mib: float = 0.0
+
+
+# -- the example's folder
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder that one run lives in; nothing outlasts it."""
+
+    root: Path
+
+    work = property(lambda self: self.root / "work")
+    modules = property(lambda self: self.root / "lib")
+    results = property(lambda self: self.root / "result")
+    streams = property(lambda self: (self.root / "stdout", self.root / "stderr"))
+    trace = property(lambda self: self.root / "trace")
+    progress = property(lambda self: self.root / "cell")
+
+    @classmethod
+    def make(cls, job: Job) -> Place:
+        """Create the folder of `job`."""
+        place = cls(Path(tempfile.mkdtemp(prefix="sitekit-")).resolve())
+        try:
+            place._fill(job)
+        except BaseException:
+            place.remove()
+            raise
+        return place
+
+    def _fill(self, job: Job) -> None:
+        for folder in ("work", "lib", "result", "home", "tmp"):
+            (self.root / folder).mkdir()
+        for folder, files in ((self.work, job.files), (self.modules, job.modules)):
+            for name, content in files.items():
+                path = folder / name
+                if not path.resolve().is_relative_to(folder):
+                    raise ValueError(f"{job.source}: {name!r} leads out of its folder")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        for path in (*self.streams, self.progress):
+            path.touch()
+        facts = {
+            "page": job.page, "kind": job.kind, "script": next(iter(job.files)), "device": job.device,
+            "memory_mib": job.memory_mib, "output_mib": job.output_mib, "versions": dict(job.versions),
+            "allowed_warnings": job.allowed_warnings, "hidden": dict(job.hidden),
+            "environment": self.environment(job),
+        }  # fmt: skip
+        (self.root / "job.json").write_text(json.dumps(facts), encoding="utf-8")
+
+    def environment(self, job: Job) -> dict[str, str]:
+        """The environment variables of the example."""
+        own = {"HOME": str(self.root / "home"), "TMPDIR": str(self.root / "tmp")}
+        own |= {"TEMP": own["TMPDIR"], "TMP": own["TMPDIR"], "USERPROFILE": own["HOME"]}
+        own["MPLCONFIGDIR"] = str(font_cache())
+        if job.modules:
+            own["PYTHONPATH"] = str(self.modules)
+        if job.device == "cpu":
+            own["CUDA_VISIBLE_DEVICES"] = ""  # or a page for the CPU would find the card
+        return clean_environment() | own
+
+    def output_size(self) -> int:
+        """How many bytes the example wrote."""
+        return sum(path.stat().st_size for path in self.streams if path.exists())
+
+    def tail(self) -> tuple[str, ...]:
+        """The last lines the example wrote, short enough to print."""
+        lines: list[str] = []
+        for path in (*self.streams, self.root / "start"):
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - 20_000))
+                lines += file.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+        shown = (line.replace(str(self.work) + os.sep, "") for line in lines[-TAIL_LINES:])
+        return tuple(line[:LONGEST_LINE] for line in shown)
+
+    def cell(self) -> tuple[int | None, int | None]:
+        """The code cell that was running, and its first line."""
+        with contextlib.suppress(OSError, ValueError):
+            number, line = self.progress.read_text().split()
+            return int(number) or None, int(line) or None
+        return None, None
+
+    def line(self) -> int | None:
+        """The line that a crash or a limit found the example in."""
+        name = re.escape(json.loads((self.root / "job.json").read_text(encoding="utf-8"))["script"])
+        with contextlib.suppress(OSError):
+            trace = self.trace.read_text(encoding="utf-8", errors="replace")
+            if found := re.search(rf'File "[^"]*{name}", line (\d+)', trace):
+                return int(found[1])
+        return None
+
+    def remove(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def font_cache() -> Path:
+    """A folder for matplotlib's list of fonts, which takes seconds to make; nobody's settings are in it."""
+    uid = os.getuid() if hasattr(os, "getuid") else 0
+    path = Path(tempfile.gettempdir()) / f"sitekit-fonts-{uid}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+# -- what the example's own process writes there
+
+
+def note_progress(root: Path, number: int, line: int) -> None:
+    """Tell the keeper which cell runs from now on, should it be the last."""
+    (root / "cell").write_text(f"{number} {line}", encoding="ascii")
+
+
+def keep_figure(root: Path, saved: Any) -> dict[str, Any]:
+    """Move the images of a figure among the results, named by their content."""
+    value = {"width": saved.width, "height": saved.height, "alt": saved.alt}
+    for name in ("light", "dark", "png"):
+        path = getattr(saved, name)
+        content = path.read_bytes()
+        value[name] = file_name(content, path.suffix)
+        path.replace(root / "result" / value[name])
+    return value

@@ -1,0 +1,91 @@
+"""What came of a run: records, failures, and how many there were of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from .examples import Example
+from .keys import Key
+from .place import Job, Outcome
+from .record import Cell, Figure, Record
+
+__all__ = ["Failure", "Summary", "as_record"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An example that did not end well."""
+
+    page: str
+    source: str
+    outcome: Outcome
+
+    def __str__(self) -> str:
+        outcome = self.outcome
+        where = [f"cell {outcome.cell}"] if outcome.cell else []
+        where += [f"line {outcome.line}"] if outcome.line else []
+        lines = [f"FAILED {self.page}: {', '.join(where) or 'before its first cell'}"]
+        lines.append(f"  {self.source}{f':{outcome.line}' if outcome.line else ''}")
+        lines.append(f"  {outcome.message}")
+        if outcome.tail:
+            lines += ["  its last output:", *(f"    {line}" for line in outcome.tail)]
+        return "\n".join(lines)
+
+
+@dataclass
+class Summary:
+    """What a run came to."""
+
+    device: str
+    used: dict[str, Key] = field(default_factory=dict)
+    """The key of each page that has a record now."""
+    counts: dict[str, list[int]] = field(default_factory=lambda: {"script": [0, 0, 0], "notebook": [0, 0, 0]})
+    """From record, run, failed; by kind."""
+    failures: list[Failure] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """The last lines to print: each failure's block, then the counts, the gallery's last."""
+        for failure in self.failures:
+            yield f"{failure}\n"
+        form = "{}: {} from record, {} run, {} failed"
+        if any(self.counts["notebook"]):
+            yield form.format("docs pages", *self.counts["notebook"])
+        yield form.format("examples", *self.counts["script"])
+
+
+def as_record(example: Example, job: Job, parts: tuple[Any, Any], outcome: Outcome) -> Record:
+    """What the worker wrote down, as a record."""
+    result = outcome.result
+    cells = tuple(
+        Cell(
+            output=tuple((stream, text) for stream, text in cell["output"]),
+            rst=cell["rst"],
+            figures=tuple(Figure(**figure) for figure in cell["figures"]),
+            bundles=tuple(cell.get("bundles", ())),
+        )
+        for cell in result["cells"]
+    )
+    if len(cells) != len(example.cells):
+        raise ValueError(f"{len(cells)} cells were recorded of {len(example.cells)}")
+    environment = parts[1]
+    versions = {"python": environment["python"], **environment["packages"], **result.get("versions", {})}
+    device_peak = result.get("device_peak_mib")
+    return Record(
+        page=example.page,
+        kind=example.kind,
+        code_part=parts[0],
+        environment_part=environment,
+        device=job.device,
+        device_name=result["device_name"],
+        seconds=round(result["seconds"], 3),
+        peak_mib=round(outcome.peak_mib, 1),
+        device_peak_mib=None if device_peak is None else round(device_peak, 1),
+        versions=versions,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        exit="ok",
+        cells=cells,
+        names=result["names"],
+    )

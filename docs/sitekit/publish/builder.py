@@ -1,0 +1,145 @@
+"""Build the site: localise, run what has no record, render every language, publish by rename.
+
+It goes into ``build/html``. A build that fails
+leaves the site that was published before as it was; a build whose inputs are all as they were does nothing.
+Of two builds in one checkout the second waits for the first. ``--only PAGE …`` builds some pages, for a look
+at them, into ``build/preview``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..project.errors import SourceError
+from ..project.files import digest
+from ..project.layout import Project
+from ..project.policy import meta
+from ..steps import locked, prepare
+from ..translate.sources import sources
+from . import reuse, root_pages
+from .inputs import inputs_digests, records_digest
+from .rendering import RENDERED, STRICT, render_all, renderer
+
+__all__ = ["build", "preview"]
+
+
+DIGEST = "inputs.sha256"
+PREVIEW = "preview"
+
+
+def _assemble(project: Project, rendered: Path, new: Path) -> None:
+    """Move the rendered languages into the empty folder `new`."""
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    for language in project.languages:
+        (rendered / language.folder / "html").rename(new / language.folder)
+        # Sphinx's note for its next build here, of which there is none; it knows this checkout's folder.
+        (new / language.folder / ".buildinfo").unlink(missing_ok=True)
+        # Each language lists all pages in all languages.
+        if (sitemap := new / language.folder / "sitemap.xml").exists():
+            sitemap.replace(new / sitemap.name)
+
+
+def _publish(project: Project, state: str) -> None:
+    """Put the rendered languages in the place of the published site, in two renames."""
+    new, html, old = (project.build / name for name in ("html.new", "html", "html.old"))
+    _assemble(project, project.build / RENDERED, new)
+    root_pages.write(project, new, policy=meta())
+    shutil.rmtree(old, ignore_errors=True)
+    (project.build / DIGEST).unlink(missing_ok=True)
+    try:
+        if html.exists():
+            html.rename(old)
+        new.rename(html)
+    except BaseException:
+        _recover(project)
+        raise
+    (project.build / DIGEST).write_text(state, encoding="ascii")
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _recover(project: Project) -> None:
+    """Finish what a build that was killed beside the two renames left."""
+    html, old = project.build / "html", project.build / "html.old"
+    if old.exists() and not html.exists():
+        old.rename(html)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _published(project: Project) -> str | None:
+    try:
+        return (project.build / DIGEST).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+
+
+def build(project: Project, *, scheduler: str | None = None) -> bool:
+    """Build and publish; whether it succeeded."""
+    with locked(project):
+        _recover(project)
+        start = time.monotonic()
+        html = project.build / "html"
+        texts, rest = inputs_digests(project)
+        if html.exists() and _published(project) == digest([texts, rest, records_digest(project)]):
+            print("nothing changed: build/html/index.html")
+            return True
+        before = reuse.take(project)
+        with renderer() as process:
+            failed = [] if prepare(project, scheduler=scheduler) else ["the examples"]
+            records = records_digest(project)
+            amends = not failed and reuse.only_words_differ(project, before, rest, records)
+            if not failed:
+                failed = render_all(project, process, *STRICT, amends=amends)
+        if failed and amends:  # whatever stopped it
+            with renderer() as process:
+                failed = render_all(project, process, *STRICT)
+        if failed:
+            kept = "; the site in build/html is as it was" if html.exists() else ""
+            print(f"build failed: {', '.join(failed)}{kept}", file=sys.stderr)
+            return False
+        _publish(project, digest([texts, rest, records]))
+        reuse.keep(project, project.build / RENDERED, rest, records)
+        pages = sum(1 for _ in html.rglob("*.html"))
+        print(f"built {pages} pages in {time.monotonic() - start:.0f} s: build/html/index.html")
+        return True
+
+
+def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = None) -> bool:
+    """Build some pages into ``build/preview``, where links to all others are plain text; whether it succeeded.
+
+    Source text stands where a translation is missing.
+
+    Raises
+    ------
+    SourceError
+        Where a page is unknown.
+    """
+    known = [source.docname for source in sources(project)]
+    for page in pages:
+        if page not in known:
+            close = " or ".join(difflib.get_close_matches(page, known)) or "a name as in a page's address"
+            raise SourceError(project.gallery / "curriculum.toml", None, f"no page {page!r}; try {close}")
+    with locked(project):
+        start = time.monotonic()
+        # Links to pages that aren't there are no mistake here; everything else is.
+        more = ("-W", "--keep-going", "-D", f"root_doc={pages[0]}", "-D", f"sitekit_only={','.join(pages)}")
+        with renderer() as process:
+            if not prepare(project, only=pages, scheduler=scheduler, draft=True):
+                return False
+            failed = render_all(project, process, *more)
+        if failed:
+            print(f"build failed: {', '.join(failed)}", file=sys.stderr)
+            return False
+        folder = project.build / PREVIEW
+        _assemble(project, project.build / RENDERED, folder)
+        shutil.rmtree(project.build / RENDERED)
+        print(f"built in {time.monotonic() - start:.0f} s, without the pages that these link to:")
+        for language in project.languages:
+            for page in pages:
+                print(f"  {folder.relative_to(project.root) / language.folder / page}.html")
+        return True

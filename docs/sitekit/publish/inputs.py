@@ -1,0 +1,66 @@
+"""Digests of all that a site is made from: whether there is anything to build, and whether it is only words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..execute.keys import Key
+from ..execute.record import Store
+from ..project.files import PACKAGE, digest
+from ..project.layout import Project
+from ..translate.sources import sources
+
+
+def _input_files(project: Project) -> Iterator[tuple[str, Path]]:
+    for path in sorted(project.root.glob("LICENSE*")):  # the archive of all scripts holds them
+        yield path.name, path
+    folders = [project.docs, project.gallery, project.root / "src"]
+    if not PACKAGE.is_relative_to(project.docs):
+        folders.append(PACKAGE)
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix not in {".mo", ".pyc", ".new"}:
+                yield path.relative_to(folder.parent).as_posix(), path
+
+
+def inputs_digests(project: Project) -> tuple[str, str]:
+    """Digests of everything the site is made from, records apart: of pages' texts, and of all else."""
+    texts, found = hashlib.sha256(), hashlib.sha256()
+    pages = {source.path for source in sources(project)}
+    for name, path in _input_files(project):
+        of_page = path in pages or (path.suffix == ".po" and path.is_relative_to(project.locale))
+        into = texts if of_page else found
+        into.update(f"{name}\0".encode())
+        into.update(hashlib.sha256(path.read_bytes()).digest())
+    # A distribution's name and version are its folder's name; to read all their metadata takes ten times as long.
+    versions = sorted({item.name for folder in sys.path for item in Path(folder).glob("*-info")})
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    found.update(json.dumps([sys.version, versions, epoch]).encode())
+    return texts.hexdigest(), found.hexdigest()
+
+
+def records_digest(project: Project) -> str | None:
+    """A digest of the records that the pages show; None where one is missing or damaged."""
+    records_on_page: dict[str, Any] = {}
+    for language in project.languages:
+        try:
+            listing = (project.source_tree(language) / "shown.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        for page, items in json.loads(listing).items():
+            for item in items:
+                place = f"{item['store']} {page}"
+                if place not in records_on_page:
+                    store = Store(project.root / item["store"], single=item["single"])
+                    record = store.get(page, Key(*item["key"]))
+                    if record is None:
+                        return None
+                    records_on_page[place] = [item["current"], asdict(record)]
+    return digest(records_on_page)

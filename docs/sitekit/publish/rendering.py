@@ -1,0 +1,74 @@
+"""Has Sphinx render the languages, in processes that have imported it beforehand.
+
+In go the languages' source trees; out come their sites, under ``build/sphinx``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..project.files import PACKAGE
+from ..project.layout import Language, Project
+from ..steps import clean
+from . import reuse
+
+__all__ = ["arguments", "render", "renderer"]
+
+RENDERED = "sphinx"
+RENDERER = f"{PACKAGE.name}.site.renderer"
+STRICT = ("-n", "-W", "--keep-going")
+
+
+def arguments(project: Project, language: Language, place: Path, *more: str) -> list[str]:
+    """What Sphinx is called with to render one language's tree into ``place/html``."""
+    return [
+        *("-b", "html", "-q", *more, "-c", str(project.docs), "-D", f"language={language.sphinx}"),
+        *("-d", str(place / "doctrees"), str(project.source_tree(language)), str(place / "html")),
+    ]
+
+
+@contextmanager
+def renderer() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that gets ready to render; none of it is left afterwards."""
+    process = subprocess.Popen([sys.executable, "-m", RENDERER], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    try:
+        yield process
+    finally:
+        with suppress(OSError):  # it may have ended, with what was written to it unread
+            process.stdin.close()
+        process.wait()
+
+
+def render(process: subprocess.Popen[bytes], builds: Sequence[Sequence[str]]) -> list[bool]:
+    """Have the renderer run Sphinx with each of `builds` at the same time; whether each succeeded."""
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it has ended; its exit code tells
+        process.stdin.write(json.dumps(builds).encode() + b"\n")
+        process.stdin.flush()
+    failed = process.wait()
+    return [failed >= 0 and not failed >> number & 1 for number in range(len(builds))]
+
+
+def render_all(
+    project: Project, process: subprocess.Popen[bytes], *more: str, amends: bool = False
+) -> list[str]:
+    """Render every language, from nothing or what the last build left; returns those that failed."""
+    folder = project.build / RENDERED
+    shutil.rmtree(folder, ignore_errors=True)
+    if amends:
+        reuse.stage(project, folder)
+        more = ("-Q", *more, "-D", "sitekit_amends=1")
+    else:
+        for language in project.languages:
+            clean(project, language)
+    # MyST-NB writes beside Sphinx's output, so each language has a folder around it.
+    builds = [arguments(project, item, folder / item.folder, *more) for item in project.languages]
+    passed = render(process, builds)
+    return [item.folder for item, good in zip(project.languages, passed, strict=True) if not good]

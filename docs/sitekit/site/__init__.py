@@ -1,0 +1,28 @@
+"""All that Sphinx loads: one module per feature of a page, and what they share.
+
+In goes one language's source tree with its records, out comes that language's site.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+__all__ = ["FEATURES", "connect"]
+
+FEATURES = (
+    *("languages", "records_on_page", "chrome", "code_links", "downloads", "bundle", "mathml", "math_font"),
+    *("html_nodes", "page_facts", "page_cards", "page_footer", "learning_map", "answers", "package_api"),
+    *("error_index", "parallel_text", "glossary_terms", "search", "sharing", "assets", "security"),
+    *("memory", "known"),
+)
+"""Modules with a ``setup`` of their own, in the order in which they are connected."""
+
+
+def connect(app: Sphinx) -> None:
+    """Connect every feature."""
+    for name in FEATURES:
+        import_module(f".{name}", __name__).setup(app)

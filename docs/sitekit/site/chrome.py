@@ -1,0 +1,134 @@
+"""The furniture around a page: theme strings in the reader's language, and our tools in its header."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import FileSystemBytecodeCache
+from jinja2.ext import Extension
+from sphinx.errors import ExtensionError
+from sphinx.locale import _
+
+from ..project.cache import FOLDER
+from ..project.files import digest
+from .state import site
+
+if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+
+LITERAL_LABEL = re.compile(r'\b(?P<name>aria-label|title|placeholder)="(?P<text>[^"{}]*[A-Za-z][^"{}]*)"')
+LITERAL_TITLE = re.compile(r"<title>(?P<text>[^<{}]+)</title>")
+TOOLS = {
+    '<div class="theme-toggle-container theme-toggle-content">',
+    '<div class="theme-toggle-container theme-toggle-header">',
+}
+SKIP = re.compile(r'<a class="skip-to-content.*?</a>\s*', re.DOTALL)
+TOGGLES = '<input type="checkbox" class="sidebar-toggle"'
+DRAWERS = {"sidebar-drawer": "Pages of this site", "toc-drawer": "On this page"}
+TOGGLE = re.compile(r'aria-label="Toggle navigation of (?P<title>[^"]*)"')
+TOOLTIP = re.compile(r'(?<= tooltip=")[^"]*')
+OWNER = "</a>'s"
+HIDDEN_CELL = '<summary aria-label="Toggle hidden content">'
+INCLUDE_TOOLS = "{% include 'components/tools.html' %}"
+FOOTER = '<div class="right-details">'
+INCLUDE_FOOTER = "{% include 'components/page-footer.html' %}"
+
+
+class ThemeTemplates(Extension):
+    """Reads the theme's templates with their fixed English labels made translatable.
+
+    Furo writes some labels as plain text, and its page has no place for tools and a footer of ours;
+    both are changed while the template is read, so that no template of the theme is copied here.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Mark fixed labels for translation and put our tools before the theme's."""
+        source = LITERAL_LABEL.sub(r'\g<name>="{{ _("\g<text>") }}"', source)
+        source = LITERAL_TITLE.sub(r'<title>{{ _("\g<text>") }}</title>', source)
+        if filename and filename.endswith("furo/page.html"):
+            for place in TOOLS | {FOOTER}:
+                if place not in source:
+                    raise ExtensionError(
+                        f"Furo's page.html has no {place!r} any more; adapt sitekit.site.chrome"
+                    )
+            for place in TOOLS:
+                source = source.replace(place, INCLUDE_TOOLS + place)
+            source = source.replace(FOOTER, FOOTER + INCLUDE_FOOTER)
+            source = source.replace(OWNER, """</a>{{ _("'s") }}""")
+            source = _for_the_keyboard(source)
+        return source
+
+
+def _for_the_keyboard(source: str) -> str:
+    """Have the link to the text come before all others, and tell the page's two sides apart by name."""
+    skip = SKIP.search(source)
+    if skip is None or TOGGLES not in source:
+        raise ExtensionError("Furo's page.html has changed; adapt sitekit.site.chrome.SKIP and TOGGLES")
+    source = source.replace(skip[0], "", 1).replace(TOGGLES, skip[0] + TOGGLES, 1)
+    for name, label in DRAWERS.items():
+        source = source.replace(
+            f'<aside class="{name}', f'<aside aria-label="{{{{ _("{label}") }}}}" class="{name}'
+        )
+    return source
+
+
+def _extend_templates(app: Sphinx) -> None:
+    templates = getattr(app.builder, "templates", None)
+    if templates is not None:
+        templates.environment.add_extension(ThemeTemplates)
+        # Jinja knows of a template's file; what the extension makes of it depends on this module as well.
+        name = digest(Path(__file__).read_text(encoding="utf-8"))
+        folder = site(app).project.root / FOLDER / "templates" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        templates.environment.bytecode_cache = FileSystemBytecodeCache(str(folder))
+
+
+def _texts(app: Sphinx, config: Config) -> None:
+    """Give other extensions their visible strings in the page's language."""
+    values = config.values if hasattr(config, "values") else {}
+    for name, text in {
+        "nb_code_prompt_show": _("Show the answer"),
+        "nb_code_prompt_hide": _("Hide the answer"),
+    }.items():
+        if name in values:
+            config[name] = str(text)
+
+
+def _fixed_labels(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Mend labels that Furo, MyST-NB and Sphinx-Gallery write outside their templates."""
+
+    def label(match: re.Match[str]) -> str:
+        text = _("Show or hide the pages of %(title)s") % {"title": html.unescape(match["title"])}
+        return f'aria-label="{html.escape(text)}"'
+
+    if "furo_navigation_tree" in context:
+        tree = TOGGLE.sub(label, context["furo_navigation_tree"])
+        context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+    if "body" in context:
+        # Without a label of its own, a hidden cell is called by the words that can be seen on it.
+        body = context["body"].replace(HIDDEN_CELL, "<summary>")
+        # Sphinx-Gallery leaves the marks of literals that touch Chinese punctuation.
+        context["body"] = TOOLTIP.sub(lambda found: found[0].replace("``", ""), body)
+
+
+def _chapter_in_sidebar(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Have the sidebar list the chapters and the pages of the current one: it would grow with every page."""
+    if whole := context.get("toctree"):
+        context["toctree"] = lambda **options: whole(**options | {"collapse": True})
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.connect("html-page-context", _chapter_in_sidebar, priority=100)  # before Furo makes its tree
+    app.connect("html-page-context", _fixed_labels, priority=900)  # after Furo made its tree
+    app.connect("builder-inited", _extend_templates)
+    app.connect("config-inited", _texts)

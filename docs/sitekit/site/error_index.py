@@ -1,0 +1,216 @@
+"""The directive ``error-index``: every error that a page shows, with the places that explain it.
+
+The messages are taken from the outputs on the pages, so from runs. Wordings of other versions of a library stand
+in ``error_aliases.toml`` beside the page's sources; search leads from them to the same place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx.locale import _
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from . import synopsis
+from .html_nodes import element, page_link
+from .state import site, table
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+__all__ = ["Alias", "Shown", "aliases", "pattern"]
+
+
+logger = logging.getLogger(__name__)
+
+ALIASES = "error_aliases.toml"
+ERROR = re.compile(
+    r"^(?P<name>(?:\w+\.)*\w*(?:Error|Exception|Warning|Interrupt)): (?P<message>\S.*)$", re.MULTILINE
+)
+OUTPUT = {"sphx-glr-script-out", "output"}
+NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An error in the output of a page."""
+
+    name: str
+    """The class."""
+    message: str
+    docname: str
+    anchor: str
+    heading: str
+    """Of the section that it stands in."""
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another version's wording of an error."""
+
+    text: str
+    version: str
+    """Where it was seen, such as ``torch 2.15.0``."""
+    shown: Shown
+    """Where the error is explained."""
+
+
+def pattern(message: str) -> str:
+    """A message without its numbers: equal for two runs of one mistake."""
+    return NUMBER.sub("#", message)
+
+
+# -- what the pages show
+
+
+def _noted(env: BuildEnvironment) -> dict[str, list[Shown]]:
+    found: dict[str, list[Shown]] = vars(env).setdefault("sitekit_errors", {})
+    return found
+
+
+def _is_output(block: nodes.literal_block) -> bool:
+    # Sphinx-Gallery marks the block itself, MyST-NB what is around it.
+    return bool(OUTPUT & {*block["classes"], *block.parent["classes"]})
+
+
+def _note(app: Sphinx, doctree: nodes.document) -> None:
+    docname = app.env.docname
+    found = []
+    for block in doctree.findall(nodes.literal_block):
+        if not _is_output(block):
+            continue
+        section = block.parent
+        while not isinstance(section, nodes.section):
+            section = section.parent
+        heading = section.next_node(nodes.title)
+        for match in ERROR.finditer(block.astext()):
+            words = heading.astext() if heading else ""
+            found.append(Shown(match["name"], match["message"].strip(), docname, section["ids"][0], words))
+    _noted(app.env)[docname] = found
+
+
+def _purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    _noted(env).pop(docname, None)
+
+
+def _merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
+    _noted(env).update({page: found for page, found in _noted(other).items() if page in docnames})
+
+
+def _errors(app: Sphinx) -> list[list[Shown]]:
+    """The errors of all pages by class and message; of one error's places the last in reading order comes first.
+
+    Later chapters go deeper into a mistake that earlier ones only show.
+    """
+    order = {page.docname: number for number, page in enumerate(site(app).project.pages())}
+
+    def place(shown: Shown) -> tuple[str, str, int]:
+        return shown.name, pattern(shown.message), -order.get(shown.docname, -1)
+
+    every = sorted((shown for found in _noted(app.env).values() for shown in found), key=place)
+    return [list(group) for _, group in groupby(every, lambda shown: place(shown)[:2])]
+
+
+def aliases(app: Sphinx) -> Iterator[Alias]:
+    """The other wordings of the errors that pages show."""
+    for entry, shown in _entries(app):
+        if shown is not None:
+            yield from (Alias(item["text"], item["version"], shown) for item in entry["aliases"])
+
+
+def _entries(app: Sphinx) -> Iterator[tuple[dict[str, Any], Shown | None]]:
+    """Each entry of the table, with the error that it is about."""
+    if entries := table(app, ALIASES, "errors"):
+        errors = _errors(app)
+        for entry in entries:
+            wanted = pattern(entry["message"])
+            found = (places[0] for places in errors if pattern(places[0].message).startswith(wanted))
+            yield entry, next(found, None)
+
+
+def _check(app: Sphinx, env: BuildEnvironment) -> None:
+    for entry, shown in () if app.config.sitekit_only else _entries(app):
+        if shown is None:
+            path = Path(app.confdir) / ALIASES
+            before, _, _ = path.read_text(encoding="utf-8").partition(entry["message"])
+            logger.warning(
+                "no page shows “%s”: correct or delete the entry", entry["message"],
+                location=f"{path}:{before.count(chr(10)) + 1}", type="sitekit", subtype="errors",
+            )  # fmt: skip
+
+
+# -- the page
+
+
+class error_index(nodes.General, nodes.Element):
+    """Stands for the index until all pages are read."""
+
+
+class ErrorIndex(SphinxDirective):
+    """The index."""
+
+    def run(self) -> list[nodes.Node]:
+        """Leave its place."""
+        return [error_index()]
+
+
+class FillIndex(SphinxPostTransform):
+    """Writes the index."""
+
+    default_priority = 20
+
+    def run(self, **kwargs: Any) -> None:
+        """Put the errors, by class, in the place of the directive."""
+        for node in list(self.document.findall(error_index)):
+            errors = _errors(self.app)
+            known: dict[Shown, list[Alias]] = {}
+            for alias in aliases(self.app):
+                known.setdefault(alias.shown, []).append(alias)
+            parts: list[nodes.Node] = []
+            for name, group in groupby(errors, lambda places: places[0].name):
+                section = nodes.section("", ids=[nodes.make_id(name)], classes=["no-search"])
+                section += nodes.title("", "", nodes.literal("", name))
+                entries = [self.entry(places, known.get(places[0], [])) for places in group]
+                section += element("ul", *entries, class_="error-index")
+                parts.append(section)
+            node.replace_self(parts)
+
+    def entry(self, places: list[Shown], others: list[Alias]) -> nodes.Element:
+        """One error: its message, where it is explained, and its other wordings."""
+        links: list[nodes.Node | str] = []
+        for (docname, anchor, heading), _places in groupby(
+            places, lambda shown: (shown.docname, shown.anchor, shown.heading)
+        ):
+            title = synopsis.page_title(self.app, docname)
+            shown = title if heading == title else f"{title} › {heading}"
+            links += ["" if not links else _("; "), page_link(docname, shown, anchor=anchor)]
+        parts = [
+            element("code", places[0].message, lang="en"),
+            element("p", *links, class_="error-places"),
+        ]
+        for alias in others:
+            seen = element("span", _("in %(version)s:") % {"version": alias.version})
+            parts.append(
+                element("p", seen, " ", element("code", alias.text, lang="en"), class_="error-alias")
+            )
+        return element("li", *parts)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.add_node(error_index)
+    app.add_directive("error-index", ErrorIndex)
+    app.add_post_transform(FillIndex)
+    app.connect("doctree-read", _note)
+    app.connect("env-purge-doc", _purge)
+    app.connect("env-merge-info", _merge)
+    app.connect("env-check-consistency", _check)

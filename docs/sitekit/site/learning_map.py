@@ -1,0 +1,264 @@
+"""The directive ``learning-map``: chapters, pages and what each needs, as a map drawn from the curriculum.
+
+The stations are HTML in a grid of `LANES` columns, so their texts wrap and can be read, found and reached by
+keyboard as any other; the lines between them are one SVG behind, stretched to the grid. A page stands below
+all it needs; lines that others imply are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from sphinx.locale import _
+from sphinx.util.docutils import SphinxDirective
+
+from . import synopsis
+from .html_nodes import element, page_link
+from .state import site
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+    from ..project.layout import Chapter, Page
+
+__all__ = ["LANES", "LearningMap", "Station", "lines", "needed", "stations"]
+
+
+LANES = 3
+"""As many as fit a phone."""
+# The drawing's units: a row is 100 high, a column 100 wide. The style sheet has the same proportions.
+ROW = COLUMN = 100
+BOX = 70
+"""How high a station is in its row; the rest is room for lines."""
+HEADING = 80
+"""How high a chapter's heading is."""
+TURN = ROW - BOX
+TRACKS = (0, -3, 3)
+"""Where lines run between two columns, beside each other."""
+SWEEPS = 4
+
+
+@dataclass(frozen=True)
+class Station:
+    """The place of a page on the map."""
+
+    row: int
+    """In its chapter."""
+    column: int
+    top: int
+    """From the map's upper edge."""
+
+    @property
+    def x(self) -> int:
+        """Its middle."""
+        return self.column * COLUMN + COLUMN // 2
+
+
+def needed(chapters: Sequence[Chapter]) -> dict[str, tuple[str, ...]]:
+    """What each page needs that is not needed by something else it needs."""
+    direct = {page.docname: page.prerequisites for chapter in chapters for page in chapter.pages}
+    behind: dict[str, set[str]] = {}  # everything a page stands on; the curriculum's order has it ready
+    for name, names in direct.items():
+        behind[name] = set(names).union(*(behind.get(other, ()) for other in names))
+    return {
+        name: tuple(
+            item
+            for item in names
+            if not any(item in behind.get(other, ()) for other in names if other != item)
+        )
+        for name, names in direct.items()
+    }
+
+
+def _rows(chapter: Chapter) -> list[list[str]]:
+    """Every page in the first row with a free place below what it needs in this chapter."""
+    rows: list[list[str]] = []
+    row_of: dict[str, int] = {}
+    for page in chapter.pages:
+        at = max((row_of[name] + 1 for name in page.prerequisites if name in row_of), default=0)
+        while at < len(rows) and len(rows[at]) == LANES:
+            at += 1
+        if at == len(rows):
+            rows.append([])
+        rows[at].append(page.docname)
+        row_of[page.docname] = at
+    return rows
+
+
+def _columns(rows: Sequence[Sequence[str]], links: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Columns that keep lines short and few of them crossed: each row in turn is put where it fits best."""
+    middle = {1: (1,), 2: (0, 2), 3: (0, 1, 2)}
+    columns = {name: column for row in rows for name, column in zip(row, middle[len(row)], strict=True)}
+    row_of = {name: number for number, row in enumerate(rows) for name in row}
+    pairs = [(one, name) for name in row_of for one in links[name] if one in row_of]
+
+    def cost(row: Sequence[str]) -> tuple[int, int]:
+        touching = [pair for pair in pairs if pair[0] in row or pair[1] in row]
+        length = sum((columns[one] - columns[other]) ** 2 for one, other in touching)
+        passed = 0
+        for one, other in touching:
+            between = range(row_of[one] + 1, row_of[other])
+            passed += sum(columns[name] == columns[other] for at in between for name in rows[at])
+        crossings = sum(
+            (columns[a] - columns[c]) * (columns[b] - columns[d]) < 0
+            for a, b in touching
+            for c, d in pairs
+            if row_of[a] == row_of[c] and row_of[b] == row_of[d]
+        )
+        return 2 * length + 3 * crossings + 2 * passed, sum(columns[name] for name in row)
+
+    for sweep in range(SWEEPS):
+        for row in rows if sweep % 2 == 0 else reversed(rows):
+
+            def trial(choice: Sequence[int], row: Sequence[str] = row) -> tuple[int, int]:
+                columns.update(zip(row, choice, strict=True))
+                return cost(row)
+
+            best = min(permutations(range(LANES), len(row)), key=lambda choice: (*trial(choice), choice))
+            columns.update(zip(row, best, strict=True))
+    return columns
+
+
+def stations(chapters: Sequence[Chapter]) -> dict[str, Station]:
+    """Where every page stands."""
+    links, found, top = needed(chapters), {}, 0
+    for chapter in chapters:
+        rows = _rows(chapter)
+        columns = _columns(rows, links)
+        top += HEADING
+        for number, row in enumerate(rows):
+            for name in row:
+                found[name] = Station(number, columns[name], top + number * ROW)
+        top += len(rows) * ROW
+    return found
+
+
+def _lane(start: Station, end: Station, taken: Mapping[str, Station], used: dict[int, list[range]]) -> int:
+    """Where a line runs down between two stations that are not in neighbouring rows."""
+    between = range(start.top + BOX + TURN, end.top - TURN + 1)
+    blocked = {item.column for item in taken.values() if start.top < item.top < end.top}
+    free = [column * COLUMN + COLUMN // 2 for column in range(LANES) if column not in blocked]
+    beside = [edge * COLUMN + track for edge in range(1, LANES) for track in TRACKS]
+
+    def cost(x: int) -> tuple[int, int, int]:
+        overlaps = sum(between.start < other.stop and other.start < between.stop for other in used.get(x, ()))
+        return abs(x - start.x) + abs(x - end.x) + 30 * overlaps, abs(x - end.x), x
+
+    best = min([*free, *beside], key=cost)
+    used.setdefault(best, []).append(between)
+    return best
+
+
+def drawn(chapters: Sequence[Chapter]) -> dict[str, tuple[str, ...]]:
+    """Of what each page needs, that which a line leads from.
+
+    What stands further back than the chapter before has none: on a map of many chapters those lines would hide
+    all others.
+    """
+    chapter_of = {page.docname: number for number, chapter in enumerate(chapters) for page in chapter.pages}
+    return {
+        name: tuple(other for other in names if chapter_of[name] - chapter_of[other] <= 1)
+        for name, names in needed(chapters).items()
+    }
+
+
+def lines(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bool]]:
+    """The path of each line, and whether it leads from one chapter to the next."""
+    places, used = stations(chapters), dict[int, list[range]]()
+    chapter_of = {page.docname: chapter.name for chapter in chapters for page in chapter.pages}
+    for name, names in drawn(chapters).items():
+        end = places[name]
+        for other in names:
+            start = places[other]
+            below, above = start.top + BOX, end.top
+            if above - below == TURN:
+                half = TURN // 2
+                path = f"M{start.x} {below}c0 {half} {end.x - start.x} {half} {end.x - start.x} {TURN}"
+            else:
+                lane = _lane(start, end, places, used)
+                half = TURN // 2
+                path = (
+                    f"M{start.x} {below}c0 {half} {lane - start.x} {half} {lane - start.x} {TURN}"
+                    f"V{above - TURN}c0 {half} {end.x - lane} {half} {end.x - lane} {TURN}"
+                )
+            yield path, chapter_of[name] != chapter_of[other]
+
+
+class LearningMap(SphinxDirective):
+    """The map."""
+
+    def run(self) -> list[nodes.Node]:
+        """Draw it."""
+        project = site(self.env.app).project
+        chapters = project.chapters
+        places, links = stations(chapters), needed(chapters)
+        height = sum(HEADING + ROW * self.height(chapter, places) for chapter in chapters)
+        near, far = '<path d="{}"/>', '<path class="map-far" d="{}"/>'
+        paths = "".join((far if leaves else near).format(path) for path, leaves in lines(chapters))
+        svg = f'<svg viewBox="0 0 {LANES * COLUMN} {height}" preserveAspectRatio="none" aria-hidden="true">{paths}</svg>'
+        led = {name for name, others in drawn(chapters).items() if others}
+        parts = [self.chapter(chapter, places, links, led) for chapter in chapters]
+        hint = element(
+            "p",
+            _("Numbers: the order of reading. Lines: what a page builds on, dashed from the chapter before."),
+            class_="map-hint",
+        )
+        drawing = element("div", nodes.raw("", svg, format="html"), *parts, class_="map-drawing")
+        return [element("nav", hint, drawing, class_="learning-map", aria_label=_("Map of all pages"))]
+
+    @staticmethod
+    def height(chapter: Chapter, places: Mapping[str, Station]) -> int:
+        """How many rows a chapter takes."""
+        return max((places[page.docname].row + 1 for page in chapter.pages), default=0)
+
+    def chapter(
+        self,
+        chapter: Chapter,
+        places: Mapping[str, Station],
+        links: Mapping[str, Sequence[str]],
+        led: Collection[str],
+    ) -> nodes.Element:
+        """One chapter: its heading, and its pages row by row."""
+        app, index = self.env.app, f"{chapter.name}/index"
+        heading = element(
+            "p",
+            page_link(index, synopsis.page_title(app, index)),
+            element("span", synopsis.chapter_facts(chapter)),
+            class_="map-chapter-title",
+        )
+        at = {(places[page.docname].row, places[page.docname].column): page for page in chapter.pages}
+        cells = []
+        for row in range(self.height(chapter, places)):
+            for column in range(LANES):
+                page = at.get((row, column))
+                cells.append(self.station(page, links, led) if page else element("li", aria_hidden="true"))
+        return element("div", heading, element("ul", *cells), class_="map-chapter")
+
+    def station(self, page: Page, links: Mapping[str, Sequence[str]], led: Collection[str]) -> nodes.Element:
+        """One page."""
+        app = self.env.app
+        inside = [
+            element("span", synopsis.number(app, page), class_="map-number"),
+            element("span", synopsis.page_title(app, page.docname), class_="map-title"),
+        ]
+        if page.minutes:
+            inside.append(element("span", synopsis.minutes(page.minutes), class_="map-minutes"))
+        needs = [synopsis.page_title(app, name) for name in links[page.docname]]
+        if not needs:
+            return element("li", page_link(page.docname, *inside))
+        spoken = _("builds on: ") + _("; ").join(needs)
+        led_to = "map-led-to" if page.docname in led else ""
+        return element(
+            "li",
+            page_link(page.docname, *inside, class_=led_to),
+            element("span", spoken, class_="visually-hidden"),
+        )
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.add_directive("learning-map", LearningMap)

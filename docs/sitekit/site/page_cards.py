@@ -1,0 +1,117 @@
+"""A chapter's index: its pages as cards, in the place of Sphinx-Gallery's thumbnails.
+
+A card shows the page's first figure as it was recorded, or, of a page that draws none, what it printed first.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from docutils import nodes
+from sphinx import addnodes
+
+from . import replay, synopsis
+from .html_nodes import element, page_link
+from .records_on_page import image_folder
+from .state import site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sphinx.application import Sphinx
+
+    from ..execute.record import Record
+    from ..project.layout import Page
+
+PRINTED_LINES = 6
+
+
+class thumbnail(nodes.image):
+    """A picture with its size in attributes; Sphinx finds and copies it as any other."""
+
+
+def _pictures(record: Record) -> Iterator[nodes.Node]:
+    """The first figure, light and dark; the link around them has the page's title, so they need no text."""
+    at = next((number for number, cell in enumerate(record.cells) if cell.figures), None)
+    if at is None:
+        return
+    figure = record.cells[at].figures[0]
+    for theme, name in zip(("light", "dark"), replay.image_names(record.page, at, 0), strict=False):
+        uri = f"/{image_folder(record)}/{name}"
+        yield thumbnail("", uri=uri, alt="", theme=theme, wide=figure.width, high=figure.height)
+
+
+def _printed(record: Record) -> nodes.Element:
+    lines = (line for cell in record.cells for line in cell.text.splitlines() if line.strip())
+    return element("pre", "\n".join(islice(lines, PRINTED_LINES)), aria_hidden="true")
+
+
+def _card(app: Sphinx, page: Page) -> nodes.Element:
+    """One page."""
+    records = [item.record for item in site(app).shown[page.docname]]
+    record = records[0]
+    pictures = list(_pictures(record)) or [_printed(record)]
+    facts = [synopsis.minutes(page.minutes)] if page.minutes else []
+    facts += [item.device.upper() for item in records]
+    return element(
+        "li",
+        page_link(
+            page.docname,
+            element("span", *pictures, class_="card-picture"),
+            element(
+                "span",
+                element("span", synopsis.number(app, page), class_="card-number"),
+                synopsis.page_title(app, page.docname),
+                class_="card-title",
+            ),
+        ),
+        element("p", synopsis.promise(app, page)),
+        element("p", " · ".join(facts), class_="card-facts"),
+    )
+
+
+def _without_thumbnails(doctree: nodes.document) -> None:
+    """Take away what Sphinx-Gallery wrote between the chapter's text and its contents."""
+    raw = [
+        node
+        for node in doctree.findall(nodes.raw)
+        if "sphx-glr-" in node.astext() or "</div>" in node.astext()
+    ]
+    for node in raw:
+        node.parent.remove(node)
+    for only in list(doctree.findall(addnodes.only)):
+        only.parent.remove(only)
+
+
+def _replace(app: Sphinx, doctree: nodes.document) -> None:
+    project = site(app).project
+    chapter = next((item for item in project.chapters if f"{item.name}/index" == app.env.docname), None)
+    if chapter is None:
+        return
+    _without_thumbnails(doctree)
+    section = next(iter(doctree.findall(nodes.section)))
+    shown_here = [page for page in chapter.pages if page in site(app).pages]
+    section.insert(1, element("p", synopsis.chapter_facts(chapter), class_="chapter-facts"))
+    cards = [_card(app, page) for page in shown_here]
+    section += element("ol", *cards, class_="page-cards")
+
+
+def _visit(translator: Any, node: thumbnail) -> None:
+    builder = translator.builder
+    # A picture that could not be read is not there; Sphinx has warned.
+    address = posixpath.join(builder.imgpath, quote(builder.images.get(node["uri"], "")))
+    translator.body.append(
+        f'<img class="only-{node["theme"]}" src="{address}" alt="" width="{node["wide"]}" height="{node["high"]}"'
+        ' loading="lazy" decoding="async">'
+    )
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    skipped: Any = dict.fromkeys(("latex", "text", "man", "texinfo"), (lambda *_: None, lambda *_: None))
+    app.add_node(thumbnail, html=(_visit, None), **skipped)
+    app.connect("doctree-read", _replace, priority=100)  # before Sphinx collects the images, at 500

@@ -1,0 +1,248 @@
+"""What a record gives Sphinx-Gallery and MyST-NB where they would run code: its outputs, figures and names.
+
+Sphinx-Gallery runs an example by `sphinx_gallery.gen_rst.execute_script`, which returns one block of
+reStructuredText per block of the script; `check_seam` says whether it still does, and `shown` puts a
+function in its place that returns what `outputs_for_replay` makes of the record.
+
+Alt texts are taken from the script that Sphinx-Gallery reads, which is in the page's language; the
+record's own are those of the source at the time.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+from sphinx.errors import SphinxError
+
+from ..execute.cells import has_code
+from ..execute.figures import alt_texts, figure_rst
+from ..execute.record import FIGURE, OUTPUT, Record, Store
+
+__all__ = [
+    "ReplayError",
+    "check_seam",
+    "code_objects",
+    "imported_objects",
+    "notebook_outputs",
+    "outputs_for_replay",
+    "place_images",
+]
+
+
+SEAM = ("script_blocks", "script_vars", "gallery_conf", "file_conf")
+PLACEHOLDER = re.compile(rf"^{re.escape(FIGURE)}(\d+)$|^{re.escape(OUTPUT)}$", re.MULTILINE)
+ESCAPES = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
+
+
+class ReplayError(SphinxError):
+    """A record can't be shown; the message says why."""
+
+    category = "Replay"
+
+
+def check_seam() -> None:
+    """Make sure that Sphinx-Gallery still has the function that replay stands in for.
+
+    Raises
+    ------
+    ReplayError
+        In one sentence, where it has changed.
+    """
+    import sphinx_gallery
+    from sphinx_gallery import gen_rst
+
+    wanted = ", ".join(SEAM)
+    found = getattr(gen_rst, "execute_script", None)
+    names = tuple(inspect.signature(found).parameters) if found else ()
+    if names != SEAM:
+        raise ReplayError(
+            f"Sphinx-Gallery {sphinx_gallery.__version__} runs examples in another way than this version "
+            f"of the site builder knows: sphinx_gallery.gen_rst.execute_script should take ({wanted}) "
+            f"and takes ({', '.join(names)}); install an earlier Sphinx-Gallery, or adapt sitekit/replay.py"
+        )
+
+
+def image_names(page: str, cell: int, figure: int) -> tuple[str, str, str]:
+    """The files of a figure in its page's folder of images: light, dark, PNG."""
+    stem = f"{page.rpartition('/')[2]}_{cell + 1:02}_{figure + 1:02}"
+    return f"{stem}_light.webp", f"{stem}_dark.webp", f"{stem}.png"
+
+
+def place_images(record: Record, store: Store, folder: Path) -> list[Path]:
+    """Put the figures of `record` into `folder`, under names that tell page, cell and number.
+
+    Files that say the same already are left alone.
+
+    Returns
+    -------
+    list of Path
+        The PNG of each figure, in order: for thumbnails and cards.
+    """
+    pngs = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for at, cell in enumerate(record.cells):
+        for number, figure in enumerate(cell.figures):
+            kept = (figure.light, figure.dark, figure.png)
+            for name, content in zip(image_names(record.page, at, number), kept, strict=True):
+                _write_bytes(folder / name, store.read_file(record, content))
+            pngs.append(folder / image_names(record.page, at, number)[2])
+    return pngs
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    if path.is_file() and path.read_bytes() == content:
+        return
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(content)
+    new.replace(path)
+
+
+def _text_rst(text: str) -> str:
+    from sphinx_gallery.gen_rst import CODE_OUTPUT
+
+    return ESCAPES.sub("", str(CODE_OUTPUT.format(indent(text.expandtabs(), " " * 4))))
+
+
+def cell_rst(record: Record, at: int, images: str, code: str) -> str:
+    """The output of code cell `at` (from 0) as Sphinx-Gallery would give it.
+
+    Parameters
+    ----------
+    record
+        The run to show.
+    at
+        The cell.
+    images
+        The address of the folder that `place_images` filled, from the source folder.
+    code
+        The cell's code in the page's language, for its ``# alt:`` comments.
+    """
+    cell = record.cells[at]
+    alts = alt_texts(code)
+
+    def shown(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return _text_rst(cell.text)
+        number = int(match[1])
+        figure = cell.figures[number]
+        light, dark, _ = (f"{images}/{name}" for name in image_names(record.page, at, number))
+        alt = alts[number] if number < len(alts) else figure.alt
+        return figure_rst(light, dark, figure.width, figure.height, alt)
+
+    return f"\n{PLACEHOLDER.sub(shown, cell.rst)}\n\n"
+
+
+def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str) -> list[str]:
+    """One block of reStructuredText per block of the script, as `execute_script` returns them.
+
+    Parameters
+    ----------
+    record
+        The run to show.
+    script_blocks
+        The script as Sphinx-Gallery cut it, in any language.
+    images
+        The address of the folder that `place_images` filled, from the source folder.
+
+    Raises
+    ------
+    ReplayError
+        Where the script has more or fewer code cells than the record.
+    """
+    coded = [block for block in script_blocks if block.type == "code" and has_code(block.content)]
+    if len(coded) != len(record.cells):
+        raise ReplayError(
+            f"{record.page}: the script has {len(coded)} code cells and its record {len(record.cells)}"
+        )
+    numbers = {block.lineno: number for number, block in enumerate(coded)}
+    return [
+        cell_rst(record, numbers[block.lineno], images, block.content)
+        if block.type == "code" and block.lineno in numbers
+        else ""
+        for block in script_blocks
+    ]
+
+
+def code_objects(record: Record) -> dict[str, list[dict[str, Any]]]:
+    """The names in the code as Sphinx-Gallery's ``.codeobj.json`` has them, for its links.
+
+    Sphinx-Gallery links a variable to its class; that would be every second word, so it is left out.
+    """
+    objects: dict[str, list[dict[str, Any]]] = {}
+    for name, guesses in record.names.items():
+        for guess in guesses:
+            module, _, attribute = guess.removeprefix("class ").partition(":")
+            if attribute.rpartition(".")[2] != name.rpartition(".")[2]:
+                continue
+            objects.setdefault(name, []).append(
+                {
+                    "name": attribute,
+                    "module": module,
+                    "module_short": module,
+                    "is_class": guess.startswith("class "),
+                    "is_explicit": False,
+                }
+            )
+    return objects
+
+
+def imported_objects(code: str) -> dict[str, list[dict[str, Any]]]:
+    """The same of code whose run kept no names: those that its imports tell, such as ``nn.Linear``."""
+    modules: dict[str, str] = {}
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                modules[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules |= {name.asname or name.name: f"{node.module}.{name.name}" for name in node.names}
+    objects = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            written = ast.unparse(node)
+            first, _, rest = written.partition(".")
+            if first in modules and re.fullmatch(r"[\w.]+", written):
+                module, _, name = f"{modules[first]}.{rest}".rstrip(".").rpartition(".")
+                objects[written] = [
+                    {
+                        "name": name,
+                        "module": module,
+                        "module_short": module,
+                        "is_class": True,
+                        "is_explicit": True,
+                    }
+                ]
+    return {name: found for name, found in objects.items() if found[0]["module"]}
+
+
+def notebook_outputs(record: Record, at: int, images: str, code: str) -> list[dict[str, Any]]:
+    """The outputs of code cell `at` (from 0) of a Markdown page, as nbformat writes them.
+
+    A figure becomes Markdown with two ``{image}`` directives; MyST-NB shows it with
+    ``nb_render_markdown_format = "myst"``.
+    """
+    cell, alts = record.cells[at], alt_texts(code)
+    outputs = []
+    for bundle in cell.bundles:
+        if "figure" not in bundle:
+            outputs.append(dict(bundle))
+            continue
+        number = bundle["figure"]
+        figure = cell.figures[number]
+        alt = " ".join((alts[number] if number < len(alts) else figure.alt).split())
+        names = image_names(record.page, at, number)
+        text = "\n".join(
+            f"```{{image}} /{images}/{name}\n:alt: {json.dumps(alt, ensure_ascii=False)}\n"
+            f":width: {figure.width}\n:height: {figure.height}\n:loading: lazy\n:class: figure only-{theme}\n```\n"
+            for theme, name in zip(("light", "dark"), names[:2], strict=True)
+        )
+        outputs.append({"output_type": "display_data", "metadata": {}, "data": {"text/markdown": text}})
+    return outputs

@@ -1,0 +1,120 @@
+"""Takes a page's document apart into the sections that a search result can lead to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from docutils import nodes
+from sphinx import addnodes
+
+__all__ = ["Section", "sections_of"]
+
+JOINED = " · "  # between the forms of a term in its heading
+# Whatever has one of these classes is no text of its page: links to other pages, or its other language's text.
+LEFT_OUT = {
+    *("no-search", "toctree-wrapper"),
+}
+CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
+NO_TEXT = (
+    *(nodes.Invisible, nodes.math, nodes.math_block, nodes.raw, nodes.system_message),
+    *(nodes.footnote_reference, addnodes.index, addnodes.toctree),
+)
+
+
+@dataclass
+class Section:
+    """A part of a page that a search result can lead to."""
+
+    anchor: str
+    heading: str
+    level: int
+    text: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+
+    def record(self, page: int) -> list[str | int]:
+        """Itself as the browser reads it."""
+        text = re.sub(r"\s+", " ", " ".join(self.text)).strip()
+        code = "\n".join(block.strip("\n") for block in self.code)
+        return [page, self.anchor, self.heading, self.level, text, code]
+
+
+def _is_left_out(node: nodes.Node) -> bool:
+    return isinstance(node, NO_TEXT) or (
+        isinstance(node, nodes.Element) and bool(LEFT_OUT & set(node["classes"]))
+    )
+
+
+def _plain(node: nodes.Node) -> str:
+    """The words of a paragraph, without its formulas and pictures."""
+    if isinstance(node, nodes.Text):
+        return node.astext()
+    if isinstance(node, nodes.image) or _is_left_out(node):
+        return ""
+    return "".join(_plain(child) for child in node.children)
+
+
+def _is_link(node: nodes.TextElement) -> bool:
+    """Whether a paragraph is nothing but a link, as in a list of pages: its words stand where it leads."""
+    return len(node) == 1 and isinstance(node[0], nodes.reference)
+
+
+def _heading(node: nodes.Node | None) -> str:
+    return " ".join(_plain(node).split()) if node is not None else ""
+
+
+def _entry(item: nodes.definition_list_item) -> Section:
+    """A glossary entry: its heading is the term with its other forms, its level tells that it is one."""
+    terms = [child for child in item.children if isinstance(child, nodes.term)]
+    ids = [name for term in terms for name in term["ids"]]
+    return Section(ids[0] if ids else "", JOINED.join(map(_heading, terms)), 0)
+
+
+def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> None:
+    """Add to `into` what stands under `parent`, and to `sections` the sections below it, in reading order."""
+
+    def begin(section: Section, content: nodes.Element) -> None:
+        sections.append(section)
+        _collect(content, section, sections)
+
+    for node in parent.children:
+        if not isinstance(node, nodes.Element) or _is_left_out(node):
+            continue
+        if isinstance(node, nodes.section):
+            begin(Section(node["ids"][0], _heading(node.next_node(nodes.title)), into.level + 1), node)
+        elif isinstance(node, nodes.definition_list) and "glossary" in node["classes"]:
+            for item in node.findall(nodes.definition_list_item):
+                for definition in item.findall(nodes.definition):
+                    begin(_entry(item), definition)
+        elif isinstance(node, addnodes.desc):
+            name, content = (
+                node.next_node(part) for part in (addnodes.desc_signature, addnodes.desc_content)
+            )
+            if name is not None and content is not None:
+                anchor = next(iter(name["ids"]), into.anchor)
+                begin(Section(anchor, _heading(name), into.level + 1), content)
+        elif node.tagname in CODE:
+            into.code.append(node.astext())
+        elif isinstance(node, nodes.title) and isinstance(parent, nodes.section):
+            pass
+        elif isinstance(node, nodes.image):
+            into.text.append(node.get("alt", ""))
+        elif isinstance(node, nodes.TextElement):
+            if not _is_link(node):
+                into.text.append(_plain(node))
+        else:
+            _collect(node, into, sections)
+
+
+def sections_of(document: nodes.document) -> list[Section]:
+    """The sections of a page in reading order; the first is the page itself, under its title."""
+    page = Section("", _heading(document.next_node(nodes.title)), 0)
+    found: list[Section] = []
+    _collect(document, page, found)
+    if (
+        found and not page.text and not page.code
+    ):  # all there is stands in the section that has the page's title
+        page, *found = found
+        page.anchor = ""
+    page.level = 1
+    return [page, *found]

@@ -1,0 +1,133 @@
+"""What machines read of a page: its description, its card in chats and social media, and the sitemap.
+
+Cards and sitemaps take whole addresses, so the parts of them that need one are written only where the
+configuration says, by ``html_baseurl``, where the site will stand.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+
+from .state import site
+from .synopsis import SENTENCE
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+SITEMAP = "sitemap.xml"
+LONGEST = {"han": 110, "other": 200}
+HAN = re.compile(r"[\u3400-\u9fff]")
+AROUND_HAN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) | (?=[\u3000-\u9fff\uff00-\uffef])")
+
+
+def _words(node: nodes.Node) -> str:
+    """The text of a paragraph; a formula stays where it reads as text."""
+    if isinstance(node, nodes.math):
+        text = node.astext()
+        return text if re.fullmatch(r"[\w\s+=,()-]+", text) else "…"
+    if isinstance(node, nodes.Text):
+        return node.astext()
+    return "".join(_words(child) for child in node.children)
+
+
+def description(doctree: nodes.document) -> str:
+    """The sentences of a page's first paragraph, as many as a search engine shows."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if not isinstance(paragraph.parent, nodes.section) or paragraph["classes"]:
+            continue
+        # reStructuredText wants blanks around its markup, Chinese doesn't.
+        text = AROUND_HAN.sub("", " ".join(_words(paragraph).split()))
+        longest = LONGEST["han" if HAN.search(text) else "other"]
+        kept = ""
+        for sentence in SENTENCE.findall(text) or [text]:
+            if kept and len(kept + sentence) > longest:
+                break
+            kept += sentence
+        return kept.strip()
+    return ""
+
+
+def _figure(app: Sphinx, doctree: nodes.document) -> tuple[str, nodes.image] | None:
+    """The first figure of a page: its place in the site, and its node."""
+    for image in doctree.findall(nodes.image):
+        if "only-light" in image["classes"]:
+            uri = image.get("uri", "")
+            name = app.builder.images.get(uri) or uri.rpartition("/")[2]
+            return f"{app.builder.imagedir}/{name}", image
+    return None
+
+
+def _meta(kind: str, name: str, content: str) -> str:
+    return f'<meta {kind}="{name}" content="{html.escape(content)}">'
+
+
+def _tags(app: Sphinx, context: dict[str, Any], doctree: nodes.document) -> list[str]:
+    current = context["current_language"]
+    text = description(doctree)
+    tags = [_meta("name", "description", text)] if text else []
+    title = re.sub(r"<[^>]*>", "", context.get("title") or app.config.project)
+    tags += [
+        _meta("property", "og:type", "article"),
+        _meta("property", "og:site_name", app.config.project),
+        _meta("property", "og:title", html.unescape(title)),
+        *([_meta("property", "og:description", text)] if text else []),
+    ]
+    for link in context["language_links"]:
+        name = "og:locale" if link["language"] == current else "og:locale:alternate"
+        tags.append(_meta("property", name, link["language"].tag.replace("-", "_")))
+    base = app.config.html_baseurl.rstrip("/")
+    if base:
+        tags.append(_meta("property", "og:url", context["pageurl"]))
+        if found := _figure(app, doctree):
+            place, image = found
+            tags.append(_meta("property", "og:image", f"{base}/{current.folder}/{place}"))
+            tags.append(_meta("property", "og:image:alt", image.get("alt", "")))
+            for name in ("width", "height"):
+                tags.append(_meta("property", f"og:image:{name}", str(image.get(name, ""))))
+            tags.append(_meta("name", "twitter:card", "summary_large_image"))
+    return tags
+
+
+def _share(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    links = {link["language"]: link for link in context["language_links"]}
+    own = links[context["current_language"]]
+    if context.get("pageurl"):
+        context["pageurl"] = own["absolute"]  # Sphinx knows no folder above its own
+    if doctree is None:
+        return
+    context["metatags"] = "\n    ".join([context.get("metatags") or "", *_tags(app, context, doctree)])
+
+
+def _sitemap(app: Sphinx, exception: Exception | None) -> None:
+    """List every page in every language; the build moves it up, above the languages."""
+    base = app.config.html_baseurl.rstrip("/")
+    if exception or not base or app.builder.format != "html":
+        return
+    project, own = site(app).project, site(app).language
+    languages = [item for item in project.languages if item == own or not site(app).alone]
+    lines = [
+        '<?xml version="1.0" encoding="utf-8"?>',
+        '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml">',
+    ]
+    for page in sorted(app.env.found_docs):
+        address = html.escape(app.builder.get_target_uri(page))
+        places = {item.tag: f"{html.escape(base)}/{item.folder}/{address}" for item in languages}
+        alternates = "".join(
+            f'<xhtml:link rel="alternate" hreflang="{tag}" href="{place}"/>' for tag, place in places.items()
+        )
+        lines += [f"<url><loc>{place}</loc>{alternates}</url>" for place in places.values()]
+    path = Path(app.outdir) / SITEMAP
+    path.write_text("\n".join([*lines, "</urlset>", ""]), encoding="utf-8", newline="\n")
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this module."""
+    app.connect("html-page-context", _share, priority=600)  # after the language links are known
+    app.connect("build-finished", _sitemap)

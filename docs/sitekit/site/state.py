@@ -1,0 +1,73 @@
+"""What the modules of this package share while Sphinx makes one language's site."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from sphinx.errors import ExtensionError
+
+from ..project.errors import SourceError
+from ..project.files import read_toml
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+    from ..execute.chosen import ShownRecord
+    from ..project.layout import Language, Page, Project
+    from .sections import Section
+
+__all__ = ["Site", "open_site", "site", "table"]
+
+
+@dataclass
+class Site:
+    """One language's site in the making."""
+
+    project: Project
+    language: Language
+    alone: bool
+    """Whether no other language is built beside it: a plain ``sphinx-build docs OUT``."""
+    pages: list[Page]
+    """The gallery's pages that are built."""
+    anchors: dict[str, Any]
+    """What localising noted: the anchors of each page's sections, its title, the titles behind labels."""
+    lock: ExitStack
+    """Closed when Sphinx is done: it holds the checkout's lock where no build does."""
+    shown: dict[str, list[ShownRecord]] = field(default_factory=dict)
+    """The records that each page shows."""
+    replaying: ExitStack = field(default_factory=ExitStack)
+    """Closed when Sphinx-Gallery has its pages: it gives it back its executor."""
+    sections: dict[str, list[Section]] = field(default_factory=dict)
+    """What the search finds, by page."""
+    policy: str = ""
+    """The Content-Security-Policy, as an element of each page's head."""
+
+
+_sites: WeakKeyDictionary[Sphinx, Site] = WeakKeyDictionary()
+
+
+def open_site(app: Sphinx, made: Site) -> None:
+    """Keep `made` for as long as `app` lives."""
+    _sites[app] = made
+
+
+def site(app: Sphinx) -> Site:
+    """The site that `app` makes."""
+    return _sites[app]
+
+
+def table(app: Sphinx, name: str, key: str) -> list[Any]:
+    """What stands under `key` in a file of TOML beside ``conf.py``; nothing where there is no such file."""
+    path = Path(app.confdir) / name
+    if not path.is_file():
+        return []
+    try:
+        if not isinstance(found := read_toml(path).get(key), list):
+            raise SourceError(path, 1, f"needs a list with the name {key!r}")
+    except SourceError as error:
+        raise ExtensionError(str(error)) from None
+    return found

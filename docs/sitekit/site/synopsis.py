@@ -1,0 +1,71 @@
+"""What other pages say of an example: its title and its promise, in the language of the site."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docutils.utils.smartquotes import smartyPants
+from sphinx.locale import _
+
+from ..markup import rst
+from ..translate.localise import GALLERY
+from .state import site
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+    from ..project.layout import Chapter, Page
+
+__all__ = ["chapter_facts", "minutes", "number", "page_title", "promise"]
+
+
+SENTENCE = re.compile(r".+?(?:[。！？]|[.!?](?=\s|$))")
+BESIDE_HAN = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
+"""The blanks that inline markup needs around it, where no blank is meant."""
+
+
+def _typographic(app: Sphinx, text: str) -> str:
+    """`text` with the quotes that it has on its own page."""
+    language, config = site(app).language, app.config
+    if not config.smartquotes or language.sphinx in config.smartquotes_excludes["languages"]:
+        return text
+    return str(smartyPants(text, config.smartquotes_action, language.tag))
+
+
+def page_title(app: Sphinx, docname: str) -> str:
+    """The title of a page, without markup."""
+    return _typographic(app, site(app).anchors["titles"][docname])
+
+
+def promise(app: Sphinx, page: Page) -> str:
+    """The first sentence of an example: what it shows, or why that matters."""
+    path = Path(app.srcdir) / GALLERY / f"{page.docname}.units.json"
+    folder = site(app).language.folder
+    app.env.note_dependency(path)
+    for unit in json.loads(path.read_text(encoding="utf-8"))["units"]:
+        if unit["kind"] == "paragraph":
+            text = BESIDE_HAN.sub("", rst.plain_text(unit["text"][folder]))
+            first = SENTENCE.match(text)
+            return _typographic(app, first[0] if first else text)
+    return ""
+
+
+def number(app: Sphinx, page: Page) -> str:
+    """Its place in the order of reading, from 1."""
+    return str(list(site(app).project.pages()).index(page) + 1)
+
+
+def minutes(needed: int) -> str:
+    """A reading time."""
+    return str(_("%(minutes)d min") % {"minutes": needed})
+
+
+def chapter_facts(chapter: Chapter) -> str:
+    """How many pages a chapter has, and how long they take."""
+    return str(
+        _("%(pages)d pages · %(minutes)d minutes")
+        % {"pages": len(chapter.pages), "minutes": sum(page.minutes for page in chapter.pages)}
+    )

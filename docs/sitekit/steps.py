@@ -1,0 +1,117 @@
+"""What comes before rendering, for builds and for a plain ``sphinx-build``: source trees, records, the choice of these.
+
+In go a project's files; out come one source tree per language and, in it, the list of records that its pages show.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from .execute import runner
+from .execute.chosen import ShownRecord, write_listing
+from .execute.cluster import dask_executor
+from .execute.examples import CACHE_BYTES, Options, documents, examples, store_for
+from .project.files import digest
+from .project.layout import Language, Project
+from .translate.localise import LISTING, localise
+
+__all__ = ["REUSABLE", "clean", "forget_reusable", "locked", "prepare"]
+
+LOCK = ".cache/build.lock"
+REUSABLE = "kept/kept.json"
+"""Below ``build``: what the last build says of the trees and pages that the next one may use again."""
+
+
+@contextmanager
+def locked(project: Project) -> Iterator[None]:
+    """Have the checkout's ``build`` folder for oneself; waits, and says so, while another build has it.
+
+    The system frees the lock of a process that was killed.
+    """
+    from filelock import FileLock, Timeout
+
+    path = project.root / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("another build of this checkout is running; waiting for its end", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def forget_reusable(project: Project) -> None:
+    """Have the next build start clean: the trees are not as the last one left them."""
+    (project.build / REUSABLE).unlink(missing_ok=True)
+
+
+def prepare(
+    project: Project, *, only: Sequence[str] = (), scheduler: str | None = None, draft: bool = False
+) -> bool:
+    """Localise, run what has no record, and choose the record of each page; whether all examples ran.
+
+    Parameters
+    ----------
+    project
+        The project.
+    only
+        The pages whose examples are wanted; all by default.
+    scheduler
+        The address of a Dask scheduler whose workers run the examples.
+    draft
+        Whether source text may stand where a translation is missing.
+    """
+    forget_reusable(project)
+    localise(project, draft=draft)
+    options = Options.of(project)
+
+    def warn(line: str) -> None:
+        print(f"warning: {line}", file=sys.stderr)
+
+    store = store_for(project, "cpu", warn)
+    wanted = [*examples(project), *documents(project)]
+    with ExitStack() as stack:
+        executor = stack.enter_context(dask_executor(scheduler)) if scheduler else None
+        wanted = [example for example in wanted if not only or example.page in only]
+        summary = runner.record(wanted, store, options, executor=executor)
+    if not only:
+        store.prune(CACHE_BYTES, summary.used.items())
+    for line in summary.lines():
+        print(line, flush=True)
+    if summary.failures:
+        return False
+    chosen: dict[str, list[ShownRecord]] = {}
+    for page, key in summary.used.items():
+        record = store.get(page, key)
+        assert record is not None
+        chosen[page] = [ShownRecord(record, store, True)]
+    for device in sorted({device for page in project.pages() for device in page.devices} - {"cpu"}):
+        committed = store_for(project, device, warn)
+        for example in examples(project, device):
+            if example.page not in chosen:
+                continue
+            found = committed.committed(example.page, digest(example.code_part(options)))
+            if found:
+                chosen[example.page].append(ShownRecord(found[0], committed, found[1]))
+    write_listing(project, chosen, others_too=bool(only))
+    return True
+
+
+def clean(project: Project, language: Language) -> None:
+    """Leave only what localising wrote: rendering starts from nothing else."""
+    tree = project.source_tree(language)
+    kept = {tree / name for name in json.loads((tree / LISTING).read_text(encoding="utf-8"))}
+    kept |= {tree / LISTING, tree / "shown.json"}
+    for path in sorted(tree.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path not in kept:
+            path.unlink()
