@@ -54,10 +54,30 @@ def run(session: nox.Session, *command: str | Path) -> None:
     session.run(*map(str, command), env={"PYTHONPATH": str(ROOT / "docs")}, external=True)
 
 
-@nox.session(venv_backend="none")
-def docs(session: nox.Session) -> None:
-    """Build the site, in every language, into build/html."""
-    python(session, "-m", "sitekit", "build", *session.posargs)
+def command(name: str, text: str, *args: str) -> None:
+    """Make a session of one command of the site's builder."""
+
+    def session_of_it(session: nox.Session) -> None:
+        python(session, "-m", "sitekit", *(args or (name,)), *session.posargs)
+
+    session_of_it.__doc__ = text
+    nox.session(session_of_it, name=name, venv_backend="none")
+
+
+command("docs", "Build the site, in every language, into build/html.", "build")
+command("live", "Serve the site, build again what is saved, and reload the browser.")
+command(
+    "translate",
+    "Bring the catalogues up to date and print what is translated, missing and fuzzy in each file.",
+)
+command("record", "Run what has no record; `-- --device cuda` records on a GPU, into docs/records/cuda.")
+command("records", "Print which page has a current, a stale or no record of each device.")
+command(
+    "golden",
+    "Compare what pages print and draw with tests/golden; `-- --update [page]` agrees to what they show.",
+)
+command("inventory", "Write docs/torch.inv, the addresses of PyTorch's documentation that names in code link to.",
+        "inventory", str(ROOT / "docs" / "torch.inv"))  # fmt: skip
 
 
 @nox.session(venv_backend="none")
@@ -65,12 +85,6 @@ def package(session: nox.Session) -> None:
     """Build the site and pack it for offline readers, with its scripts and notebooks, into dist."""
     python(session, "-m", "sitekit", "build")
     python(session, "-m", "sitekit", "package")
-
-
-@nox.session(venv_backend="none")
-def live(session: nox.Session) -> None:
-    """Serve the site, build again what is saved, and reload the browser."""
-    python(session, "-m", "sitekit", "live", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -91,36 +105,6 @@ def lint(session: nox.Session) -> None:
     python(session, "-m", "mypy")
     run(session, PYTHON.with_name("lint-imports"), "--cache-dir", ROOT / ".cache" / "import-linter")
     python(session, "-m", "sitekit", "lint")
-
-
-@nox.session(venv_backend="none")
-def translate(session: nox.Session) -> None:
-    """Bring the catalogues up to date and print what is translated, missing and fuzzy in each file."""
-    python(session, "-m", "sitekit", "translate", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def inventory(session: nox.Session) -> None:
-    """Write docs/torch.inv, the addresses of PyTorch's documentation that names in code link to."""
-    python(session, "-m", "sitekit", "inventory", str(ROOT / "docs" / "torch.inv"))
-
-
-@nox.session(venv_backend="none")
-def record(session: nox.Session) -> None:
-    """Run what has no record; `-- --device cuda` records on a GPU, into docs/records/cuda."""
-    python(session, "-m", "sitekit", "record", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def records(session: nox.Session) -> None:
-    """Print which page has a current, a stale or no record of each device."""
-    python(session, "-m", "sitekit", "records", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def golden(session: nox.Session) -> None:
-    """Compare what pages print and draw with tests/golden; `-- --update [page]` agrees to what they show."""
-    python(session, "-m", "sitekit", "golden", *session.posargs)
 
 
 @nox.session

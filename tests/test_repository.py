@@ -8,6 +8,7 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 from packaging.requirements import Requirement
@@ -39,12 +40,19 @@ def tracked_files() -> list[Path]:
 def sessions() -> set[str]:
     """Return the names of the nox sessions."""
     tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
-    return {
-        node.name
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-        and any("nox.session" in ast.unparse(decorator) for decorator in node.decorator_list)
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    calls = (ast.literal_eval(node.args[0]) for node in ast.walk(tree) if _is_call(node, "command"))
+    return {node.name for node in functions if "nox.session" in map(_decorator, node.decorator_list)} | {
+        *calls
     }
+
+
+def _is_call(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+
+
+def _decorator(node: ast.expr) -> str:
+    return ast.unparse(node).partition("(")[0]
 
 
 def commands(path: Path) -> list[str]:
