@@ -76,8 +76,12 @@ command(
     "golden",
     "Compare what pages print and draw with tests/golden; `-- --update [page]` agrees to what they show.",
 )
-command("inventory", "Write docs/torch.inv, the addresses of PyTorch's documentation that names in code link to.",
-        "inventory", str(ROOT / "docs" / "torch.inv"))  # fmt: skip
+
+
+@nox.session(venv_backend="none")
+def inventory(session: nox.Session) -> None:
+    """Write docs/torch.inv, the addresses of PyTorch's documentation that names in code link to."""
+    python(session, str(ROOT / "docs" / "torch_inventory.py"), str(ROOT / "docs" / "torch.inv"))
 
 
 @nox.session(venv_backend="none")

@@ -117,13 +117,6 @@ def _package(project: Project, given: argparse.Namespace) -> int:
     return 0
 
 
-def _inventory(project: Project, given: argparse.Namespace) -> int:
-    from .torch_inventory import inventory
-
-    given.file.write_bytes(inventory())
-    return 0
-
-
 def _jobs(text: str) -> int:
     if (number := int(text)) < 0:
         raise argparse.ArgumentTypeError("--jobs is how many run at once; 0 is one per core")
@@ -170,8 +163,6 @@ def _parser() -> argparse.ArgumentParser:
     made = command("live", _live, "Serve the site, and build again what is saved.")
     made.add_argument("--port", type=int, default=8000)
     command("package", _package, "Pack the built site for readers without a network, into dist.")
-    made = command("inventory", _inventory, "Write the addresses of PyTorch's documentation.")
-    made.add_argument("file", type=Path)
     return parser
 
 

@@ -1,6 +1,6 @@
 """Writes the inventory of PyTorch's documentation that links in code are made from.
 
-``python -m sitekit inventory docs/torch.inv`` imports the installed torch, lists its public names, and gives
+``python docs/torch_inventory.py docs/torch.inv`` imports the installed torch, lists its public names, and gives
 each the address it has by the rules of https://docs.pytorch.org: most functions and classes have a page of their
 own below ``generated/``, some modules are one page. A name whose address can't be told for certain is left out:
 no link is better than a dead one. The file is committed, so neither torch nor the network is needed to build.
@@ -12,8 +12,10 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 __all__ = ["entries", "inventory"]
@@ -209,3 +211,7 @@ def inventory() -> bytes:
         short = address[: -len(name)] + "$" if address.endswith(name) else address
         lines.append(f"{name} py:{kind} 1 {short} -\n")
     return (HEADER.format(version) + ZLIB).encode() + zlib.compress("".join(lines).encode(), 9)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_bytes(inventory())
