@@ -1,13 +1,16 @@
-"""What a reader takes home: the script, the notebook and a zip of both, in the page's language.
+"""What a reader takes home: a page's script, its notebook and a zip of both, and a zip of all pages, in one language.
 
-Sphinx-Gallery writes all three; the notebook's text and the zip are written again here, because
+Sphinx-Gallery writes the first three; the notebook's text and the zip are written again here, because
 Sphinx-Gallery leaves roles and directives in the text as they are, and puts today's date into the zip.
+
+The zip of all pages is called as `sitekit_bundle` says and lies beside the root document: ``{download}`../<name>```.
+Each chapter is a folder in it, with its scripts, their notebooks, and the helper packages that some of them import.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,28 +52,30 @@ def _notebook(script: Path, labels: dict[str, str]) -> None:
     note.write_text(digest([*made_from, text]), encoding="ascii")
 
 
-def carried(app: Sphinx, page: Page) -> list[Path]:
-    """The helper packages that a page's script imports, itself or by another of them."""
-    project = site(app).project
-    modules = site(app).shown[page.docname][0].record.code_part["modules"]
+def _of_page(app: Sphinx, page: Page) -> Iterator[tuple[str, Path]]:
+    """The files of a page, each with its name in a zip: script, notebook, and the helper packages it imports."""
+    script = Path(app.srcdir) / f"{page.docname}.py"
+    for path in (script, script.with_suffix(".ipynb")):
+        yield path.name, path
+    modules = site(app).shown[page.docname][0].record.code_part["modules"]  # also those that others import
     names = {name.split("/")[0] for name in modules}
-    packages = [project.root / folder for folder in app.config.sitekit_helper_packages]
-    return [package for package in packages if package.name in names]
+    for package in map(site(app).project.root.joinpath, app.config.sitekit_helper_packages):
+        for path in package.rglob("*") if package.name in names else ():
+            if path.suffix in {".py", ".typed"}:
+                yield f"{package.name}/{path.relative_to(package).as_posix()}", path
 
 
-def package_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files of a helper package, each with its name in an archive."""
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in {".py", ".typed"}:
-            yield f"{folder.name}/{path.relative_to(folder).as_posix()}", path
+def _of_all(app: Sphinx) -> Iterator[tuple[str, Path]]:
+    """The files of all pages, a chapter's in one folder, and the licences."""
+    yield from {
+        (f"{page.chapter}/{name}", path) for page in site(app).pages for name, path in _of_page(app, page)
+    }
+    for path in site(app).project.root.glob("LICENSE*"):
+        yield path.name, path
 
 
-def _zip(script: Path, packages: list[Path]) -> None:
-    """Pack the script, its notebook and the helper packages it needs; equal input gives equal bytes."""
-    members = [(script.name, script), (f"{script.stem}.ipynb", script.with_suffix(".ipynb"))]
-    for package in packages:
-        members += package_files(package)
-    archive.write(script.with_suffix(".zip"), ((f"{script.stem}/{name}", path) for name, path in members))
+def _zip(target: Path, folder: str, members: Iterable[tuple[str, Path]]) -> None:
+    archive.write(target, ((f"{folder}/{name}", path) for name, path in members))
 
 
 def _write(app: Sphinx) -> None:
@@ -78,7 +83,9 @@ def _write(app: Sphinx) -> None:
     for page in site(app).pages:
         script = Path(app.srcdir) / f"{page.docname}.py"
         _notebook(script, labels)
-        _zip(script, carried(app, page))
+        _zip(script.with_suffix(".zip"), page.name, _of_page(app, page))
+    if name := app.config.sitekit_bundle:
+        _zip(Path(app.srcdir) / name, f"{Path(name).stem}-{site(app).language.folder}", _of_all(app))
 
 
 def take_links(doctree: nodes.document) -> dict[str, addnodes.download_reference]:
@@ -109,4 +116,5 @@ def take_links(doctree: nodes.document) -> dict[str, addnodes.download_reference
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.add_config_value("sitekit_helper_packages", [], "env", [list])
+    app.add_config_value("sitekit_bundle", "", "env", [str])
     app.connect("builder-inited", _write, priority=900)  # after Sphinx-Gallery wrote its files
