@@ -33,6 +33,8 @@ __all__ = ["Alias", "Shown", "aliases", "pattern"]
 logger = logging.getLogger(__name__)
 
 ALIASES = "error_aliases.toml"
+ERRORS = "errors shown"
+"""Under this name a page's metadata in the environment has the errors in its outputs."""
 ERROR = re.compile(
     r"^(?P<name>(?:\w+\.)*\w*(?:Error|Exception|Warning|Interrupt)): (?P<message>\S.*)$", re.MULTILINE
 )
@@ -72,11 +74,6 @@ def pattern(message: str) -> str:
 # -- what the pages show
 
 
-def _noted(env: BuildEnvironment) -> dict[str, list[Shown]]:
-    found: dict[str, list[Shown]] = vars(env).setdefault("sitekit_errors", {})
-    return found
-
-
 def _is_output(block: nodes.literal_block) -> bool:
     # Sphinx-Gallery marks the block itself, MyST-NB what is around it.
     return bool(OUTPUT & {*block["classes"], *block.parent["classes"]})
@@ -95,15 +92,7 @@ def _note(app: Sphinx, doctree: nodes.document) -> None:
         for match in ERROR.finditer(block.astext()):
             words = heading.astext() if heading else ""
             found.append(Shown(match["name"], match["message"].strip(), docname, section["ids"][0], words))
-    _noted(app.env)[docname] = found
-
-
-def _purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
-    _noted(env).pop(docname, None)
-
-
-def _merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
-    _noted(env).update({page: found for page, found in _noted(other).items() if page in docnames})
+    app.env.metadata[docname][ERRORS] = found
 
 
 def _errors(app: Sphinx) -> list[list[Shown]]:
@@ -116,7 +105,7 @@ def _errors(app: Sphinx) -> list[list[Shown]]:
     def place(shown: Shown) -> tuple[str, str, int]:
         return shown.name, pattern(shown.message), -order.get(shown.docname, -1)
 
-    every = sorted((shown for found in _noted(app.env).values() for shown in found), key=place)
+    every = sorted((shown for page in app.env.metadata.values() for shown in page.get(ERRORS, ())), key=place)
     return [list(group) for _, group in groupby(every, lambda shown: place(shown)[:2])]
 
 
@@ -211,6 +200,4 @@ def setup(app: Sphinx) -> None:
     app.add_directive("error-index", ErrorIndex)
     app.add_post_transform(FillIndex)
     app.connect("doctree-read", _note)
-    app.connect("env-purge-doc", _purge)
-    app.connect("env-merge-info", _merge)
     app.connect("env-check-consistency", _check)

@@ -10,15 +10,10 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.environment import BuildEnvironment
 
 SEPARATOR = " / "
-
-
-def _entries(env: BuildEnvironment) -> dict[str, dict[str, str]]:
-    """By page: the other lines of each term's entry, by the term's id."""
-    found: dict[str, dict[str, str]] = vars(env).setdefault("sitekit_glossary", {})
-    return found
+OTHERS = "other lines of terms"
+"""Under this name a page's metadata in the environment has, by a term's id, the other lines of its entry."""
 
 
 def _collect(app: Sphinx, doctree: nodes.document) -> None:
@@ -31,20 +26,12 @@ def _collect(app: Sphinx, doctree: nodes.document) -> None:
                 rest = SEPARATOR.join(texts[:number] + texts[number + 1 :])
                 others |= {name: rest for name in term["ids"] if rest}
     if others:
-        _entries(app.env)[app.env.docname] = others
+        app.env.metadata[app.env.docname][OTHERS] = others
 
 
 def _text(term: nodes.term) -> str:
     """What a reader sees of `term`, which also holds its index entry."""
     return "".join(child.astext() for child in term.children if not isinstance(child, addnodes.index))
-
-
-def _purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
-    _entries(env).pop(docname, None)
-
-
-def _merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
-    _entries(env).update({page: terms for page, terms in _entries(other).items() if page in docnames})
 
 
 class TermTitles(SphinxPostTransform):
@@ -54,7 +41,9 @@ class TermTitles(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         """Find the links by the class that the role left on their text."""
-        known = {name: rest for terms in _entries(self.env).values() for name, rest in terms.items()}
+        known: dict[str, str] = {}
+        for page in self.env.metadata.values():
+            known |= page.get(OTHERS, {})
         for reference in self.document.findall(nodes.reference):
             inner = reference.children[0] if reference.children else None
             if not isinstance(inner, nodes.Element) or "std-term" not in inner["classes"]:
@@ -67,6 +56,4 @@ class TermTitles(SphinxPostTransform):
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.connect("doctree-read", _collect)
-    app.connect("env-purge-doc", _purge)
-    app.connect("env-merge-info", _merge)
     app.add_post_transform(TermTitles)
