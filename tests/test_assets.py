@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup, Tag
 from fontTools.ttLib import TTFont
 from sitekit.project.policy import meta
 from sitekit.site.assets import condensed
-from sitekit.site.math_font import subset
+from sitekit.site.formulas import subset
 
 from tests import built
 from tests.built import LANGUAGES, MADE, NOTEBOOKS, PROJECT, SITE, WRITTEN
@@ -145,15 +145,11 @@ def test_a_page_loads_only_what_it_uses(path: str) -> None:
         "math.css": "math",
         "copy.js": ".highlight",
         "devices.js": ".device-outputs",
+        "answers.js": "details.hide",
     }
     for name, selector in conditions.items():
         is_loaded = any(asset.startswith(name) for asset in loaded)
-        if (
-            name == "devices.js"
-        ):  # on a page of several devices whose outputs are all equal there is nothing to do
-            assert is_loaded or not document.select(selector)
-        else:
-            assert is_loaded == bool(document.select(selector)), name
+        assert is_loaded == bool(document.select(selector)), name
     for gone in (
         "doctools.js",
         "sphinx_highlight.js",

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["FEATURES", "connect"]
 
 FEATURES = (
-    *("languages", "records_on_page", "chrome", "code_links", "downloads", "mathml", "math_font"),
-    *("html_nodes", "page_facts", "page_cards", "page_footer", "learning_map", "answers", "package_api"),
+    *("languages", "records_on_page", "chrome", "code_links", "downloads", "formulas"),
+    *("html_nodes", "page_facts", "page_cards", "page_footer", "learning_map", "package_api"),
     *("error_index", "parallel_text", "glossary_terms", "search", "sharing", "assets", "security"),
     *("memory", "known"),
 )

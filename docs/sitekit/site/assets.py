@@ -1,8 +1,8 @@
-"""What a page loads: its extensions' scripts and styles only where it uses them, and styles without comments.
+"""What a page loads: scripts and styles only where it uses them, and styles without comments.
 
-`sitekit_assets` maps patterns of file names in ``_static`` to a piece of HTML. A page whose body has it loads
-such a file, every other page doesn't; what is mapped to nothing is loaded nowhere and is not published. Its
-default knows Sphinx, Furo, Sphinx-Gallery and MyST-NB.
+`ASSETS` maps patterns of file names in ``_static`` to a piece of HTML. A page whose body has it loads such a file,
+every other page doesn't; what is mapped to nothing is loaded nowhere and is not published. It knows our own files, Sphinx,
+Furo, Sphinx-Gallery and MyST-NB; a project adds to it by `sitekit_assets`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sphinx.builders.html import StandaloneHTMLBuilder
+from sphinx.locale import _
 
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
 
 ASSETS = {
+    "answers.js": '<details class="admonition hide',  # as MyST-NB writes a hidden cell
+    "copy.js": '<div class="highlight">',
+    "devices.js": 'class="device-outputs',
+    "math.css": "<math",
     "mystnb.*.css": 'class="cell ',
     **dict.fromkeys(
         ["sg_gallery*.css", "sg-tags.js", "no_image.png", "broken_example.png", "*_logo.svg"], ""
@@ -36,30 +41,53 @@ TOKEN = re.compile(
 )
 
 
+def _texts() -> dict[str, dict[str, str]]:
+    """Our scripts of `ASSETS`, each with what it says to the reader."""
+    return {
+        "answers.js": {
+            "show": _("Show all answers"),
+            "hide": _("Hide all answers"),
+            "note": _("On paper, only answers that are shown appear."),
+        },
+        "copy.js": {"label": _("Copy"), "done": _("Copied")},
+        "devices.js": {"label": _("Device")},
+    }
+
+
 def condensed(style: str) -> str:
     """A style sheet without comments, licences apart, and without blanks that mean nothing."""
     return TOKEN.sub(lambda token: token["kept"] or token["mark"] or (" " if token["blank"] else ""), style)
 
 
-def _is_used(app: Sphinx, name: str, body: str) -> bool:
-    return all(
-        bool(mark) and mark in body
-        for pattern, mark in app.config.sitekit_assets.items()
-        if fnmatchcase(name, pattern)
-    )
+def _marks(app: Sphinx, name: str) -> set[str]:
+    """What a page must have in its body to load the file `name`; with an empty one there is no such page."""
+    assets = ASSETS | app.config.sitekit_assets
+    return {mark for pattern, mark in assets.items() if fnmatchcase(name, pattern)}
+
+
+def _offer(app: Sphinx) -> None:
+    """Put our own files on every page's lists, in the language of the site."""
+    for name, texts in _texts().items():
+        data: dict[str, Any] = {f"data-{key}": str(text) for key, text in texts.items()}
+        app.add_js_file(name, loading_method="defer", **data)
+    app.add_css_file("math.css")
 
 
 def _leave_out(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Take the files off the page's lists."""
+    """Take the files off the page's lists that it has no use for."""
     body = context.get("body", "")
+
+    def is_used(name: str) -> bool:
+        return all(mark and mark in body for mark in _marks(app, name))
+
     for kind in ("css_files", "script_files"):
         # In place: Sphinx looks at the list itself, and fills it anew for the next page.
         context[kind][:] = [
             asset
             for asset in context[kind]
-            if _is_used(app, str(asset.filename or "").partition("?")[0].removeprefix("_static/"), body)
+            if is_used(str(asset.filename or "").partition("?")[0].removeprefix("_static/"))
         ]
 
 
@@ -69,8 +97,7 @@ def _tidy(app: Sphinx, exception: Exception | None) -> None:
         return
     static = Path(app.outdir) / "_static"
     for path in sorted(static.rglob("*")):
-        name = path.relative_to(static).as_posix()
-        marks = {mark for pattern, mark in app.config.sitekit_assets.items() if fnmatchcase(name, pattern)}
+        marks = _marks(app, path.relative_to(static).as_posix())
         if "" in marks and path.is_file():
             path.unlink()
         elif path.suffix == ".css" and not marks:  # the next build compares those of extensions with its own
@@ -79,6 +106,7 @@ def _tidy(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    app.add_config_value("sitekit_assets", ASSETS, "html", [dict])
+    app.add_config_value("sitekit_assets", {}, "html", [dict])
+    app.connect("builder-inited", _offer)
     app.connect("html-page-context", _leave_out, priority=950)  # after every extension added its own
     app.connect("build-finished", _tidy, priority=950)

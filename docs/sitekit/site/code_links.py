@@ -1,4 +1,4 @@
-"""Code with links, its tokens in one piece, and the button that copies it.
+"""Code with links, and its tokens in one piece.
 
 Sphinx-Gallery makes a node of each token, a thousand on a page, and everything that walks over the page
 afterwards walks over them. Here the tokens between two links become one node that knows its HTML.
@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from sphinx.locale import _
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_gallery import _doctree_links
 
@@ -107,15 +106,6 @@ def _write(self: Any, node: tokens) -> None:
     raise nodes.SkipNode
 
 
-def _copy_button(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Add the script that makes the buttons, where there is something to copy."""
-    if '<div class="highlight">' in context.get("body", ""):
-        texts: dict[str, Any] = {"data-label": str(_("Copy")), "data-done": str(_("Copied"))}
-        app.add_js_file("copy.js", loading_method="defer", **texts)
-
-
 def _cheap_tokens(app: Sphinx, config: Config) -> None:
     # Line numbers are put between elements; without this function pages are the same, only slower to make.
     if hasattr(_doctree_links, "_token_node") and not config.sphinx_gallery_conf.get("line_numbers"):
@@ -125,6 +115,5 @@ def _cheap_tokens(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.connect("config-inited", _cheap_tokens)
-    app.connect("html-page-context", _copy_button)
     app.add_node(tokens, html=(_write, None))
     app.add_post_transform(JoinTokens)

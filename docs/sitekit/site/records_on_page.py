@@ -223,15 +223,6 @@ def provenance(item: ShownRecord, packages: Sequence[str]) -> str:
     return " · ".join([*facts, *filter(None, [_note(item)])])
 
 
-def _device_tabs(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Add the script that makes tabs, where a page has devices to choose from."""
-    if len(site(app).shown.get(pagename, ())) > 1:
-        label: dict[str, Any] = {"data-label": str(_("Device"))}
-        app.add_js_file("devices.js", loading_method="defer", **label)
-
-
 def _hide_alt_comments(app: Sphinx, doctree: nodes.document) -> None:
     """Leave ``# alt:`` comments out of the code a page shows: the figure below has the text already."""
     for block in doctree.findall(nodes.literal_block):
@@ -259,4 +250,3 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", _replayed, priority=600)
     app.connect("builder-inited", _replay_notebooks)
     app.connect("doctree-read", _hide_alt_comments)
-    app.connect("html-page-context", _device_tabs)
