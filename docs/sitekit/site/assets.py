@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 ASSETS = {
-    "answers.js": '<details class="admonition hide',  # as MyST-NB writes a hidden cell
-    "copy.js": '<div class="highlight">',
     "devices.js": 'class="device-outputs',
+    "copy.js": '<div class="highlight">',
+    "answers.js": '<details class="admonition hide',  # as MyST-NB writes a hidden cell
     "math.css": "<math",
     "mystnb.*.css": 'class="cell ',
     **dict.fromkeys(
@@ -44,13 +44,13 @@ TOKEN = re.compile(
 def _texts() -> dict[str, dict[str, str]]:
     """Our scripts of `ASSETS`, each with what it says to the reader."""
     return {
+        "devices.js": {"label": _("Device")},
+        "copy.js": {"label": _("Copy"), "done": _("Copied")},
         "answers.js": {
             "show": _("Show all answers"),
             "hide": _("Hide all answers"),
             "note": _("On paper, only answers that are shown appear."),
         },
-        "copy.js": {"label": _("Copy"), "done": _("Copied")},
-        "devices.js": {"label": _("Device")},
     }
 
 
