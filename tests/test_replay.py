@@ -85,18 +85,6 @@ def test_images_are_placed_once(recorded: tuple[Record, Store], tmp_path: Path) 
     assert png.stat().st_mtime_ns == before
 
 
-def test_seam_is_the_one_we_know() -> None:
-    replay.check_seam()
-
-
-def test_changed_seam_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sphinx_gallery import gen_rst
-
-    monkeypatch.setattr(gen_rst, "execute_script", lambda blocks, everything: None)
-    with pytest.raises(replay.ReplayError, match=r"should take \(script_blocks, script_vars, .*\) and takes"):
-        replay.check_seam()
-
-
 def test_code_objects(recorded: tuple[Record, Store]) -> None:
     found = replay.code_objects(recorded[0])
     assert found["plt.subplots"][0]["module_short"] == "matplotlib.pyplot"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..project.errors import SitekitError
+from ..project.seams import check
 from .examples import Example, Options
 from .imports import local_files
 from .nursery import run_alone, starter
@@ -184,6 +185,8 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 
 def _run_here(run: _Run, waiting: Sequence[Example]) -> None:
     """Run on this machine, and leave no process behind, whatever happens."""
+    if any(example.kind == "script" for example in waiting):
+        check("execute")
     nursery = starter(_preload(waiting, run.options), fork=run.options.fork)
     threads = ThreadPoolExecutor(run.options.workers, thread_name_prefix="example")
     try:

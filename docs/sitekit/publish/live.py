@@ -17,6 +17,7 @@ from pathlib import Path
 from ..project.errors import SitekitError
 from ..project.files import PACKAGE
 from ..project.layout import Project
+from ..project.seams import check
 from ..steps import clean, locked, prepare
 from . import root_pages
 from .rendering import arguments, render, renderer
@@ -84,6 +85,7 @@ def serve(root: Path, port: int) -> None:
     from livereload import Server
     from livereload.handlers import LiveReloadHandler
 
+    check("publish")
     project = Project.load(root)
     deciding = [project.docs / "conf.py", project.docs / "_templates", project.gallery / "curriculum.toml"]
     deciding += [project.docs / "languages.toml", PACKAGE]

@@ -8,6 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ..project.errors import SitekitError
+from ..project.seams import check
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -23,6 +26,12 @@ FEATURES = (
 
 
 def connect(app: Sphinx) -> None:
-    """Connect every feature."""
+    """Connect every feature, where Sphinx and its extensions are as they have to be."""
+    from sphinx.errors import ExtensionError
+
+    try:
+        check("site", "markup")
+    except SitekitError as error:
+        raise ExtensionError(str(error)) from None
     for name in FEATURES:
         import_module(f".{name}", __name__).setup(app)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import FileSystemBytecodeCache
 from jinja2.ext import Extension
-from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
+from ..project import seams
 from ..project.cache import FOLDER
 from ..project.files import digest
 from .state import site
@@ -23,19 +23,13 @@ if TYPE_CHECKING:
 
 LITERAL_LABEL = re.compile(r'\b(?P<name>aria-label|title|placeholder)="(?P<text>[^"{}]*[A-Za-z][^"{}]*)"')
 LITERAL_TITLE = re.compile(r"<title>(?P<text>[^<{}]+)</title>")
-TOOLS = {
-    '<div class="theme-toggle-container theme-toggle-content">',
-    '<div class="theme-toggle-container theme-toggle-header">',
-}
-SKIP = re.compile(r'<a class="skip-to-content.*?</a>\s*', re.DOTALL)
-TOGGLES = '<input type="checkbox" class="sidebar-toggle"'
+SKIP = re.compile(rf"{re.escape(seams.FURO_SKIP)}.*?</a>\s*", re.DOTALL)
 DRAWERS = {"sidebar-drawer": "Pages of this site", "toc-drawer": "On this page"}
 TOGGLE = re.compile(r'aria-label="Toggle navigation of (?P<title>[^"]*)"')
 TOOLTIP = re.compile(r'(?<= tooltip=")[^"]*')
 OWNER = "</a>'s"
 HIDDEN_CELL = '<summary aria-label="Toggle hidden content">'
 INCLUDE_TOOLS = "{% include 'components/tools.html' %}"
-FOOTER = '<div class="right-details">'
 INCLUDE_FOOTER = "{% include 'components/page-footer.html' %}"
 
 
@@ -51,14 +45,9 @@ class ThemeTemplates(Extension):
         source = LITERAL_LABEL.sub(r'\g<name>="{{ _("\g<text>") }}"', source)
         source = LITERAL_TITLE.sub(r'<title>{{ _("\g<text>") }}</title>', source)
         if filename and filename.endswith("furo/page.html"):
-            for place in TOOLS | {FOOTER}:
-                if place not in source:
-                    raise ExtensionError(
-                        f"Furo's page.html has no {place!r} any more; adapt sitekit.site.chrome"
-                    )
-            for place in TOOLS:
+            for place in seams.FURO_TOOLS:
                 source = source.replace(place, INCLUDE_TOOLS + place)
-            source = source.replace(FOOTER, FOOTER + INCLUDE_FOOTER)
+            source = source.replace(seams.FURO_FOOTER, seams.FURO_FOOTER + INCLUDE_FOOTER)
             source = source.replace(OWNER, """</a>{{ _("'s") }}""")
             source = _for_the_keyboard(source)
         return source
@@ -67,9 +56,8 @@ class ThemeTemplates(Extension):
 def _for_the_keyboard(source: str) -> str:
     """Have the link to the text come before all others, and tell the page's two sides apart by name."""
     skip = SKIP.search(source)
-    if skip is None or TOGGLES not in source:
-        raise ExtensionError("Furo's page.html has changed; adapt sitekit.site.chrome.SKIP and TOGGLES")
-    source = source.replace(skip[0], "", 1).replace(TOGGLES, skip[0] + TOGGLES, 1)
+    assert skip  # `seams` has looked
+    source = source.replace(skip[0], "", 1).replace(seams.FURO_TOGGLES, skip[0] + seams.FURO_TOGGLES, 1)
     for name, label in DRAWERS.items():
         source = source.replace(
             f'<aside class="{name}', f'<aside aria-label="{{{{ _("{label}") }}}}" class="{name}'
@@ -81,8 +69,8 @@ def _extend_templates(app: Sphinx) -> None:
     templates = getattr(app.builder, "templates", None)
     if templates is not None:
         templates.environment.add_extension(ThemeTemplates)
-        # Jinja knows of a template's file; what the extension makes of it depends on this module as well.
-        name = digest(Path(__file__).read_text(encoding="utf-8"))
+        # Jinja knows of a template's file; what the extension makes of it depends on its code as well.
+        name = digest([Path(file).read_text(encoding="utf-8") for file in (__file__, seams.__file__)])
         folder = site(app).project.root / FOLDER / "templates" / name
         folder.mkdir(parents=True, exist_ok=True)
         templates.environment.bytecode_cache = FileSystemBytecodeCache(str(folder))

@@ -27,9 +27,7 @@ from ..execute.record import Record
 from ..project.errors import SitekitError
 from ..project.files import write_if_changed
 from .replay import (
-    ReplayError,
     cell_rst,
-    check_seam,
     code_objects,
     imported_objects,
     notebook_outputs,
@@ -118,10 +116,6 @@ def _replay(app: Sphinx) -> None:
     from sphinx_gallery import gen_rst
     from sphinx_gallery.utils import get_md5sum
 
-    try:
-        check_seam()
-    except ReplayError as error:
-        raise ExtensionError(str(error)) from None
     source = Path(app.srcdir)
 
     def execute_script(

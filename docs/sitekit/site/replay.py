@@ -1,8 +1,8 @@
 """What a record gives Sphinx-Gallery and MyST-NB where they would run code: its outputs, figures and names.
 
 Sphinx-Gallery runs an example by `sphinx_gallery.gen_rst.execute_script`, which returns one block of
-reStructuredText per block of the script; `check_seam` says whether it still does, and `shown` puts a
-function in its place that returns what `outputs_for_replay` makes of the record.
+reStructuredText per block of the script; `records_on_page` puts a function in its place that returns what
+`outputs_for_replay` makes of the record.
 
 Alt texts are taken from the script that Sphinx-Gallery reads, which is in the page's language; the
 record's own are those of the source at the time.
@@ -11,7 +11,6 @@ record's own are those of the source at the time.
 from __future__ import annotations
 
 import ast
-import inspect
 import json
 import re
 from collections.abc import Sequence
@@ -27,7 +26,6 @@ from ..execute.record import FIGURE, OUTPUT, Record, Store
 
 __all__ = [
     "ReplayError",
-    "check_seam",
     "code_objects",
     "imported_objects",
     "notebook_outputs",
@@ -36,7 +34,6 @@ __all__ = [
 ]
 
 
-SEAM = ("script_blocks", "script_vars", "gallery_conf", "file_conf")
 PLACEHOLDER = re.compile(rf"^{re.escape(FIGURE)}(\d+)$|^{re.escape(OUTPUT)}$", re.MULTILINE)
 ESCAPES = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
 
@@ -45,28 +42,6 @@ class ReplayError(SphinxError):
     """A record can't be shown; the message says why."""
 
     category = "Replay"
-
-
-def check_seam() -> None:
-    """Make sure that Sphinx-Gallery still has the function that replay stands in for.
-
-    Raises
-    ------
-    ReplayError
-        In one sentence, where it has changed.
-    """
-    import sphinx_gallery
-    from sphinx_gallery import gen_rst
-
-    wanted = ", ".join(SEAM)
-    found = getattr(gen_rst, "execute_script", None)
-    names = tuple(inspect.signature(found).parameters) if found else ()
-    if names != SEAM:
-        raise ReplayError(
-            f"Sphinx-Gallery {sphinx_gallery.__version__} runs examples in another way than this version "
-            f"of the site builder knows: sphinx_gallery.gen_rst.execute_script should take ({wanted}) "
-            f"and takes ({', '.join(names)}); install an earlier Sphinx-Gallery, or adapt sitekit/replay.py"
-        )
 
 
 def image_names(page: str, cell: int, figure: int) -> tuple[str, str, str]:
