@@ -276,7 +276,7 @@ def test_a_build_killed_beside_the_renames(gallery: Path, moment: str) -> None:
     # What was rendered is made again: nobody knows any more of what.
     assert NONE_RUN in foreign.build(gallery)
     assert sorted(path.name for path in (gallery / "build").iterdir()) == [
-        "html", "inputs.sha256", "kept", "source",
+        "html", "inputs.sha256", "reusable", "source",
     ]  # fmt: skip
     after = foreign.files(gallery / "build" / "html")
     assert {name for name in after if after[name] != before.get(name)} == {"index.html", "404.html"}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from .execute import runner
-from .execute.chosen import ShownRecord, write_listing
+from .execute.chosen import SHOWN, ShownRecord, write_listing
 from .execute.cluster import dask_executor
 from .execute.examples import CACHE_BYTES, Options, documents, examples, store_for
 from .project.files import digest
@@ -21,7 +21,7 @@ from .translate.localise import LISTING, localise
 __all__ = ["REUSABLE", "clean", "forget_reusable", "locked", "prepare"]
 
 LOCK = ".cache/build.lock"
-REUSABLE = "kept/kept.json"
+REUSABLE = "reusable/reusable.json"
 """Below ``build``: what the last build says of the trees and pages that the next one may use again."""
 
 
@@ -107,11 +107,11 @@ def prepare(
 def clean(project: Project, language: Language) -> None:
     """Leave only what localising wrote: rendering starts from nothing else."""
     tree = project.source_tree(language)
-    kept = {tree / name for name in json.loads((tree / LISTING).read_text(encoding="utf-8"))}
-    kept |= {tree / LISTING, tree / "shown.json"}
+    written = {tree / name for name in json.loads((tree / LISTING).read_text(encoding="utf-8"))}
+    written |= {tree / LISTING, tree / SHOWN}
     for path in sorted(tree.rglob("*"), reverse=True):
         if path.is_dir():
             if not any(path.iterdir()):
                 path.rmdir()
-        elif path not in kept:
+        elif path not in written:
             path.unlink()

@@ -13,9 +13,9 @@ from ..project.layout import Project
 from .keys import Key
 from .record import Record, Store
 
-__all__ = ["LISTING", "ShownRecord", "read_listing", "write_listing"]
+__all__ = ["SHOWN", "ShownRecord", "read_listing", "write_listing"]
 
-LISTING = "shown.json"
+SHOWN = "shown.json"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def write_listing(
         for page, shown in chosen.items()
     }
     for language in project.languages:
-        path = project.source_tree(language) / LISTING
+        path = project.source_tree(language) / SHOWN
         if others_too and path.is_file():
             listing = json.loads(path.read_text(encoding="utf-8")) | listing
         write_if_changed(path, json.dumps(listing, indent=1, sort_keys=True) + "\n")
@@ -60,7 +60,7 @@ def read_listing(project: Project, tree: Path, only: Sequence[str] = ()) -> dict
         Where a record has gone since it was chosen.
     """
     found: dict[str, list[ShownRecord]] = {}
-    for page, items in json.loads((tree / LISTING).read_text(encoding="utf-8")).items():
+    for page, items in json.loads((tree / SHOWN).read_text(encoding="utf-8")).items():
         if only and page not in only:
             continue
         found[page] = []

@@ -26,7 +26,7 @@ TAIL_LINES = 12
 LONGEST_LINE = 300
 
 # The variables that an example sees; whatever else stands in the builder's environment stays there.
-KEPT = (
+PASSED_ON = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_HOME",
     "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SYSTEMROOT", "WINDIR",
     "COMSPEC", "PATHEXT", "VIRTUAL_ENV",
@@ -38,8 +38,8 @@ ONE_THREAD = dict.fromkeys((f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OP
 
 def clean_environment() -> dict[str, str]:
     """The environment variables of an example, those that name its folders apart."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return {"LANG": "C.UTF-8", **kept, **ONE_THREAD, "MPLBACKEND": "agg", "PYTHONUTF8": "1"}
+    ours = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {"LANG": "C.UTF-8", **ours, **ONE_THREAD, "MPLBACKEND": "agg", "PYTHONUTF8": "1"}
 
 
 @dataclass(frozen=True)

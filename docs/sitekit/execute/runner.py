@@ -81,7 +81,7 @@ class _Run:
             hidden={str(options.root): "", str(Path.home()): "~"},
         )
 
-    def keep(self, example: Example, job: Job, outcome: Outcome) -> None:
+    def take_in(self, example: Example, job: Job, outcome: Outcome) -> None:
         """Store what came of `example`, or note that it failed."""
         counts = self.summary.counts[example.kind]
         if outcome.kind == "done":
@@ -247,7 +247,7 @@ def _hand_out(
             if outcome.kind in HOPEFUL and tries[example.page] == 1:
                 queue.append(example)
                 continue
-            run.keep(example, job, outcome)
+            run.take_in(example, job, outcome)
             failed = example.page not in run.summary.used
             running = min(run.options.workers, len(pending) + len(queue))
             run.progress.finished(example.page, outcome.seconds, failed=failed, running=running)

@@ -92,18 +92,18 @@ def build(project: Project, *, scheduler: str | None = None) -> bool:
         with renderer() as process:
             failed = [] if prepare(project, scheduler=scheduler) else ["the examples"]
             records = records_digest(project)
-            amends = not failed and reuse.only_words_differ(project, before, rest, records)
+            reuses = not failed and reuse.only_words_differ(project, before, rest, records)
             if not failed:
-                failed = render_all(project, process, *STRICT, amends=amends)
-        if failed and amends:  # whatever stopped it
+                failed = render_all(project, process, *STRICT, reuses=reuses)
+        if failed and reuses:  # whatever stopped it
             with renderer() as process:
                 failed = render_all(project, process, *STRICT)
         if failed:
-            kept = "; the site in build/html is as it was" if html.exists() else ""
-            print(f"build failed: {', '.join(failed)}{kept}", file=sys.stderr)
+            still = "; the site in build/html is as it was" if html.exists() else ""
+            print(f"build failed: {', '.join(failed)}{still}", file=sys.stderr)
             return False
         _publish(project, digest([texts, rest, records]))
-        reuse.keep(project, project.build / RENDERED, rest, records)
+        reuse.note(project, project.build / RENDERED, rest, records)
         pages = sum(1 for _ in html.rglob("*.html"))
         print(f"built {pages} pages in {time.monotonic() - start:.0f} s: build/html/index.html")
         return True

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..execute.chosen import SHOWN
 from ..execute.keys import Key
 from ..execute.record import Store
 from ..project.files import PACKAGE, digest
@@ -51,7 +52,7 @@ def records_digest(project: Project) -> str | None:
     records_on_page: dict[str, Any] = {}
     for language in project.languages:
         try:
-            listing = (project.source_tree(language) / "shown.json").read_text(encoding="utf-8")
+            listing = (project.source_tree(language) / SHOWN).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
         for page, items in json.loads(listing).items():

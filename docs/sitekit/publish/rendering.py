@@ -57,14 +57,14 @@ def render(process: subprocess.Popen[bytes], builds: Sequence[Sequence[str]]) ->
 
 
 def render_all(
-    project: Project, process: subprocess.Popen[bytes], *more: str, amends: bool = False
+    project: Project, process: subprocess.Popen[bytes], *more: str, reuses: bool = False
 ) -> list[str]:
     """Render every language, from nothing or what the last build left; returns those that failed."""
     folder = project.build / RENDERED
     shutil.rmtree(folder, ignore_errors=True)
-    if amends:
+    if reuses:
         reuse.stage(project, folder)
-        more = ("-Q", *more, "-D", "sitekit_amends=1")
+        more = ("-Q", *more, "-D", "sitekit_reuses=1")
     else:
         for language in project.languages:
             clean(project, language)

@@ -1,6 +1,6 @@
 """Renders the pages again whose words were edited, and no others, where no other page can tell.
 
-After a build stays what Sphinx knew of the site (``build/kept``). When since then nothing changed but texts on some
+After a build stays what Sphinx knew of the site (``build/reusable``). When since then nothing changed but texts on some
 pages, the next build lets Sphinx read these pages again and write them over a copy of the published site. What Sphinx
 then knows beyond these pages' own text - titles, labels, anchors, contents, images, terms, characters of formulas -
 must be what it knew before; else, and whenever anything else is in doubt, the build starts clean, as the first did. So
@@ -15,11 +15,12 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..execute.chosen import SHOWN
 from ..project.layout import Project
 from ..steps import REUSABLE
 from ..translate.localise import LISTING
 
-__all__ = ["Reusable", "keep", "only_words_differ", "stage", "take"]
+__all__ = ["Reusable", "note", "only_words_differ", "stage", "take"]
 
 
 WORDS = {".py", ".md", ".rst"}
@@ -44,7 +45,7 @@ def _trees(project: Project) -> dict[str, dict[str, str]]:
     found = {}
     for language in project.languages:
         tree = project.source_tree(language)
-        names = [*json.loads((tree / LISTING).read_text(encoding="utf-8")), "shown.json"]
+        names = [*json.loads((tree / LISTING).read_text(encoding="utf-8")), SHOWN]
         found[language.folder] = {
             name: hashlib.sha256((tree / name).read_bytes()).hexdigest() for name in names
         }
@@ -64,13 +65,13 @@ def _sites(project: Project) -> dict[str, str]:
     return found
 
 
-def keep(project: Project, rendered: Path, fixed: str, records: str | None) -> None:
-    """Keep what stands in `rendered` beside the published pages."""
+def note(project: Project, rendered: Path, fixed: str, records: str | None) -> None:
+    """Leave what stands in `rendered`, beside the published pages, for the next build."""
     folder = (project.build / REUSABLE).parent
     shutil.rmtree(folder, ignore_errors=True)
     rendered.rename(folder)
-    note = asdict(Reusable(fixed, records, _sites(project), _trees(project)))
-    (project.build / REUSABLE).write_text(json.dumps(note), encoding="utf-8")
+    left = asdict(Reusable(fixed, records, _sites(project), _trees(project)))
+    (project.build / REUSABLE).write_text(json.dumps(left), encoding="utf-8")
 
 
 def take(project: Project) -> Reusable | None:
@@ -81,22 +82,22 @@ def take(project: Project) -> Reusable | None:
         return None
 
 
-def only_words_differ(project: Project, kept: Reusable | None, fixed: str, records: str | None) -> bool:
-    """Whether the trees differ from those that `kept` is of by nothing but the texts of pages."""
-    if kept is None or records is None:
+def only_words_differ(project: Project, before: Reusable | None, fixed: str, records: str | None) -> bool:
+    """Whether the trees differ from those that `before` is of by nothing but the texts of pages."""
+    if before is None or records is None:
         return False
-    if (kept.fixed, kept.records, kept.pages) != (fixed, records, _sites(project)):
+    if (before.fixed, before.records, before.pages) != (fixed, records, _sites(project)):
         return False
     trees = _trees(project)
     if {name: [*files] for name, files in trees.items()} != {
-        name: [*files] for name, files in kept.trees.items()
+        name: [*files] for name, files in before.trees.items()
     }:
         return False
     changed = {
         name
         for folder, files in trees.items()
         for name, is_now in files.items()
-        if kept.trees[folder][name] != is_now
+        if before.trees[folder][name] != is_now
     }
     return all(Path(name).suffix in WORDS or name.endswith(".units.json") for name in changed)
 

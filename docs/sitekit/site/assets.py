@@ -36,7 +36,7 @@ ASSETS = {
     **dict.fromkeys(["searchtools.js", "language_data.js", "file.png", "minus.png", "plus.png"], ""),
 }
 TOKEN = re.compile(
-    r"""(?P<kept>/\*!.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|/\*.*?\*/|\s*(?P<mark>[{};,])\s*|(?P<blank>\s+)""",
+    r"""(?P<whole>/\*!.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|/\*.*?\*/|\s*(?P<mark>[{};,])\s*|(?P<blank>\s+)""",
     re.DOTALL,
 )
 
@@ -56,7 +56,7 @@ def _texts() -> dict[str, dict[str, str]]:
 
 def condensed(style: str) -> str:
     """A style sheet without comments, licences apart, and without blanks that mean nothing."""
-    return TOKEN.sub(lambda token: token["kept"] or token["mark"] or (" " if token["blank"] else ""), style)
+    return TOKEN.sub(lambda token: token["whole"] or token["mark"] or (" " if token["blank"] else ""), style)
 
 
 def _marks(app: Sphinx, name: str) -> set[str]:

@@ -83,13 +83,13 @@ def _tokens_of(node: nodes.Node) -> Sequence[nodes.Node]:
 
 
 class JoinTokens(SphinxPostTransform):
-    """Joins the tokens between links."""
+    """Makes one node of the tokens between two links, in each block of code."""
 
     default_priority = 6  # Sphinx-Gallery makes them at 5
     formats = ("html",)
 
     def run(self, **kwargs: Any) -> None:
-        """Join them in each block of code."""
+        """Replace the tokens in the document."""
         for block in list(self.document.findall(_doctree_links.code_links_block)):
             children: list[nodes.Node] = []
             for linked, run in groupby(block.children, _is_link):

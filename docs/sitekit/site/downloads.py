@@ -57,7 +57,7 @@ def _of_page(app: Sphinx, page: Page) -> Iterator[tuple[str, Path]]:
     script = Path(app.srcdir) / f"{page.docname}.py"
     for path in (script, script.with_suffix(".ipynb")):
         yield path.name, path
-    modules = site(app).shown[page.docname][0].record.code_part["modules"]  # also those that others import
+    modules = site(app).records[page.docname][0].record.code_part["modules"]  # also those that others import
     names = {name.split("/")[0] for name in modules}
     for package in map(site(app).project.root.joinpath, app.config.sitekit_helper_packages):
         for path in package.rglob("*") if package.name in names else ():

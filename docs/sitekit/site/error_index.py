@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-__all__ = ["Alias", "Shown", "aliases", "pattern"]
+__all__ = ["Alias", "PageError", "aliases", "pattern"]
 
 
 logger = logging.getLogger(__name__)
@@ -43,11 +43,11 @@ NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageError:
     """An error in the output of a page."""
 
     name: str
-    """The class."""
+    """The error's class, as printed."""
     message: str
     docname: str
     anchor: str
@@ -62,7 +62,7 @@ class Alias:
     text: str
     version: str
     """Where it was seen, such as ``torch 2.15.0``."""
-    shown: Shown
+    error: PageError
     """Where the error is explained."""
 
 
@@ -91,32 +91,34 @@ def _note(app: Sphinx, doctree: nodes.document) -> None:
         heading = section.next_node(nodes.title)
         for match in ERROR.finditer(block.astext()):
             words = heading.astext() if heading else ""
-            found.append(Shown(match["name"], match["message"].strip(), docname, section["ids"][0], words))
+            found.append(
+                PageError(match["name"], match["message"].strip(), docname, section["ids"][0], words)
+            )
     app.env.metadata[docname][ERRORS] = found
 
 
-def _errors(app: Sphinx) -> list[list[Shown]]:
+def _errors(app: Sphinx) -> list[list[PageError]]:
     """The errors of all pages by class and message; of one error's places the last in reading order comes first.
 
     Later chapters go deeper into a mistake that earlier ones only show.
     """
     order = {page.docname: number for number, page in enumerate(site(app).project.pages())}
 
-    def place(shown: Shown) -> tuple[str, str, int]:
-        return shown.name, pattern(shown.message), -order.get(shown.docname, -1)
+    def place(error: PageError) -> tuple[str, str, int]:
+        return error.name, pattern(error.message), -order.get(error.docname, -1)
 
-    every = sorted((shown for page in app.env.metadata.values() for shown in page.get(ERRORS, ())), key=place)
-    return [list(group) for _, group in groupby(every, lambda shown: place(shown)[:2])]
+    every = sorted((error for page in app.env.metadata.values() for error in page.get(ERRORS, ())), key=place)
+    return [list(group) for _, group in groupby(every, lambda error: place(error)[:2])]
 
 
 def aliases(app: Sphinx) -> Iterator[Alias]:
     """The other wordings of the errors that pages show."""
-    for entry, shown in _entries(app):
-        if shown is not None:
-            yield from (Alias(item["text"], item["version"], shown) for item in entry["aliases"])
+    for entry, error in _entries(app):
+        if error is not None:
+            yield from (Alias(item["text"], item["version"], error) for item in entry["aliases"])
 
 
-def _entries(app: Sphinx) -> Iterator[tuple[dict[str, Any], Shown | None]]:
+def _entries(app: Sphinx) -> Iterator[tuple[dict[str, Any], PageError | None]]:
     """Each entry of the table, with the error that it is about."""
     if entries := table(app, ALIASES, "errors"):
         errors = _errors(app)
@@ -127,8 +129,8 @@ def _entries(app: Sphinx) -> Iterator[tuple[dict[str, Any], Shown | None]]:
 
 
 def _check(app: Sphinx, env: BuildEnvironment) -> None:
-    for entry, shown in () if app.config.sitekit_only else _entries(app):
-        if shown is None:
+    for entry, error in () if app.config.sitekit_only else _entries(app):
+        if error is None:
             path = Path(app.confdir) / ALIASES
             before, _, _ = path.read_text(encoding="utf-8").partition(entry["message"])
             logger.warning(
@@ -145,15 +147,15 @@ class error_index(nodes.General, nodes.Element):
 
 
 class ErrorIndex(SphinxDirective):
-    """The index."""
+    """The directive: nothing in, a node out that `FillIndex` replaces."""
 
     def run(self) -> list[nodes.Node]:
-        """Leave its place."""
+        """A stand-in: the errors are known when all pages are read."""
         return [error_index()]
 
 
 class FillIndex(SphinxPostTransform):
-    """Writes the index."""
+    """Replaces the stand-in by one section for each class of errors."""
 
     default_priority = 20
 
@@ -161,9 +163,9 @@ class FillIndex(SphinxPostTransform):
         """Put the errors, by class, in the place of the directive."""
         for node in list(self.document.findall(error_index)):
             errors = _errors(self.app)
-            known: dict[Shown, list[Alias]] = {}
+            known: dict[PageError, list[Alias]] = {}
             for alias in aliases(self.app):
-                known.setdefault(alias.shown, []).append(alias)
+                known.setdefault(alias.error, []).append(alias)
             parts: list[nodes.Node] = []
             for name, group in groupby(errors, lambda places: places[0].name):
                 section = nodes.section("", ids=[nodes.make_id(name)], classes=["no-search"])
@@ -173,15 +175,15 @@ class FillIndex(SphinxPostTransform):
                 parts.append(section)
             node.replace_self(parts)
 
-    def entry(self, places: list[Shown], others: list[Alias]) -> nodes.Element:
-        """One error: its message, where it is explained, and its other wordings."""
+    def entry(self, places: list[PageError], others: list[Alias]) -> nodes.Element:
+        """An error as an item of its class's list: message, links to the `places`, and the `others` wordings."""
         links: list[nodes.Node | str] = []
         for (docname, anchor, heading), _places in groupby(
-            places, lambda shown: (shown.docname, shown.anchor, shown.heading)
+            places, lambda error: (error.docname, error.anchor, error.heading)
         ):
             title = synopsis.page_title(self.app, docname)
-            shown = title if heading == title else f"{title} › {heading}"
-            links += ["" if not links else _("; "), page_link(docname, shown, anchor=anchor)]
+            text = title if heading == title else f"{title} › {heading}"
+            links += ["" if not links else _("; "), page_link(docname, text, anchor=anchor)]
         parts = [
             element("code", places[0].message, lang="en"),
             element("p", *links, class_="error-places"),

@@ -1,4 +1,4 @@
-"""Links to glossary terms show the entry's other lines: the same term in the other language."""
+"""Links to glossary terms get a title, the other lines of the term's entry: the term in the other language."""
 
 from __future__ import annotations
 

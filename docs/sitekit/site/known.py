@@ -58,12 +58,12 @@ def known(env: BuildEnvironment) -> str:
 def _compare(app: Sphinx, env: BuildEnvironment) -> None:
     path = Path(app.doctreedir) / KNOWN
     now = known(env)
-    if app.config.sitekit_amends and path.read_text(encoding="ascii") != now:
+    if app.config.sitekit_reuses and path.read_text(encoding="ascii") != now:
         sys.exit(1)  # no error: the build starts clean
     path.write_text(now, encoding="ascii")
 
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    app.add_config_value("sitekit_amends", False, "", [bool])
+    app.add_config_value("sitekit_reuses", False, "", [bool])
     app.connect("env-updated", _compare, priority=999)

@@ -54,7 +54,7 @@ class Station:
 
     @property
     def x(self) -> int:
-        """Its middle."""
+        """The middle of the box, from the map's left edge."""
         return self.column * COLUMN + COLUMN // 2
 
 
@@ -189,10 +189,10 @@ def lines(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bool]]:
 
 
 class LearningMap(SphinxDirective):
-    """The map."""
+    """The directive: chapters and pages of the curriculum in, HTML and one SVG out."""
 
     def run(self) -> list[nodes.Node]:
-        """Draw it."""
+        """The map of all pages, as one element."""
         project = site(self.env.app).project
         chapters = project.chapters
         places, links = stations(chapters), needed(chapters)
@@ -212,7 +212,7 @@ class LearningMap(SphinxDirective):
 
     @staticmethod
     def height(chapter: Chapter, places: Mapping[str, Station]) -> int:
-        """How many rows a chapter takes."""
+        """How many rows a chapter takes in the grid."""
         return max((places[page.docname].row + 1 for page in chapter.pages), default=0)
 
     def chapter(
@@ -222,7 +222,7 @@ class LearningMap(SphinxDirective):
         links: Mapping[str, Sequence[str]],
         led: Collection[str],
     ) -> nodes.Element:
-        """One chapter: its heading, and its pages row by row."""
+        """A chapter as HTML: its heading, and its pages row by row."""
         app, index = self.env.app, f"{chapter.name}/index"
         heading = element(
             "p",
@@ -239,7 +239,7 @@ class LearningMap(SphinxDirective):
         return element("div", heading, element("ul", *cells), class_="map-chapter")
 
     def station(self, page: Page, links: Mapping[str, Sequence[str]], led: Collection[str]) -> nodes.Element:
-        """One page."""
+        """A page as an item of its chapter's grid: a link, and in words what the page builds on."""
         app = self.env.app
         inside = [
             element("span", synopsis.number(app, page), class_="map-number"),

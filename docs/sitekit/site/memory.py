@@ -21,6 +21,6 @@ def _collect(*_: Any) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Keep memory in bounds."""
+    """Connect this module."""
     app.connect("doctree-read", _collect)
     app.connect("html-page-context", _collect)

@@ -145,7 +145,7 @@ class PackageApi(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Read the package."""
+        """A container with the package's modules, classes and functions."""
         root = site(self.env.app).project.root
         folders = [root / place for place in self.config.sitekit_helper_packages]
         folder = next((path for path in folders if path.name == self.arguments[0]), None)

@@ -50,8 +50,8 @@ def _printed(record: Record) -> nodes.Element:
 
 
 def _card(app: Sphinx, page: Page) -> nodes.Element:
-    """One page."""
-    records = [item.record for item in site(app).shown[page.docname]]
+    """A page as an item of its chapter's list: picture or printed lines, title, promise, facts."""
+    records = [item.record for item in site(app).records[page.docname]]
     record = records[0]
     pictures = list(_pictures(record)) or [_printed(record)]
     facts = [synopsis.minutes(page.minutes)] if page.minutes else []

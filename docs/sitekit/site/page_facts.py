@@ -57,7 +57,7 @@ def _insert(app: Sphinx, doctree: nodes.document) -> None:
     links = downloads.take_links(doctree)
     page = next((page for page in site(app).project.pages() if page.docname == docname), None)
     rows = [*_of_example(page, links)] if page else []
-    records = site(app).shown.get(docname, ())
+    records = site(app).records.get(docname, ())
     if records:
         lines = [provenance(item, app.config.sitekit_versions_shown) for item in records]
         lines = [line.replace(" · ", "\u00a0· ") for line in lines]  # no line starts with the dot

@@ -61,7 +61,7 @@ class counterpart(nodes.Invisible, nodes.TextElement):
     """
 
     def astext(self) -> str:
-        """Nothing."""
+        """No text: what is made of the page's text doesn't get the other language's."""
         return ""
 
 

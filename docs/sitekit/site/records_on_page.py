@@ -126,7 +126,7 @@ def _replay(app: Sphinx) -> None:
     ) -> tuple[list[str], float]:
         target = Path(script_vars["target_file"])
         page = target.relative_to(source).with_suffix("").as_posix()
-        shown = site(app).shown[page]
+        shown = site(app).records[page]
         for item in shown:
             pngs = place_images(item.record, item.store, source / image_folder(item.record))
             if item is shown[0]:
@@ -143,7 +143,7 @@ def _replay(app: Sphinx) -> None:
 def _replayed(app: Sphinx) -> None:
     """Give Sphinx-Gallery its executor back, and the names its links are made from."""
     site(app).replaying.close()
-    for page, (first, *_rest) in site(app).shown.items():
+    for page, (first, *_rest) in site(app).records.items():
         if first.record.kind == "script":
             _write_names(app, page, code_objects(first.record))
 
@@ -168,7 +168,7 @@ def _replay_notebooks(app: Sphinx) -> None:
         def start_client(self) -> None:
             page = self.path.relative_to(app.srcdir).with_suffix("").as_posix()
             cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
-            item = next(iter(site(app).shown.get(page, ())), None)
+            item = next(iter(site(app).records.get(page, ())), None)
             if item is None or len(cells) != len(item.record.cells):
                 raise ExtensionError(f"{page} has code whose outputs were not recorded; build again")
             record = item.record
@@ -229,7 +229,7 @@ def _hide_alt_comments(app: Sphinx, doctree: nodes.document) -> None:
 def _configure(app: Sphinx, config: Config) -> None:
     tree = Path(app.srcdir)
     try:
-        site(app).shown = read_listing(site(app).project, tree, config.sitekit_only)
+        site(app).records = read_listing(site(app).project, tree, config.sitekit_only)
     except SitekitError as error:
         raise ExtensionError(str(error)) from None
     config.sphinx_gallery_conf["reset_modules"] = ()  # nothing runs here that would need it

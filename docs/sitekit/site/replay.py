@@ -64,8 +64,8 @@ def place_images(record: Record, store: Store, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for at, cell in enumerate(record.cells):
         for number, figure in enumerate(cell.figures):
-            kept = (figure.light, figure.dark, figure.png)
-            for name, content in zip(image_names(record.page, at, number), kept, strict=True):
+            files = (figure.light, figure.dark, figure.png)
+            for name, content in zip(image_names(record.page, at, number), files, strict=True):
                 _write_bytes(folder / name, store.read_file(record, content))
             pngs.append(folder / image_names(record.page, at, number)[2])
     return pngs
@@ -102,7 +102,7 @@ def cell_rst(record: Record, at: int, images: str, code: str) -> str:
     cell = record.cells[at]
     alts = alt_texts(code)
 
-    def shown(match: re.Match[str]) -> str:
+    def written(match: re.Match[str]) -> str:
         if match[1] is None:
             return _text_rst(cell.text)
         number = int(match[1])
@@ -111,7 +111,7 @@ def cell_rst(record: Record, at: int, images: str, code: str) -> str:
         alt = alts[number] if number < len(alts) else figure.alt
         return figure_rst(light, dark, figure.width, figure.height, alt)
 
-    return f"\n{PLACEHOLDER.sub(shown, cell.rst)}\n\n"
+    return f"\n{PLACEHOLDER.sub(written, cell.rst)}\n\n"
 
 
 def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str) -> list[str]:
@@ -169,7 +169,7 @@ def code_objects(record: Record) -> dict[str, list[dict[str, Any]]]:
 
 
 def imported_objects(code: str) -> dict[str, list[dict[str, Any]]]:
-    """The same of code whose run kept no names: those that its imports tell, such as ``nn.Linear``."""
+    """The same of code whose run left no names: those that its imports tell, such as ``nn.Linear``."""
     modules: dict[str, str] = {}
     tree = ast.parse(code)
     for node in ast.walk(tree):

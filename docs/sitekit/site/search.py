@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 DATA = "search-data.js"
-KEPT = "sections.json"
+SECTIONS = "sections.json"
 ENGINE = "search-engine.js"
 SYNONYMS = "search_synonyms.toml"
 
@@ -53,7 +53,7 @@ def _script(name: str, language: str, value: Any) -> str:
     return f"(self.{name}??={{}})[{json.dumps(language)}]={text};\n"
 
 
-def _take_kept(path: Path, noted: dict[str, list[Section]]) -> None:
+def _add_earlier(path: Path, noted: dict[str, list[Section]]) -> None:
     """Add to `noted` the pages that an earlier build wrote and this one didn't."""
     with suppress(OSError):
         earlier = json.loads(path.read_text(encoding="utf-8"))
@@ -66,16 +66,16 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         return
     noted = site(app).sections
     docnames = [name for name in sorted(app.env.found_docs) if "nosearch" not in app.env.metadata[name]]
-    path = Path(app.doctreedir) / KEPT
-    _take_kept(path, noted)
+    path = Path(app.doctreedir) / SECTIONS
+    _add_earlier(path, noted)
     for name in set(docnames) - set(noted):  # the last build failed after it had written them
         app.env.get_and_resolve_doctree(name, app.builder)
-    kept = {name: [asdict(section) for section in noted[name]] for name in docnames}
-    path.write_text(json.dumps(kept), encoding="utf-8")
+    written = {name: [asdict(section) for section in noted[name]] for name in docnames}
+    path.write_text(json.dumps(written), encoding="utf-8")
     pages = {name: noted[name] for name in docnames if noted[name][0].heading}
     for alias in aliases(app):
-        sections = noted[alias.shown.docname]
-        explained = next((item for item in sections if item.anchor == alias.shown.anchor), sections[0])
+        sections = noted[alias.error.docname]
+        explained = next((item for item in sections if item.anchor == alias.error.anchor), sections[0])
         explained.code.append(alias.text)
     value = {
         "pages": [[app.builder.get_target_uri(name), found[0].heading] for name, found in pages.items()],

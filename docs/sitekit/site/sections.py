@@ -33,7 +33,7 @@ class Section:
     code: list[str] = field(default_factory=list)
 
     def record(self, page: int) -> list[str | int]:
-        """Itself as the browser reads it."""
+        """The section as ``search-data.js`` has it, under the number of its `page`."""
         text = re.sub(r"\s+", " ", " ".join(self.text)).strip()
         code = "\n".join(block.strip("\n") for block in self.code)
         return [page, self.anchor, self.heading, self.level, text, code]

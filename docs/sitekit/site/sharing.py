@@ -43,12 +43,12 @@ def description(doctree: nodes.document) -> str:
         # reStructuredText wants blanks around its markup, Chinese doesn't.
         text = AROUND_HAN.sub("", " ".join(_words(paragraph).split()))
         longest = LONGEST["han" if HAN.search(text) else "other"]
-        kept = ""
+        chosen = ""
         for sentence in SENTENCE.findall(text) or [text]:
-            if kept and len(kept + sentence) > longest:
+            if chosen and len(chosen + sentence) > longest:
                 break
-            kept += sentence
-        return kept.strip()
+            chosen += sentence
+        return chosen.strip()
     return ""
 
 

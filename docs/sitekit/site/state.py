@@ -37,7 +37,7 @@ class Site:
     """What localising noted: the anchors of each page's sections, its title, the titles behind labels."""
     lock: ExitStack
     """Closed when Sphinx is done: it holds the checkout's lock where no build does."""
-    shown: dict[str, list[ShownRecord]] = field(default_factory=dict)
+    records: dict[str, list[ShownRecord]] = field(default_factory=dict)
     """The records that each page shows."""
     replaying: ExitStack = field(default_factory=ExitStack)
     """Closed when Sphinx-Gallery has its pages: it gives it back its executor."""
@@ -51,7 +51,7 @@ _sites: WeakKeyDictionary[Sphinx, Site] = WeakKeyDictionary()
 
 
 def open_site(app: Sphinx, made: Site) -> None:
-    """Keep `made` for as long as `app` lives."""
+    """Have `site` return `made` for as long as `app` lives."""
     _sites[app] = made
 
 

@@ -54,12 +54,12 @@ def promise(app: Sphinx, page: Page) -> str:
 
 
 def number(app: Sphinx, page: Page) -> str:
-    """Its place in the order of reading, from 1."""
+    """The place of `page` in the order of reading, from 1."""
     return str(list(site(app).project.pages()).index(page) + 1)
 
 
 def minutes(needed: int) -> str:
-    """A reading time."""
+    """A reading time of so many minutes, in words."""
     return str(_("%(minutes)d min") % {"minutes": needed})
 
 

@@ -1,4 +1,4 @@
-"""What builds keep for the next ones."""
+"""What builds make once for all that follow."""
 
 from __future__ import annotations
 

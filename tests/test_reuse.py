@@ -1,4 +1,4 @@
-"""Pages rendered again after an edit, and the others kept: never another site than a clean build's."""
+"""Pages rendered again after an edit, and the others left as they are: never another site than a clean build's."""
 
 from __future__ import annotations
 
@@ -168,16 +168,16 @@ def test_edit_after_edit(gallery: Path, tmp_path: Path) -> None:
 
 
 def _without_environment(root: Path) -> None:
-    (root / "build" / "kept" / "de" / "doctrees" / "environment.pickle").write_bytes(b"\x80")
+    (root / "build" / "reusable" / "de" / "doctrees" / "environment.pickle").write_bytes(b"\x80")
 
 
 def _half_a_note(root: Path) -> None:
-    path = root / "build" / "kept" / "kept.json"
+    path = root / "build" / "reusable" / "reusable.json"
     path.write_text(path.read_text(encoding="utf-8")[:-20], encoding="utf-8")
 
 
 def _strange_note(root: Path) -> None:
-    (root / "build" / "kept" / "kept.json").write_text(
+    (root / "build" / "reusable" / "reusable.json").write_text(
         json.dumps({"made": "by another version"}), encoding="utf-8"
     )
 
@@ -188,13 +188,13 @@ def _other_page(root: Path) -> None:
 
 
 def _other_doctree(root: Path) -> None:
-    (root / "build" / "kept" / "fr" / "doctrees" / "bases" / "poids.doctree").unlink()
+    (root / "build" / "reusable" / "fr" / "doctrees" / "bases" / "poids.doctree").unlink()
 
 
 @pytest.mark.parametrize(
     "damage", [_without_environment, _half_a_note, _strange_note, _other_page, _other_doctree]
 )
-def test_what_was_kept_and_damaged_is_made_anew(
+def test_what_was_left_and_damaged_is_made_anew(
     gallery: Path, clean_after_prose: dict[str, str], damage: Callable[[Path], None]
 ) -> None:
     damage(gallery)
