@@ -50,13 +50,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SourceError(path, int(line[1]) if line else last, f"not valid TOML: {error}") from None
 
 
-def write_if_changed(path: Path, text: str) -> bool:
-    """Write `text` unless the file says that already (Sphinx goes by its time); whether it did."""
-    if path.is_file() and path.read_bytes() == text.encode():
+def write_if_changed(path: Path, content: str | bytes) -> bool:
+    """Write `content` unless the file has it already (Sphinx goes by its time); whether it did."""
+    content = content.encode() if isinstance(content, str) else content
+    if path.is_file() and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
-    new.write_bytes(text.encode())
+    new.write_bytes(content)
     new.replace(path)
     return True
 

@@ -33,51 +33,35 @@ FURO_SKIP = '<a class="skip-to-content'
 TABLE = f"""
 sphinx_gallery.gen_rst:execute_script(script_blocks, script_vars, gallery_conf, file_conf) | execute.worker, site.records_on_page | runs a script's blocks; for a page, a function that returns recorded outputs takes its place
 sphinx_gallery.gen_rst:execute_code_block(compiler, block, …) | execute.worker | wrapped, to tell one block's output from the next one's
-sphinx_gallery.gen_rst:_LoggingTee(src_filename) | execute.worker | replaced: it doesn't hear child processes
-sphinx_gallery.gen_rst:_LoggingTee.set_std_and_reset_position(self) | execute.worker | called before a block
-sphinx_gallery.gen_rst:_LoggingTee.restore_std(self) | execute.worker | called after a block
+sphinx_gallery.gen_rst:_LoggingTee(src_filename); sphinx_gallery.gen_rst:_LoggingTee.set_std_and_reset_position(self); sphinx_gallery.gen_rst:_LoggingTee.restore_std(self) | execute.worker | replaced: it doesn't hear child processes
+sphinx_gallery.gen_gallery:DEFAULT_GALLERY_CONF; sphinx_gallery.scrapers:ImagePathIterator(image_path) | execute.worker | what a run without Sphinx needs
 sphinx_gallery.gen_rst:CODE_OUTPUT | execute.worker, site.replay | the frame of printed text: off for the record, on for the page
-sphinx_gallery.gen_gallery:DEFAULT_GALLERY_CONF | execute.worker | the settings of a run without Sphinx
-sphinx_gallery.scrapers:ImagePathIterator(image_path) | execute.worker | counts the figures of such a run
 sphinx_gallery.py_source_parser:split_code_and_text_blocks(source_file, return_node, …) | execute.worker, site.downloads | cuts a script into its blocks
 sphinx_gallery.backreferences:identify_names(script_blocks, ref_regex, global_variables, node, …) | execute.names | finds the names in code that become links
-sphinx_gallery.utils:get_md5sum(src_file, mode, …) | site.records_on_page | notes that a page is current
-sphinx_gallery/_doctree_links.py: .codeobj.json | site.records_on_page | the file that has a page's names
+sphinx_gallery.utils:get_md5sum(src_file, mode, …); sphinx_gallery/_doctree_links.py: .codeobj.json | site.records_on_page | notes beside a page: that it is current, and the names in its code
 sphinx_gallery._doctree_links:code_links_block | site.code_links, site.sections | code with links in it
-sphinx_gallery._doctree_links:_token_node(ttype, text) | site.code_links | replaced: a token as text costs a tenth of an element
-sphinx_gallery._doctree_links:_pygments_class(ttype) | site.code_links | a token's class in the style sheet
+sphinx_gallery._doctree_links:_token_node(ttype, text); sphinx_gallery._doctree_links:_pygments_class(ttype) | site.code_links | replaced: a token as text costs a tenth of an element
 sphinx_gallery/gen_rst.py: sphx-glr-script-out | site.error_index | marks output
-sphinx_gallery/gen_rst.py: sphx-glr-footer | site.downloads | marks the download links, which move into the box under the title
-sphinx_gallery/gen_rst.py: sphx-glr-download-link-note | site.downloads | marks a note that goes
+sphinx_gallery/gen_rst.py: sphx-glr-footer; sphinx_gallery/gen_rst.py: sphx-glr-download-link-note | site.downloads | marks the download links, which move into the box under the title, and a note
 sphinx_gallery/backreferences.py: sphx-glr-thumbnails | site.page_cards | marks the thumbnails, which give way to cards
-myst_nb.core.execute:NotebookClientBase | site.records_on_page | the class of what gives a page its outputs
-myst_nb.core.execute:NotebookClientDirect | site.records_on_page | replaced by one that takes them from the record
-myst_nb/core/execute/__init__.py: from .cache import NotebookClientCache | site.renderer | a module with a stand-in, which imports nothing
-myst_nb/core/execute/__init__.py: from .direct import NotebookClientDirect | site.renderer | the same
-myst_nb/core/execute/__init__.py: from .inline import NotebookClientInline | site.renderer | the same
+myst_nb.core.execute:NotebookClientBase; myst_nb.core.execute:NotebookClientDirect | site.records_on_page | gives a page its outputs; one that has them from the record takes its place
+myst_nb/core/execute/__init__.py: from .cache import NotebookClientCache; myst_nb/core/execute/__init__.py: from .direct import NotebookClientDirect; myst_nb/core/execute/__init__.py: from .inline import NotebookClientInline | site.renderer | modules with stand-ins, which import nothing
 myst_nb/sphinx_.py: <details class="admonition hide | site.assets | marks a folded answer
 myst_nb/sphinx_.py: <summary aria-label="Toggle hidden content"> | site.chrome | a label that hides the words on it
 docutils.parsers.rst.states:Inliner.parse(self, text, lineno, memo, parent) | site.parallel_text | reads one paragraph without a document around it
 docutils.writers._html_base:SimpleListChecker.ignore_node(self, node) | site.parallel_text | keeps a list compact when counterparts stand in it
-myst_parser.parsers.mdit:create_md_parser(config, renderer) | site.parallel_text | reads one paragraph of Markdown
-myst_parser.mdit_to_docutils.sphinx_:SphinxRenderer.setup_render(self, options, env) | site.parallel_text | one renderer for all paragraphs
-myst_parser.mdit_to_docutils.sphinx_:SphinxRenderer.nested_render_text(self, text, lineno, inline, …) | site.parallel_text | makes nodes of a paragraph
+myst_parser.parsers.mdit:create_md_parser(config, renderer); myst_parser.mdit_to_docutils.sphinx_:SphinxRenderer.setup_render(self, options, env); myst_parser.mdit_to_docutils.sphinx_:SphinxRenderer.nested_render_text(self, text, lineno, inline, …) | site.parallel_text | read one paragraph of Markdown
 sphinx.transforms:SphinxSmartQuotes.is_available(self) | site.parallel_text | overridden: the other language has its own quotes
-furo/theme/furo/page.html: {FURO_TOOLS[0]} | site.chrome | before it come our tools
-furo/theme/furo/page.html: {FURO_TOOLS[1]} | site.chrome | the same on narrow screens
-furo/theme/furo/page.html: {FURO_FOOTER} | site.chrome | in it comes our footer
-furo/theme/furo/page.html: {FURO_TOGGLES} | site.chrome | before it comes the link to the text
-furo/theme/furo/page.html: {FURO_SKIP} | site.chrome | that link
+furo/theme/furo/page.html: {FURO_TOOLS[0]}; furo/theme/furo/page.html: {FURO_TOOLS[1]}; furo/theme/furo/page.html: {FURO_FOOTER} | site.chrome | where our tools and our footer come in
+furo/theme/furo/page.html: {FURO_TOGGLES}; furo/theme/furo/page.html: {FURO_SKIP} | site.chrome | the link to the text, which moves before the toggles
+furo/navigation.py: Toggle navigation of; furo/__init__.py: context["furo_navigation_tree"] | site.chrome | a label that no catalogue translates
 furo/theme/furo/base.html: {{% block body %}} | site.security | has the theme's one inline script, which is allowed by its hash
-furo/navigation.py: Toggle navigation of | site.chrome | a label that no catalogue translates
-furo/__init__.py: context["furo_navigation_tree"] | site.chrome | the navigation that has these labels
-docutils.parsers.rst.directives:_directives | markup.notebook_text | Sphinx's directives, put aside while a notebook's text is read
-docutils.parsers.rst.roles:_roles | markup.notebook_text | its roles, too
+docutils.parsers.rst.directives:_directives; docutils.parsers.rst.roles:_roles | markup.notebook_text | put aside while a notebook's text is read
 sphinx/environment/__init__.py: def __getstate__(self) | site.known | what pages can know of each other
 sphinx.application:builtin_extensions | site.renderer | what is imported before there is something to render
 livereload.handlers:LiveReloadHandler._last_reload_time | publish.live | set back, so that no quick build is missed
 """
-"""One line each: place, users, reason."""
+"""In a line: places, who uses them, why."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +98,8 @@ class Seam:
 
 SEAMS = tuple(
     Seam(place, tuple(used_by.split(", ")), why)
-    for place, used_by, why in (line.split(" | ") for line in TABLE.strip().splitlines())
+    for places, used_by, why in (line.split(" | ") for line in TABLE.strip().splitlines())
+    for place in places.split("; ")
 )
 
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.locale import _
 
+from .state import Context, Doctree
+
 if TYPE_CHECKING:
-    from docutils import nodes
     from sphinx.application import Sphinx
 
 ASSETS = {
@@ -73,9 +74,7 @@ def _offer(app: Sphinx) -> None:
     app.add_css_file("math.css")
 
 
-def _leave_out(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def _leave_out(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     """Take the files off the page's lists that it has no use for."""
     body = context.get("body", "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import FileSystemBytecodeCache
 from jinja2.ext import Extension
@@ -14,10 +14,9 @@ from sphinx.locale import _
 from ..project import seams
 from ..project.cache import FOLDER
 from ..project.files import digest
-from .state import site
+from .state import Context, Doctree, site
 
 if TYPE_CHECKING:
-    from docutils import nodes
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
@@ -78,18 +77,12 @@ def _extend_templates(app: Sphinx) -> None:
 
 def _texts(app: Sphinx, config: Config) -> None:
     """Give other extensions their visible strings in the page's language."""
-    values = config.values if hasattr(config, "values") else {}
-    for name, text in {
-        "nb_code_prompt_show": _("Show the answer"),
-        "nb_code_prompt_hide": _("Hide the answer"),
-    }.items():
-        if name in values:
-            config[name] = str(text)
+    if "nb_code_prompt_show" in config:
+        config["nb_code_prompt_show"] = str(_("Show the answer"))
+        config["nb_code_prompt_hide"] = str(_("Hide the answer"))
 
 
-def _fixed_labels(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def _fixed_labels(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     """Mend labels that Furo, MyST-NB and Sphinx-Gallery write outside their templates."""
 
     def label(match: re.Match[str]) -> str:
@@ -107,7 +100,7 @@ def _fixed_labels(
 
 
 def _chapter_in_sidebar(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+    app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree
 ) -> None:
     """Have the sidebar list the chapters and the pages of the current one: it would grow with every page."""
     if whole := context.get("toctree"):

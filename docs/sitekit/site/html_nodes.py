@@ -14,7 +14,7 @@ from docutils import nodes
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-__all__ = ["element", "page_link"]
+__all__ = ["SKIPPED", "element", "page_link"]
 
 
 class html_element(nodes.General, nodes.TextElement):
@@ -73,8 +73,11 @@ def _skip(translator: Any, node: nodes.Element) -> None:
     raise nodes.SkipNode
 
 
+SKIPPED: Any = dict.fromkeys(("latex", "text", "man", "texinfo"), (_skip, None))
+"""For `Sphinx.add_node`: the builders that leave a node out."""
+
+
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    others: Any = dict.fromkeys(("latex", "text", "man", "texinfo"), (_skip, None))
-    app.add_node(html_element, html=(_visit_element, _depart_element), **others)
-    app.add_node(html_page_link, html=(_visit_link, _depart_link), **others)
+    app.add_node(html_element, html=(_visit_element, _depart_element), **SKIPPED)
+    app.add_node(html_page_link, html=(_visit_link, _depart_link), **SKIPPED)

@@ -19,7 +19,7 @@ from ..project.errors import SourceError
 from ..project.layout import Language, Project
 from ..steps import clean, locked, prepare
 from ..translate.localise import GALLERY
-from .state import Site, open_site, site
+from .state import Context, Doctree, Site, open_site, site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -126,9 +126,7 @@ class EqualAnchors(SphinxTransform):
             self.document.ids[anchor] = section
 
 
-def _page_context(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
+def _page_context(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     project = site(app).project
     current = site(app).language
     to_root = "../" * (pagename.count("/") + 1)

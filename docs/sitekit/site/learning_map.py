@@ -166,6 +166,11 @@ def drawn(chapters: Sequence[Chapter]) -> dict[str, tuple[str, ...]]:
     }
 
 
+def _bend(aside: int) -> str:
+    """A piece of a path that turns `aside` on its way down through the room between two rows."""
+    return f"c0 {TURN // 2} {aside} {TURN // 2} {aside} {TURN}"
+
+
 def lines(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bool]]:
     """The path of each line, and whether it leads from one chapter to the next."""
     places, used = stations(chapters), dict[int, list[range]]()
@@ -176,16 +181,11 @@ def lines(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bool]]:
             start = places[other]
             below, above = start.top + BOX, end.top
             if above - below == TURN:
-                half = TURN // 2
-                path = f"M{start.x} {below}c0 {half} {end.x - start.x} {half} {end.x - start.x} {TURN}"
+                path = _bend(end.x - start.x)
             else:
                 lane = _lane(start, end, places, used)
-                half = TURN // 2
-                path = (
-                    f"M{start.x} {below}c0 {half} {lane - start.x} {half} {lane - start.x} {TURN}"
-                    f"V{above - TURN}c0 {half} {end.x - lane} {half} {end.x - lane} {TURN}"
-                )
-            yield path, chapter_of[name] != chapter_of[other]
+                path = f"{_bend(lane - start.x)}V{above - TURN}{_bend(end.x - lane)}"
+            yield f"M{start.x} {below}{path}", chapter_of[name] != chapter_of[other]
 
 
 class LearningMap(SphinxDirective):

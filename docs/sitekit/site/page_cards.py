@@ -14,7 +14,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 from . import replay, synopsis
-from .html_nodes import element, page_link
+from .html_nodes import SKIPPED, element, page_link
 from .records_on_page import image_folder
 from .state import site
 
@@ -112,6 +112,5 @@ def _visit(translator: Any, node: thumbnail) -> None:
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    skipped: Any = dict.fromkeys(("latex", "text", "man", "texinfo"), (lambda *_: None, lambda *_: None))
-    app.add_node(thumbnail, html=(_visit, None), **skipped)
+    app.add_node(thumbnail, html=(_visit, None), **SKIPPED)
     app.connect("doctree-read", _replace, priority=100)  # before Sphinx collects the images, at 500

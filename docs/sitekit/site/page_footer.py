@@ -12,15 +12,14 @@ Both come from the project's configuration:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from sphinx.errors import ExtensionError
 
-from .state import site
+from .state import Context, Doctree, site
 
 if TYPE_CHECKING:
-    from docutils import nodes
     from sphinx.application import Sphinx
 
 
@@ -48,9 +47,7 @@ def report_address(template: str, page: str, version: str, to_root: str) -> str:
     return address if urlsplit(address).scheme else f"{to_root}{address}"
 
 
-def _context(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def _context(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     licences = app.config.sitekit_licences
     if licences:
         target = licences["page"]

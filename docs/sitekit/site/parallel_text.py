@@ -36,7 +36,8 @@ from sphinx.util.docutils import SphinxTranslator
 from ..markup import myst, rst
 from ..project.layout import HEADER
 from ..translate.localise import GALLERY
-from .state import site
+from .html_nodes import SKIPPED, element
+from .state import Context, Doctree, site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -63,10 +64,6 @@ class counterpart(nodes.Invisible, nodes.TextElement):
     def astext(self) -> str:
         """No text: what is made of the page's text doesn't get the other language's."""
         return ""
-
-
-class counterpart_code(nodes.literal):
-    """Code in a counterpart, written in as few letters as can be: pages have hundreds."""
 
 
 @dataclass(frozen=True)
@@ -209,14 +206,14 @@ class _Page:
             _Quotes(document, None).apply()
         for target in list(document.findall(nodes.target)):
             target.parent.remove(target)
-        for element in document.findall(nodes.Element):
+        for part in document.findall(nodes.Element):
             for attribute in ("ids", "names", "dupnames"):
-                element[attribute] = []
+                part[attribute] = []
         for reference in document.findall(addnodes.pending_xref):
             self.give_title(reference)
         for code in list(document.findall(nodes.literal)):
             if type(code) is nodes.literal and not code["classes"] and "  " not in code.astext():
-                code.replace_self(counterpart_code("", code.astext()))
+                code.replace_self(element("code", code.astext()))  # pages have hundreds
         return list(document[0].children)
 
     def give_title(self, reference: addnodes.pending_xref) -> None:
@@ -319,14 +316,6 @@ class ShortLinks(SphinxPostTransform):
                     reference += inner.children
 
 
-def _visit_code(translator: SphinxTranslator, node: counterpart_code) -> None:
-    translator.body.append("<code>")  # type: ignore[attr-defined]
-
-
-def _depart_code(translator: SphinxTranslator, node: counterpart_code) -> None:
-    translator.body.append("</code>")  # type: ignore[attr-defined]
-
-
 def _visit(translator: SphinxTranslator, node: counterpart) -> None:
     translator.body.append(f'<{node["tag"]} lang="{node["lang"]}">')  # type: ignore[attr-defined]
 
@@ -335,13 +324,7 @@ def _depart(translator: SphinxTranslator, node: counterpart) -> None:
     translator.body.append(f"</{node['tag']}>\n")  # type: ignore[attr-defined]
 
 
-def _skip(translator: SphinxTranslator, node: counterpart) -> None:
-    raise nodes.SkipNode
-
-
-def _page_context(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def _page_context(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     """Offer the mode where there is something to show, and set it before the page is painted."""
     if doctree is None or next(doctree.findall(counterpart), None) is None:
         return
@@ -354,10 +337,9 @@ def _page_context(
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    app.add_node(counterpart, html=(_visit, _depart), text=(_skip, None), latex=(_skip, None))
+    app.add_node(counterpart, html=(_visit, _depart), **SKIPPED)
     # Docutils leaves what is invisible out when it counts the parts of an item, but then visits it too.
     SimpleListChecker.visit_counterpart = SimpleListChecker.ignore_node  # type: ignore[attr-defined]
-    app.add_node(counterpart_code, html=(_visit_code, _depart_code))
     app.add_post_transform(ShortLinks)
     # After titles, contents and labels were collected, and after the download box took its place.
     app.connect("doctree-read", _add_counterparts, priority=950)

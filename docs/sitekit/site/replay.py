@@ -23,6 +23,7 @@ from sphinx.errors import SphinxError
 from ..execute.cells import has_code
 from ..execute.figures import alt_texts, figure_rst
 from ..execute.record import FIGURE, OUTPUT, Record, Store
+from ..project.files import write_if_changed
 
 __all__ = [
     "ReplayError",
@@ -61,22 +62,13 @@ def place_images(record: Record, store: Store, folder: Path) -> list[Path]:
         The PNG of each figure, in order: for thumbnails and cards.
     """
     pngs = []
-    folder.mkdir(parents=True, exist_ok=True)
     for at, cell in enumerate(record.cells):
         for number, figure in enumerate(cell.figures):
             files = (figure.light, figure.dark, figure.png)
             for name, content in zip(image_names(record.page, at, number), files, strict=True):
-                _write_bytes(folder / name, store.read_file(record, content))
+                write_if_changed(folder / name, store.read_file(record, content))
             pngs.append(folder / image_names(record.page, at, number)[2])
     return pngs
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    if path.is_file() and path.read_bytes() == content:
-        return
-    new = path.with_name(path.name + ".new")
-    new.write_bytes(content)
-    new.replace(path)
 
 
 def _text_rst(text: str) -> str:
@@ -145,6 +137,10 @@ def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str
     ]
 
 
+def _object(module: str, name: str, **more: bool) -> dict[str, Any]:
+    return {"name": name, "module": module, "module_short": module, **more}
+
+
 def code_objects(record: Record) -> dict[str, list[dict[str, Any]]]:
     """The names in the code as Sphinx-Gallery's ``.codeobj.json`` has them, for its links.
 
@@ -157,13 +153,7 @@ def code_objects(record: Record) -> dict[str, list[dict[str, Any]]]:
             if attribute.rpartition(".")[2] != name.rpartition(".")[2]:
                 continue
             objects.setdefault(name, []).append(
-                {
-                    "name": attribute,
-                    "module": module,
-                    "module_short": module,
-                    "is_class": guess.startswith("class "),
-                    "is_explicit": False,
-                }
+                _object(module, attribute, is_class=guess.startswith("class "), is_explicit=False)
             )
     return objects
 
@@ -186,15 +176,7 @@ def imported_objects(code: str) -> dict[str, list[dict[str, Any]]]:
             first, _, rest = written.partition(".")
             if first in modules and re.fullmatch(r"[\w.]+", written):
                 module, _, name = f"{modules[first]}.{rest}".rstrip(".").rpartition(".")
-                objects[written] = [
-                    {
-                        "name": name,
-                        "module": module,
-                        "module_short": module,
-                        "is_class": True,
-                        "is_explicit": True,
-                    }
-                ]
+                objects[written] = [_object(module, name, is_class=True, is_explicit=True)]
     return {name: found for name, found in objects.items() if found[0]["module"]}
 
 

@@ -23,7 +23,7 @@ from sphinx.locale import _
 from ..project.files import write_if_changed
 from .error_index import aliases
 from .sections import JOINED, Section, sections_of
-from .state import site, table
+from .state import Context, Doctree, site, table
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -116,9 +116,7 @@ def _texts() -> dict[str, str]:
     }
 
 
-def _page_context(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def _page_context(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     version = _digest(Path(app.confdir) / "_static" / ENGINE)[:8]
     setup = {
         "language": site(app).language.folder,

@@ -6,13 +6,12 @@ The theme's one inline script is allowed by its hash, which is made from the scr
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..project.policy import meta
-from .state import site
+from .state import Context, Doctree, site
 
 if TYPE_CHECKING:
-    from docutils import nodes
     from sphinx.application import Sphinx
 
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
@@ -28,9 +27,7 @@ def _theme_scripts(app: Sphinx) -> None:
     site(app).policy = meta(INLINE_SCRIPT.findall(rendered))
 
 
-def _page_context(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def _page_context(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     """Put the policy before everything else that the page's head may load."""
     if not app.config.sitekit_policy:
         return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 
-from .state import site
+from .state import Context, Doctree, site
 from .synopsis import SENTENCE
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def _tags(app: Sphinx, context: dict[str, Any], doctree: nodes.document) -> list
     return tags
 
 
-def _share(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def _share(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     links = {link["language"]: link for link in context["language_links"]}
     own = links[context["current_language"]]
     if context.get("pageurl"):

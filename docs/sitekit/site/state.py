@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
+from docutils import nodes
 from sphinx.errors import ExtensionError
 
 from ..project.errors import SourceError
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from ..project.layout import Language, Page, Project
     from .sections import Section
 
-__all__ = ["Site", "open_site", "site", "table"]
+__all__ = ["Context", "Doctree", "Site", "open_site", "site", "table"]
+
+
+Context: TypeAlias = dict[str, Any]
+"""What the template of a page gets."""
+Doctree: TypeAlias = nodes.document | None
+"""A page's document; a page that is made of a template only has none."""
 
 
 @dataclass
