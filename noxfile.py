@@ -92,21 +92,26 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-def tests(session: nox.Session) -> None:
+def tests(session: nox.Session, *options: str) -> None:
     """Run the tests, browser tests included, against a freshly built site."""
     install(session, "docs", "tests")
     python(session, str(ROOT / "tests" / "browser" / "chromium.py"))
     python(session, "-m", "sitekit", "build")
-    python(session, "-m", "pytest", *session.posargs)
+    python(session, "-m", "pytest", *options, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def thorough(session: nox.Session) -> None:
+    """Run the tests that take too long for every change: every script and notebook at home, and more."""
+    tests(session, "-m", "thorough")
 
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Check form, types, and the rules that sources and translations keep."""
     install(session, "docs", "lint")
-    python(session, "-m", "ruff", "check")
-    python(session, "-m", "ruff", "format", "--check")
-    python(session, "-m", "mypy")
+    for words in ("ruff check", "ruff format --check", "mypy"):
+        python(session, "-m", *words.split())
     run(session, PYTHON.with_name("lint-imports"), "--cache-dir", ROOT / ".cache" / "import-linter")
     python(session, "-m", "sitekit", "lint")
 

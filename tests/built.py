@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import copy
 import functools
+import inspect
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import pytest
 from bs4 import BeautifulSoup, Tag
 from sitekit.project.layout import Project
 
@@ -27,6 +29,42 @@ WRITTEN = sorted([*EXAMPLES, *NOTEBOOKS, *CHAPTERS])
 """Every page that has an author, without language and ending."""
 MADE = ["genindex", "search"]
 """Pages that Sphinx makes by itself."""
+
+
+parsed_once = pytest.mark.xdist_group("pages")
+"""Tests of many pages run in one worker, which parses each page once."""
+Test = Callable[..., None]
+
+
+def for_every(names: str, values: Iterable[object]) -> Callable[[Test], Test]:
+    """Like ``pytest.mark.parametrize``, but as one test, which goes on after a failure and names all that fail."""
+    listed = list(values)
+    assert listed, f"no {names} to check"
+    parts = names.split(", ")
+
+    def swept(test: Test) -> Test:
+        @functools.wraps(test)
+        def sweep(**fixtures: object) -> None:
+            failures = []
+            for value in listed:
+                given = value if isinstance(value, tuple) else (value,)
+                try:
+                    test(**dict(zip(parts, given, strict=True)), **fixtures)
+                except Exception as failure:
+                    failure.add_note(f"{names}: {value}")
+                    failures.append((value, failure))
+            if failures:
+                failed = ", ".join(str(value) for value, _ in failures)
+                raise ExceptionGroup(
+                    f"{failed}: {len(failures)} of {len(listed)}", [each for _, each in failures]
+                )
+
+        signature = inspect.signature(test)
+        kept = [each for name, each in signature.parameters.items() if name not in parts]
+        sweep.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+        return parsed_once(sweep)
+
+    return swept
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from filelock import FileLock
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests import foreign
@@ -54,8 +55,13 @@ def site_root(repository: Path) -> Path:
 @pytest.fixture(scope="session")
 def foreign_gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a built gallery that is not this project's; tests that change it take a copy."""
-    root = tmp_path_factory.mktemp("foreign")
-    foreign.make(root)
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all workers: the first one to come builds it
+    root = folder / "foreign"
+    with FileLock(folder / "foreign.lock"):
+        if not root.exists():
+            foreign.make(root)
     made = foreign.files(root)
     yield root
     assert foreign.files(root) == made, "a test changed the gallery that all tests share"

@@ -35,7 +35,7 @@ IN_STYLE = re.compile(r"""url\(\s*["']?(?!data:)([^"')]+)|@import\s+["']([^"']+)
 FOREIGN = re.compile(r"^\s*(?:[a-z][a-z0-9+.-]*:)?//|^(?!data:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 PAGES = [f"{language}/{page}.html" for language in LANGUAGES for page in [*WRITTEN, *MADE]]
 
-pytestmark = pytest.mark.usefixtures("site_root")
+pytestmark = [pytest.mark.usefixtures("site_root"), built.parsed_once]
 
 
 def pages() -> list[Path]:
@@ -60,7 +60,7 @@ def assets(document: BeautifulSoup) -> set[str]:
     return {address.partition("?")[0].rpartition("_static/")[2] for address in addresses}
 
 
-@pytest.mark.parametrize("path", ["index.html", *PAGES])
+@built.for_every("path", ["index.html", *PAGES])
 def test_every_page_has_the_policy_before_all_it_rules(path: str) -> None:
     document = built.parse(SITE / path)
     head = document.head
@@ -86,7 +86,7 @@ def test_the_hash_is_made_from_the_script() -> None:
     assert "sha256" not in meta()
 
 
-@pytest.mark.parametrize("path", ["index.html", *PAGES])
+@built.for_every("path", ["index.html", *PAGES])
 def test_no_script_stands_in_an_attribute(path: str) -> None:
     found = [
         f"{tag.name} {name}={value}"
@@ -135,7 +135,7 @@ def test_every_file_of_theme_and_extensions_is_used(language: str) -> None:
     assert not {name for name in unused if "LICENSE" not in name}
 
 
-@pytest.mark.parametrize("path", PAGES)
+@built.for_every("path", PAGES)
 def test_a_page_loads_only_what_it_uses(path: str) -> None:
     document = built.parse(SITE / path)
     loaded = assets(document)

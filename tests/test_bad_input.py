@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import io
 import re
+import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from sitekit.__main__ import main
 from sitekit.markup.notebook_text import to_markdown
 from sitekit.project.errors import SourceError
 from sitekit.project.layout import Project
 
 from tests import small_project
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 FIRST = "gallery/start/first.py"
 SECOND = "gallery/start/second.py"
 HEADER = "gallery/start/GALLERY_HEADER.rst"
@@ -31,13 +32,20 @@ def project(tmp_path: Path) -> Project:
 
 
 def run(project: Project, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sitekit", command, *arguments],
-        cwd=project.root,
-        env=os.environ | {"PYTHONPATH": str(DOCS), "PYTHONUTF8": "1"},
-        capture_output=True,
-        encoding="utf-8",
-    )
+    """Run a command as a process would, but in this one."""
+    out, err, before = io.StringIO(), io.StringIO(), signal.getsignal(signal.SIGTERM)
+    with (
+        contextlib.chdir(project.root),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            code = main([command, *arguments])
+        except SystemExit as stop:  # of argparse
+            code = int(stop.code or 0)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    return subprocess.CompletedProcess([command, *arguments], code, out.getvalue(), err.getvalue())
 
 
 def change(project: Project, name: str, old: str, new: str) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-import torch
 from sitekit.site.package_api import package_rst
 
 from tests import built
@@ -61,7 +60,7 @@ LINKED = {
 """What stands in the code of some pages, with the full name that it says."""
 
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
-pytestmark = pytest.mark.usefixtures("site_root")
+pytestmark = [pytest.mark.usefixtures("site_root"), built.parsed_once]
 
 
 @functools.cache
@@ -88,6 +87,8 @@ def test_what_has_no_page_is_left_out(name: str) -> None:
 
 
 def test_the_inventory_is_that_of_the_torch_it_names(tmp_path: Path) -> None:
+    import torch
+
     version = ".".join(torch.__version__.split(".")[:2])
     assert f"# Version: {version}\n".encode() in FILE.read_bytes(), (
         "torch has changed: run `nox -s inventory`"
@@ -98,6 +99,8 @@ def test_the_inventory_is_that_of_the_torch_it_names(tmp_path: Path) -> None:
 
 
 def test_every_name_in_the_inventory_is_there_in_torch() -> None:
+    import torch
+
     missing = []
     for name in known():
         found: object = torch
@@ -109,7 +112,7 @@ def test_every_name_in_the_inventory_is_there_in_torch() -> None:
 
 
 @in_every_language
-@pytest.mark.parametrize("page", [*EXAMPLES, *NOTEBOOKS])
+@built.for_every("page", [*EXAMPLES, *NOTEBOOKS])
 def test_every_link_to_pytorch_stands_in_the_inventory(page: str, language: str) -> None:
     addresses = {BASE + address for address in known().values()}
     links = built.article(language, page).select(f'a[href^="{BASE}"]')
@@ -120,7 +123,7 @@ def test_every_link_to_pytorch_stands_in_the_inventory(page: str, language: str)
 
 
 @in_every_language
-@pytest.mark.parametrize("page", LINKED)
+@built.for_every("page", LINKED)
 def test_names_in_code_are_linked_and_say_their_full_name(page: str, language: str) -> None:
     links = {link.get_text(): link for link in built.article(language, page).select(".highlight a")}
     for written, full in LINKED[page].items():
@@ -129,7 +132,7 @@ def test_names_in_code_are_linked_and_say_their_full_name(page: str, language: s
 
 
 @in_every_language
-@pytest.mark.parametrize("page", EXAMPLES)
+@built.for_every("page", EXAMPLES)
 def test_variables_are_no_links(page: str, language: str) -> None:
     for link in built.article(language, page).select(".highlight a"):
         assert link.get_text().rpartition(".")[2] == str(link["title"]).rpartition(".")[2]

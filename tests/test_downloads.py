@@ -71,7 +71,7 @@ WITH_HELPER = [page for page in EXAMPLES if "torchnotes" in imports(ROOT / "gall
 TOLERANCES = {page.docname: Tolerance.of(page.tolerance) for page in built.PROJECT.pages()}
 
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
-of_every_example = pytest.mark.parametrize("page", EXAMPLES)
+of_every_example = built.for_every("page", EXAMPLES)
 pytestmark = pytest.mark.usefixtures("site_root")
 
 
@@ -303,9 +303,32 @@ def test_a_venv_holds_what_a_header_asks_for_and_no_more(
         assert done.stdout.strip() == str(expected)
 
 
+def first_of_their_kind() -> Iterator[str]:
+    """The first page of each chapter, and of each set of packages that a page needs."""
+    seen: set[object] = set()
+    for page in EXAMPLES:
+        script = ROOT / "gallery" / f"{page}.py"
+        needed = {Requirement(line).name for line in header(script)}
+        kinds = {page.split("/")[0], (frozenset(needed), page in WITH_HELPER)}
+        if not kinds <= seen:
+            yield page
+        seen |= kinds
+
+
+IN_CI = list(first_of_their_kind())
+
+
 def in_turns(first: int) -> pytest.MarkDecorator:
-    """Every example in one language: what its other scripts do is the same, token by token, as a test above sees to."""
-    turns = [(page, LANGUAGES[number % len(LANGUAGES)]) for number, page in enumerate(EXAMPLES, first)]
+    """Every example in one language: what its other scripts do is the same, token by token, as a test above sees to.
+
+    That script, notebook and page are the same code is seen there too, so one of each kind is run for every change.
+    """
+    turns = [
+        pytest.param(
+            page, LANGUAGES[number % len(LANGUAGES)], marks=() if page in IN_CI else pytest.mark.thorough
+        )
+        for number, page in enumerate(EXAMPLES, first)
+    ]
     return pytest.mark.parametrize(("page", "language"), turns)
 
 
@@ -328,8 +351,14 @@ def test_a_script_runs_at_home_and_prints_what_the_page_shows(
     assert shown == len(built.figures(language, page))
 
 
-@in_every_language
-@pytest.mark.parametrize("page", WITH_HELPER)
+@pytest.mark.parametrize(
+    ("page", "language"),
+    [
+        pytest.param(page, language, marks=() if language == LANGUAGES[number] else pytest.mark.thorough)
+        for number, page in enumerate(WITH_HELPER)
+        for language in LANGUAGES
+    ],
+)
 def test_a_lone_script_says_where_to_get_the_helper_package(
     page: str,
     language: str,

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from sitekit.execute import examples, golden, runner
 from sitekit.execute.record import Record, Store
 from sitekit.project.layout import Project
@@ -17,7 +18,6 @@ from sitekit.project.layout import Project
 from tests import foreign
 
 ROOT = Path(__file__).resolve().parent.parent
-KILLS = 20
 
 
 def shown(record: Record, store: Store) -> list[tuple[str, list[bytes]]]:
@@ -35,6 +35,7 @@ def shown(record: Record, store: Store) -> list[tuple[str, list[bytes]]]:
     ]
 
 
+@pytest.mark.thorough
 def test_every_example_gives_the_same_in_another_process_and_another_order(tmp_path: Path) -> None:
     project = Project.load(ROOT)
     first, store, failures = golden.records(project, "cpu", [])
@@ -52,8 +53,9 @@ def test_every_example_gives_the_same_in_another_process_and_another_order(tmp_p
     assert different == []
 
 
+@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.thorough)])
 def test_a_build_that_was_killed_again_and_again_ends_as_a_clean_one(
-    foreign_gallery: Path, tmp_path: Path
+    foreign_gallery: Path, tmp_path: Path, kills: int
 ) -> None:
     values = {"SOURCE_DATE_EPOCH": "1700000000"}
     clean, killed = (Path(shutil.copytree(foreign_gallery, tmp_path / name)) for name in ("clean", "killed"))
@@ -61,15 +63,17 @@ def test_a_build_that_was_killed_again_and_again_ends_as_a_clean_one(
     began = time.monotonic()
     foreign.build(clean, **values)
     longest = time.monotonic() - began
-    moments = random.Random(20)
-    for number in range(KILLS):
+    random_part = random.Random(20)
+    moments = [longest * (number + random_part.random()) / kills for number in range(kills)]
+    random_part.shuffle(moments)
+    for number, moment in enumerate(moments):
         shutil.rmtree(killed / ".cache" / "records" / "cpu" / "bases" / "courbe", ignore_errors=True)
         (killed / "build" / "inputs.sha256").unlink(missing_ok=True)
         with subprocess.Popen(
             [sys.executable, "-m", "sitekit", "build"],
             cwd=killed, env=foreign.environment(**values), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
-            time.sleep(moments.uniform(0, longest))  # the moment is what is tested
+            time.sleep(moment)  # is what is tested
             process.send_signal(signal.SIGKILL)
         site = killed / "build" / "html"
         assert site.is_dir() or (killed / "build" / "html.old").is_dir(), f"after kill {number}"

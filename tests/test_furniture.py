@@ -22,7 +22,7 @@ PAGES = {page.docname: page for page in PROJECT.pages()}
 ANY_TIME = {"zh": "{} 分钟", "en": "{} min"}
 
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
-of_every_example = pytest.mark.parametrize("page", EXAMPLES)
+of_every_example = built.for_every("page", EXAMPLES)
 
 
 def docname_behind(language: str, page: str, link: Tag) -> str:
@@ -78,7 +78,7 @@ def test_next_and_previous_follow_the_curriculum(language: str, site_root: Path)
 
 
 @in_every_language
-@pytest.mark.parametrize("index", CHAPTERS)
+@built.for_every("index", CHAPTERS)
 def test_a_chapter_shows_its_pages_as_cards(index: str, language: str, site_root: Path) -> None:
     chapter = next(chapter for chapter in PROJECT.chapters if f"{chapter.name}/index" == index)
     article = built.article(language, index)
@@ -209,7 +209,7 @@ def test_lines_that_others_imply_are_left_out() -> None:
 
 
 @in_every_language
-@pytest.mark.parametrize("page", [*WRITTEN, *MADE])
+@built.for_every("page", [*WRITTEN, *MADE])
 def test_every_page_states_its_licences_and_where_to_report(
     page: str, language: str, site_root: Path
 ) -> None:

@@ -49,8 +49,8 @@ UNFIT_FOR_OUTPUT = {
 }
 
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
-of_every_example = pytest.mark.parametrize("page", EXAMPLES)
-pytestmark = pytest.mark.usefixtures("site_root")
+of_every_example = built.for_every("page", EXAMPLES)
+pytestmark = [pytest.mark.usefixtures("site_root"), built.parsed_once]
 
 
 def test_the_table_names_every_page_of_the_seed() -> None:
@@ -67,7 +67,7 @@ def test_the_site_has_every_page_and_no_other(language: str) -> None:
 
 
 @in_every_language
-@pytest.mark.parametrize("page", TABLE)
+@built.for_every("page", TABLE)
 def test_the_seeds_results_are_printed(page: str, language: str) -> None:
     printed = "\n".join(built.outputs(language, page))
     missing = {line: times for line, times in TABLE[page].items() if printed.count(line) < times}
@@ -75,7 +75,7 @@ def test_the_seeds_results_are_printed(page: str, language: str) -> None:
 
 
 @in_every_language
-@pytest.mark.parametrize("page", FIGURES)
+@built.for_every("page", FIGURES)
 def test_the_seeds_pictures_are_drawn(page: str, language: str) -> None:
     assert len(built.figures(language, page)) >= FIGURES[page]
 
@@ -166,7 +166,7 @@ def test_a_page_ends_with_a_recap_and_what_differs_from_the_note(page: str, lang
 
 
 @in_every_language
-@pytest.mark.parametrize("page", WRITTEN)
+@built.for_every("page", WRITTEN)
 def test_every_figure_is_described_in_the_pages_language(page: str, language: str) -> None:
     code = "\n".join(built.code_cells(language, page))
     described = [str(image.get("alt", "")) for image in built.figures(language, page)]
@@ -181,7 +181,7 @@ def test_every_figure_is_described_in_the_pages_language(page: str, language: st
 
 
 @in_every_language
-@pytest.mark.parametrize("page", WRITTEN)
+@built.for_every("page", WRITTEN)
 def test_figures_are_sharp_and_no_wider_than_a_page(page: str, language: str) -> None:
     for image in built.figures(language, page):
         width = re.search(r"\d+", str(image.get("width") or image["style"]))
@@ -192,7 +192,7 @@ def test_figures_are_sharp_and_no_wider_than_a_page(page: str, language: str) ->
 
 
 @in_every_language
-@pytest.mark.parametrize("page", WRITTEN)
+@built.for_every("page", WRITTEN)
 def test_outputs_hold_nothing_of_one_run_or_one_machine(page: str, language: str) -> None:
     assert not built.article(language, page).select(".output.stderr, .output.traceback, .output.text_html")
     found = [
@@ -205,7 +205,7 @@ def test_outputs_hold_nothing_of_one_run_or_one_machine(page: str, language: str
 
 
 @in_every_language
-@pytest.mark.parametrize("page", [*WRITTEN, *MADE])
+@built.for_every("page", [*WRITTEN, *MADE])
 def test_a_page_says_its_language_and_where_the_others_are(page: str, language: str) -> None:
     document = built.html(language, page)
     assert document.html

@@ -65,8 +65,8 @@ STRINGS_OF_EXTENSIONS = (
 
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
 in_every_other_language = pytest.mark.parametrize("language", OTHERS)
-of_every_page = pytest.mark.parametrize("page", WRITTEN)
-pytestmark = pytest.mark.usefixtures("site_root")
+of_every_page = built.for_every("page", WRITTEN)
+pytestmark = [pytest.mark.usefixtures("site_root"), built.parsed_once]
 
 
 def anchors(language: str, page: str) -> list[tuple[str, str]]:
@@ -160,7 +160,7 @@ def _links(document: BeautifulSoup) -> Iterator[str]:
 
 
 @in_every_language
-@pytest.mark.parametrize("page", [*WRITTEN, *MADE])
+@built.for_every("page", [*WRITTEN, *MADE])
 def test_every_link_inside_the_site_leads_somewhere(page: str, language: str) -> None:
     path = built.SITE / language / f"{page}.html"
     broken = []
@@ -246,13 +246,13 @@ def test_english_is_told_from_names(text: str, expected: bool) -> None:
     assert english(text) == expected
 
 
-@pytest.mark.parametrize("page", [*WRITTEN, *MADE])
+@built.for_every("page", [*WRITTEN, *MADE])
 def test_no_english_around_a_chinese_page(page: str) -> None:
     found = {text for text in _furniture(built.html("zh", page), page) if english(text)}
     assert not found
 
 
-@pytest.mark.parametrize("page", [*WRITTEN, *MADE])
+@built.for_every("page", [*WRITTEN, *MADE])
 def test_no_chinese_around_an_english_page(page: str) -> None:
     document = built.html("en", page)
     switch = {"".join(link.stripped_strings) for link in document.select('[lang="zh-CN"]')} - {""}
@@ -260,7 +260,7 @@ def test_no_chinese_around_an_english_page(page: str) -> None:
     assert found <= switch
 
 
-@pytest.mark.parametrize("page", [*WRITTEN, *MADE])
+@built.for_every("page", [*WRITTEN, *MADE])
 def test_extensions_say_nothing_english_on_a_chinese_page(page: str) -> None:
     article = built.article("zh", page)
     seen = [
@@ -272,7 +272,7 @@ def test_extensions_say_nothing_english_on_a_chinese_page(page: str) -> None:
 
 
 @in_every_language
-@pytest.mark.parametrize("page", [*WRITTEN, *MADE])
+@built.for_every("page", [*WRITTEN, *MADE])
 def test_no_markup_is_left_over(page: str, language: str) -> None:
     document = built.html(language, page)
     seen = [str(string) for string in document.find_all(string=True) if _is_seen(string.parent)]
@@ -282,7 +282,7 @@ def test_no_markup_is_left_over(page: str, language: str) -> None:
 
 
 @in_every_other_language
-@pytest.mark.parametrize("page", [page for page in WRITTEN if page != "glossary"])
+@built.for_every("page", [page for page in WRITTEN if page != "glossary"])
 def test_nothing_is_left_untranslated(page: str, language: str) -> None:
     """The glossary gives both forms; what stands in a code span may show how a source looks."""
     prose = [s for s in built.article(language, page).find_all(string=True) if _is_seen(s.parent)]

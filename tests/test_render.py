@@ -447,10 +447,14 @@ if "sitekit.site.renderer" in sys.orig_argv:
 """
 
 
-def test_sphinx_imports_no_torch_and_runs_no_code(site_root: Path, repository: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whose", ["another's", pytest.param("this project's", marks=pytest.mark.thorough)])
+def test_sphinx_imports_no_torch_and_runs_no_code(
+    foreign_gallery: Path, site_root: Path, repository: Path, tmp_path: Path, whose: str
+) -> None:
     root = tmp_path / "project"
+    source = foreign_gallery if whose == "another's" else repository
     for name in ("docs", "gallery", "src", ".cache/records"):
-        shutil.copytree(repository / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
     log = tmp_path / "log"

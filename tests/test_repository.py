@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from tests.built import for_every
 from tests.venvs import script_header
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,7 +148,7 @@ def test_there_are_examples() -> None:
     assert EXAMPLES
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=name_of)
+@for_every("path", EXAMPLES)
 def test_an_example_declares_what_it_needs(path: Path) -> None:
     header = script_header(path.read_text(encoding="utf-8"))
     assert SpecifierSet(header["requires-python"]) == SpecifierSet(PYPROJECT["project"]["requires-python"])

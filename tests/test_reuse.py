@@ -139,6 +139,7 @@ def clean_site(root: Path, at: Path) -> dict[str, str]:
     return foreign.files(at / "build" / "html")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", [*OF_ONE_PAGE, *OF_MORE])
 def test_an_edited_site_is_a_clean_one(gallery: Path, tmp_path: Path, what: str) -> None:
     before = written(gallery)
@@ -150,6 +151,14 @@ def test_an_edited_site_is_a_clean_one(gallery: Path, tmp_path: Path, what: str)
         assert 2 <= sum(before[name] != after[name] for name in after) < len(after)
     else:
         assert all(before.get(name) != after[name] for name in after)
+
+
+@pytest.mark.parametrize("what", OF_MORE)
+def test_what_shows_on_other_pages_too_renders_them_all(gallery: Path, what: str) -> None:
+    before = written(gallery)
+    edit(gallery, *OF_MORE[what])
+    foreign.build(gallery, **DATED)
+    assert all(before.get(name) != when for name, when in written(gallery).items())
 
 
 def test_edit_after_edit(gallery: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ LINES: list[dict[str, Any]] = tomllib.loads(
 PAGES = list(dict.fromkeys(line["page"] for line in LINES))
 SECTIONS_WITHOUT_OUTPUT = {"basics/norms"}
 
-pytestmark = pytest.mark.usefixtures("site_root")
+pytestmark = [pytest.mark.usefixtures("site_root"), built.parsed_once]
 
 
 def plain(line: str) -> str:
@@ -33,7 +33,7 @@ def test_every_page_of_the_note_is_here() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("page", PAGES)
+@built.for_every("page", PAGES)
 def test_a_page_prints_what_the_note_printed(page: str, language: str) -> None:
     printed = iter([plain(line) for line in "\n".join(built.outputs(language, page)).splitlines()])
     for line in (line for line in LINES if line["page"] == page):

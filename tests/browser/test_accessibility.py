@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests import built
+from tests.browser.accessibility import PHONE, SAMPLE, WIDE, prepare, violations
 from tests.built import LANGUAGES, SITE
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-SAMPLE = ["index", "basics/index", "basics/norms", "exercises/basics", "glossary", "search"]
-"""A page of each kind."""
-WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
-CONTRAST = "color-contrast"
-# Code has a thousand tokens a page in a dozen colours, which have a test of their own; axe looks at its paper and ink.
-PLAIN_CODE = """() => {
-  for (const token of document.querySelectorAll(".highlight pre span:not([id])")) token.replaceWith(...token.childNodes);
-  for (const block of document.querySelectorAll(".highlight pre")) block.normalize();
-}"""
-
+IN_CI = [("zh", "dark", "off"), ("en", "light", "on"), ("zh", "dark", "on")]
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
-at_both_widths = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+at_both_widths = pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "narrow"])
 
-# What follows the size of a box, as keyboard.js does, does so after the next layout.
-NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 STOP = """() => {
   const element = document.activeElement;
   if (!element || element === document.body) return null;
@@ -60,33 +47,7 @@ MISSED = """() => {
 def look(page: Page, address: str) -> None:
     """Open a page for axe."""
     page.goto(address)
-    page.evaluate(AXE)
-    page.evaluate(PLAIN_CODE)
-
-
-def violations(page: Page, **options: Any) -> list[str]:
-    """What axe finds that is serious or critical, one line for each element.
-
-    It looks twice where it finds something: the page may still have been following a change of its size.
-    """
-    size = page.viewport_size
-    assert size is not None
-    page.wait_for_function(f"() => innerWidth === {size['width']}")
-    lines: list[str] = []
-    for _ in range(2):
-        page.evaluate(NEXT_FRAME)
-        found = page.evaluate(
-            "(options) => axe.run(options)", {"resultTypes": ["violations"], "preload": False, **options}
-        )
-        lines = [
-            f"{page.url}: {item['id']}: {node['target']} {node['html'][:200]}"
-            for item in found["violations"]
-            if item["impact"] in {"serious", "critical"}
-            for node in item["nodes"]
-        ]
-        if not lines:
-            break
-    return lines
+    prepare(page)
 
 
 @pytest.fixture
@@ -97,27 +58,14 @@ def still_page(browser: Browser, url: Callable[..., str]) -> Iterator[Page]:
     context.close()
 
 
-@in_every_language
-def test_axe_finds_nothing_on_any_page(language: str, still_page: Page, url: Callable[..., str]) -> None:
-    page, found = still_page, []
-    paths = [path.relative_to(SITE).as_posix() for path in sorted((SITE / language).rglob("*.html"))]
-    roots = [path.name for path in sorted(SITE.glob("*.html"))] if language == LANGUAGES[0] else []
-    assert len(paths) >= len(built.WRITTEN)
-    for path in [*paths, *roots]:
-        page.emulate_media(color_scheme="light")
-        page.set_viewport_size(WIDE)
-        look(page, url(path))
-        found += violations(page)
-        page.emulate_media(color_scheme="dark")
-        found += violations(page, runOnly=[CONTRAST])
-        page.set_viewport_size(NARROW)
-        found += violations(page, rules={CONTRAST: {"enabled": False}})
-    assert not found, "\n".join(found)
-
-
-@pytest.mark.parametrize("mode", ["off", "on"])
-@pytest.mark.parametrize("scheme_of_colours", ["light", "dark"])
-@in_every_language
+# These three see each language, colour and mode; pages are built alike in all languages, as other tests see to.
+@pytest.mark.parametrize(
+    ("language", "scheme_of_colours", "mode"),
+    [
+        pytest.param(*each, marks=() if each in IN_CI else pytest.mark.thorough)
+        for each in itertools.product(LANGUAGES, ["light", "dark"], ["off", "on"])
+    ],
+)
 def test_axe_finds_nothing_on_narrow_screens_and_side_by_side(
     language: str, scheme_of_colours: Any, mode: str, still_page: Page, url: Callable[..., str]
 ) -> None:
@@ -125,7 +73,7 @@ def test_axe_finds_nothing_on_narrow_screens_and_side_by_side(
     page.add_init_script(f"localStorage.setItem('parallel', '{mode}')")
     page.emulate_media(color_scheme=scheme_of_colours)
     for docname in SAMPLE:
-        for size in [NARROW] if mode == "off" else [WIDE, NARROW]:
+        for size in [PHONE] if mode == "off" else [WIDE, PHONE]:
             page.set_viewport_size(size)
             look(page, url(f"{language}/{docname}.html"))
             found += violations(page)
@@ -145,7 +93,7 @@ def test_axe_finds_nothing_in_what_opens(
     expect(page.locator(".search-hit").first).to_be_visible()
     found += violations(page)
     page.keyboard.press("Escape")
-    if size == NARROW:
+    if size == PHONE:
         for label, drawer in {
             ".nav-overlay-icon": ".sidebar-drawer",
             ".toc-header-icon": ".toc-drawer",
@@ -204,7 +152,7 @@ def test_the_drawers_of_a_narrow_screen_open_and_close_by_keyboard(
     toggle: str, drawer: str, key: str, still_page: Page, url: Callable[..., str]
 ) -> None:
     page = still_page
-    page.set_viewport_size(NARROW)
+    page.set_viewport_size(PHONE)
     page.goto(url("en/basics/norms.html"))
     inside = f"!!document.activeElement.closest('{drawer}')"
     expect(page.locator(drawer)).to_be_hidden()
@@ -224,7 +172,7 @@ def test_the_drawers_of_a_narrow_screen_open_and_close_by_keyboard(
 
 def test_a_link_to_a_section_closes_the_contents(still_page: Page, url: Callable[..., str]) -> None:
     page = still_page
-    page.set_viewport_size(NARROW)
+    page.set_viewport_size(PHONE)
     page.goto(url("en/basics/norms.html"))
     page.locator("#__toc").focus()
     page.keyboard.press("Enter")
@@ -237,7 +185,7 @@ def test_a_link_to_a_section_closes_the_contents(still_page: Page, url: Callable
 def test_without_javascript_space_opens_the_drawers(
     new_page: Callable[..., Page], url: Callable[..., str]
 ) -> None:
-    page = new_page(java_script_enabled=False, viewport=NARROW)
+    page = new_page(java_script_enabled=False, viewport=PHONE)
     page.goto(url("en/basics/norms.html"))
     page.get_by_role("checkbox", name="Toggle site navigation sidebar").press("Space")
     expect(page.locator(".sidebar-drawer")).to_be_visible()
@@ -258,7 +206,7 @@ def test_the_chapters_of_the_sidebar_unfold_by_keyboard(still_page: Page, url: C
 
 def test_code_that_is_too_wide_can_be_scrolled_by_keyboard(still_page: Page, url: Callable[..., str]) -> None:
     page = still_page
-    page.set_viewport_size(NARROW)
+    page.set_viewport_size(PHONE)
     page.goto(url("zh/basics/norms.html"))
     wide = page.locator("article pre[tabindex='0']").first
     wide.focus()
@@ -325,9 +273,9 @@ def test_nothing_moves_for_readers_who_asked_for_that(
       [element.className, getComputedStyle(element, part || null)])).filter(([, style]) =>
       parseFloat(style.transitionDuration) > 0 && style.transitionProperty !== "none" || style.animationName !== "none"
       || style.scrollBehavior === "smooth").length"""
-    page = new_page(reduced_motion="reduce", viewport=NARROW)
+    page = new_page(reduced_motion="reduce", viewport=PHONE)
     page.goto(url("zh/basics/norms.html"))
     assert page.evaluate(moving) == 0
-    page = new_page(reduced_motion="no-preference", viewport=NARROW)
+    page = new_page(reduced_motion="no-preference", viewport=PHONE)
     page.goto(url("zh/basics/norms.html"))
     assert page.evaluate(moving) > 0

@@ -14,17 +14,6 @@ in_every_language = pytest.mark.parametrize("language", LANGUAGES)
 in_both_themes = pytest.mark.parametrize("theme", ["light", "dark"])
 WIDE, NARROW = ViewportSize(width=1440, height=900), ViewportSize(width=360, height=800)
 at_both_sizes = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-FIRST_SCREEN = """() => {
-  const facts = document.querySelector(".page-facts");
-  const parts = [document.querySelector("article h1"), facts.previousElementSibling, facts, ...facts.querySelectorAll("dd")];
-  const seen = parts.filter((part) => part.getClientRects().length).map((part) => part.getBoundingClientRect());
-  const box = facts.getBoundingClientRect();
-  return {
-    bottom: Math.max(...seen.map((part) => part.bottom)),
-    right: Math.max(...seen.map((part) => part.right)),
-    inside: [...facts.querySelectorAll("dd *")].every((part) => part.getBoundingClientRect().right <= box.right),
-  };
-}"""
 OVERFLOWING = """() => [...document.querySelectorAll(".map-chapter li > a")]
   .filter((box) => {
     const inner = [...box.children].map((part) => part.getBoundingClientRect()).filter((part) => part.height);
@@ -42,21 +31,6 @@ LOOSE_ENDS = """() => {
       || !boxes.some((box) => middle(box, end) && near(box.top, end.y));
   }).length;
 }"""
-
-
-@in_every_language
-def test_title_promise_and_facts_are_on_the_first_screen(
-    language: str, page: Page, url: Callable[..., str]
-) -> None:
-    found = {}
-    for example in EXAMPLES:
-        page.goto(url(f"{language}/{example}.html"))
-        for size in (WIDE, NARROW):
-            page.set_viewport_size(size)
-            at = page.evaluate(FIRST_SCREEN)
-            if at["bottom"] > size["height"] or at["right"] > size["width"] or not at["inside"]:
-                found[example, size["width"]] = at
-    assert found == {}
 
 
 # -- the map

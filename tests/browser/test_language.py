@@ -7,22 +7,27 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, ViewportSize, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests import built
-from tests.built import LANGUAGES, MADE, PROJECT, WRITTEN
+from tests.built import LANGUAGES, PROJECT
 
 OTHER = dict(zip(LANGUAGES, reversed(LANGUAGES), strict=True))
 TAGS = {language.folder: language.tag for language in PROJECT.languages}
 LONG_PAGE = "basics/computational_graph"
 WIDE, PHONE = ViewportSize(width=1280, height=720), ViewportSize(width=360, height=740)
 WIDTHS = [360, 768, 1008, 1024, 1280, 1920]
-GENERATED_WORDS = """() => [...document.querySelectorAll("body *")].flatMap((element) =>
-  ["::before", "::after"]
-    .map((part) => getComputedStyle(element, part).content)
-    .filter((content) => /^".*[A-Za-z]{2}/.test(content))
-)"""
-
+thorough = pytest.mark.thorough
+# Each language and each scheme in CI, all four in `nox -s thorough`.
+in_turns = pytest.mark.parametrize(
+    ("language", "scheme"),
+    [
+        ("zh", "http"),
+        ("en", "file"),
+        pytest.param("zh", "file", marks=thorough),
+        pytest.param("en", "http", marks=thorough),
+    ],
+)
 both_ways = pytest.mark.parametrize("scheme", ["http", "file"])
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
 
@@ -55,8 +60,7 @@ def open_in(new_page: Callable[..., Page], url: Callable[..., str]) -> Callable[
     return open_page
 
 
-@both_ways
-@in_every_language
+@in_turns
 def test_the_switch_leads_to_the_same_page(language: str, page: Page, url: Callable[..., str]) -> None:
     for docname in ("index", "glossary", "basics/index", "exercises/basics", "networks/momentum", "genindex"):
         page.goto(url(f"{language}/{docname}.html"))
@@ -66,8 +70,7 @@ def test_the_switch_leads_to_the_same_page(language: str, page: Page, url: Calla
         expect(page.locator("html")).to_have_attribute("lang", TAGS[OTHER[language]])
 
 
-@both_ways
-@in_every_language
+@in_turns
 def test_the_switch_keeps_the_section_in_the_address(
     language: str, page: Page, url: Callable[..., str]
 ) -> None:
@@ -80,8 +83,7 @@ def test_the_switch_keeps_the_section_in_the_address(
         assert bool(built.HAN.search(heading.inner_text())) == (OTHER[language] == "zh")
 
 
-@both_ways
-@in_every_language
+@in_turns
 def test_the_switch_keeps_the_section_that_was_scrolled_to(
     language: str, page: Page, url: Callable[..., str]
 ) -> None:
@@ -208,36 +210,6 @@ def test_one_switch_is_seen_at_every_width(width: int, language: str, open_in: C
     box = link.bounding_box()
     assert box
     assert box["height"] >= 24
-
-
-@both_ways
-@in_every_language
-def test_every_page_is_quiet_and_whole_and_no_wider_than_a_phone(
-    language: str, page: Page, url: Callable[..., str]
-) -> None:
-    """Console errors, uncaught errors and requests to other hosts fail the test when it ends."""
-    failed: list[str] = []
-
-    def note(request: Request) -> None:
-        # An image that still loads when the next page is opened is given up by the browser, not missing.
-        if request.failure != "net::ERR_ABORTED":
-            failed.append(f"{request.url}: {request.failure}")
-
-    page.on("requestfailed", note)
-    page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
-    for docname in [*WRITTEN, *MADE]:
-        page.set_viewport_size(WIDE)
-        page.goto(url(f"{language}/{docname}.html"))
-        assert page.title().endswith("TorchNotes") or docname == "index"
-        unseen = page.evaluate(
-            "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
-        )
-        assert not unseen, docname
-        if language == "zh":
-            assert page.evaluate(GENERATED_WORDS) == [], docname
-        page.set_viewport_size(PHONE)
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], docname
-    assert not failed
 
 
 @in_every_language
