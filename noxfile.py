@@ -131,7 +131,7 @@ def versions(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the builder against stock Sphinx-Gallery, print a table and write build/bench.json."""
     install(session, "docs", "tests")
-    python(session, str(ROOT / "tests" / "bench.py"), "--nox", sys.executable, *session.posargs)
+    python(session, "-m", "tests.bench", "--nox", sys.executable, *session.posargs)
 
 
 @nox.session(reuse_venv=False)

@@ -1,6 +1,6 @@
 """Measure the builder against stock Sphinx-Gallery, side by side in one run, on the project's own gallery.
 
-``python tests/bench.py`` takes up to 25 minutes on two cores, prints a table and writes build/bench.json. It
+``python -m tests.bench`` takes up to 25 minutes on two cores, prints a table and writes build/bench.json. It
 works on copies in a temporary folder. The exit code is 1 if a bound is missed.
 """
 
@@ -24,8 +24,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import bench_tools as tools
-from bench_tools import ROOT, Broken, Copy, Ran, Stock
+from tests import bench_tools as tools
+from tests.bench_tools import ROOT, Broken, Copy, Ran, Stock
 
 HELPER = "torchnotes.datasets"
 """The local module whose edit must run exactly its users."""

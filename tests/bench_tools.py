@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -215,13 +216,13 @@ def copy_project(root: Path, fonts: Path) -> Copy:
     _write_index(copy)
     with (docs / "conf.py").open("a", encoding="utf-8") as file:
         file.write(LEFT_OUT)
-    for page, script in copy.scripts.items():
+    for name, script in copy.scripts.items():
         note = (
             'if __name__ == "__main__":\n'
             f"    with open({str(copy.marks)!r}, 'a') as noted:\n"
-            f"        print({page!r}, file=noted)"
+            f"        print({name!r}, file=noted)"
         )
-        edit(script, lambda text, note=note: _after_docstring(text, note))
+        edit(script, partial(_after_docstring, line=note))
     return copy
 
 
@@ -396,7 +397,7 @@ def edit_catalogue(copy: Copy, page: str, number: int) -> None:
     old = _sentence(copy, page)
     for path in copy.catalogues(page):
         pattern = re.compile(rf'^(msgid "{re.escape(old)}"\nmsgstr ".*)"$', re.MULTILINE)
-        edit(path, lambda text, pattern=pattern: pattern.sub(rf'\g<1> ({number})"', text))
+        edit(path, partial(pattern.sub, rf'\g<1> ({number})"'))
 
 
 def edit_comment(copy: Copy, page: str, number: int) -> None:

@@ -89,8 +89,9 @@ def article(language: str, docname: str) -> Tag:
     return found
 
 
-def text(tag: Tag) -> str:
-    """What a reader sees of `tag`, with every run of white space as one space."""
+def text(tag: Tag | None) -> str:
+    """What a reader sees of `tag`, which must be there, with every run of white space as one space."""
+    assert tag is not None
     return " ".join(tag.get_text().split())
 
 
@@ -102,12 +103,8 @@ def outputs(language: str, docname: str) -> list[str]:
 
 def code_cells(language: str, docname: str) -> list[str]:
     """The Python code that the page shows, cell by cell."""
-    blocks = article(language, docname).select('[class*="highlight-"i] > .highlight > pre')
-    return [
-        block.get_text()
-        for block in blocks
-        if re.search(r"highlight-i?python", " ".join(block.parent.parent["class"]), re.IGNORECASE)
-    ]
+    blocks = article(language, docname).select('[class*="highlight-python"i], [class*="highlight-ipython"i]')
+    return [pre.get_text() for block in blocks for pre in block.select(":scope > .highlight > pre")]
 
 
 def figures(language: str, docname: str) -> list[Tag]:

@@ -262,9 +262,9 @@ def test_any_catalogue_is_read_or_refused(tmp_path_factory: pytest.TempPathFacto
         assert re.fullmatch(rf"{re.escape(str(path))}:\d+: .+", message)
     else:
         unit = Unit("paragraph", "甲", 1)
-        message = read.message("节", unit)
-        if message is not None and isinstance(message.string, str):
-            list(problems(RST, unit, message.string))
+        found = read.message("节", unit)
+        if found is not None and isinstance(found.string, str):
+            list(problems(RST, unit, found.string))
 
 
 REJECTED = {

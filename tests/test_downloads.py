@@ -157,9 +157,14 @@ def unzipped(language: str, page: str, folder: Path) -> Path:
     return script
 
 
+def read(path: Path) -> nbformat.NotebookNode:
+    """A notebook's file."""
+    return nbformat.read(path, as_version=4)  # type: ignore[no-any-return, no-untyped-call]
+
+
 def notebook(language: str, page: str) -> nbformat.NotebookNode:
     """The notebook that a page offers."""
-    return nbformat.read(built.downloads(language, page)[".ipynb"], as_version=4)
+    return read(built.downloads(language, page)[".ipynb"])
 
 
 def markdown(language: str, page: str) -> Iterator[str]:
@@ -298,7 +303,7 @@ def test_a_venv_holds_what_a_header_asks_for_and_no_more(
         ("torch", "numpy"): ["torch", "numpy"],
         ("matplotlib",): ["numpy", "matplotlib"],
     }.items():
-        command = [python_for(*asked), "-c", code, *names]
+        command = [str(python_for(*asked)), "-c", code, *names]
         done = subprocess.run(command, env=home_machine, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == str(expected)
 
@@ -395,7 +400,7 @@ def test_a_notebook_prints_and_draws_what_the_page_shows(
     (tmp_path / "kernels" / "home" / "kernel.json").write_text(json.dumps(spec | {"display_name": "home"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     client = NotebookClient(
-        nbformat.read(script.with_suffix(".ipynb"), as_version=4),
+        read(script.with_suffix(".ipynb")),
         kernel_name="home",
         resources={"metadata": {"path": str(script.parent)}},
         timeout=300,

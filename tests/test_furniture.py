@@ -43,7 +43,7 @@ def test_a_page_opens_with_its_promise_and_its_facts(page: str, language: str, s
     first, second = heading.find_next_siblings(limit=2)
     assert first.name == "p"
     assert second["class"] == ["page-facts", "simple"]
-    facts = {str(row["class"][0]): row.select_one("dd") for row in second.select("div[class]")}
+    facts = {str(row["class"][0]): row.select("dd")[0] for row in second.select("div[class]")}
     assert list(facts) == ["fact-reading", "fact-first", "fact-downloads", "fact-run", "fact-output"]
     assert built.text(facts["fact-reading"]) == ANY_TIME[language].format(about.minutes)
     links = [docname_behind(language, page, link) for link in facts["fact-first"].select("a")]
@@ -151,7 +151,7 @@ def test_the_map_leads_to_every_page_and_says_what_it_builds_on(language: str, s
         if order.index(page.split("/")[0]) - order.index(other.split("/")[0]) <= 1
     ]
     assert len(drawn.select("path")) == len(near)
-    assert {page for page in EXAMPLES if "map-led-to" in links[page].get("class", [])} == set(near)
+    assert {page for page in EXAMPLES if "map-led-to" in links[page].get_attribute_list("class")} == set(near)
 
 
 def curriculum(seed: int, chapters: int = 4, pages: int = 45) -> list[Chapter]:

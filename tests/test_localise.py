@@ -8,7 +8,7 @@ import re
 import shutil
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -362,12 +362,13 @@ FRAGMENTS += [
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.just("\n") | st.text(max_size=3)).map("".join))
 def test_any_text_is_split_or_refused_in_one_line(text: str) -> None:
     header = f'"""\n.. _a:\n\nT\n====\n"""\n{text}'
-    for split in (
+    splits: list[Callable[[], object]] = [
         lambda: rst.split(text, HERE, 1),
         lambda: myst.split(text, HERE),
         lambda: python_source.split(text, HERE),
         lambda: python_source.split(header, HERE),
-    ):
+    ]
+    for split in splits:
         try:
             split()
         except SourceError as error:

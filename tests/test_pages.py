@@ -21,18 +21,16 @@ PHRASES = {
     "zh": {
         "learn": "你将学到：",
         "predict": "先猜一猜",
-        "change": "改一改：",
         "recap": ["规则：", "API：", "下一页："],
-        "changed": "与原笔记的差异：",
     },
     "en": {
         "learn": "You will learn:",
         "predict": "Predict first",
-        "change": "Change it: ",
         "recap": ["Rule: ", "API: ", "Next: "],
-        "changed": "Changed from the original note: ",
     },
 }
+CHANGE = {"zh": "改一改：", "en": "Change it:"}
+CHANGED = {"zh": "与原笔记的差异：", "en": "Changed from the original note: "}
 RANDOM = re.compile(
     r"\btorch\.(rand|randn|randint|randperm|normal|bernoulli)\b"
     r"|\bnn\.(Linear|Conv\w+|Embedding|LSTM|GRU|RNN|Dropout)\("
@@ -148,7 +146,7 @@ def test_a_page_asks_for_one_prediction_before_an_output(page: str, language: st
 @in_every_language
 @of_every_example
 def test_a_page_has_one_line_to_change(page: str, language: str) -> None:
-    lines = [p for p in built.paragraphs(language, page) if p.startswith(PHRASES[language]["change"].strip())]
+    lines = [p for p in built.paragraphs(language, page) if p.startswith(CHANGE[language])]
     assert len(lines) == 1
 
 
@@ -162,7 +160,7 @@ def test_a_page_ends_with_a_recap_and_what_differs_from_the_note(page: str, lang
     for bullet, beginning in zip(bullets, PHRASES[language]["recap"], strict=True):
         assert bullet.startswith(beginning)
     closing = built.text(last.find_all(recursive=False)[-1])
-    assert closing.startswith(PHRASES[language]["changed"]) == (page in TABLE)
+    assert closing.startswith(CHANGED[language]) == (page in TABLE)
 
 
 @in_every_language

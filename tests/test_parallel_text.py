@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from docutils import nodes
+from docutils import nodes, utils
 from sitekit.markup import myst, rst
 from sitekit.project.layout import Language, Project
 from sitekit.site import parallel_text
@@ -153,12 +153,13 @@ def test_matching_goes_on_behind_a_unit_that_is_not_there() -> None:
     first = nodes.paragraph("one\ntwo", "one two")
     made_by_a_directive = nodes.paragraph("", "something else")
     last = nodes.paragraph("“three”", "“three”")
-    section = nodes.section("", first, made_by_a_directive, last)
+    page = utils.new_document("page")
+    page += nodes.section("", first, made_by_a_directive, last)
     found = [
         {"kind": "paragraph", "line": line, "text": {"en": text}}
         for line, text in [(1, "one two"), (2, "lost"), (3, '"three"')]
     ]
-    matched = list(parallel_text._matches(section, found, "en", parallel_text.RST))
+    matched = list(parallel_text._matches(page, found, "en", parallel_text.RST))
     assert [node for _, node in matched] == [first, None, last]
 
 

@@ -210,12 +210,12 @@ def _furniture(document: BeautifulSoup, page: str) -> Iterator[str]:
             continue
         if any(id(parent) in titles for parent in parents):
             continue
-        if article not in parents or any(id(parent) in furniture for parent in parents):
+        if not article or article not in parents or any(id(parent) in furniture for parent in parents):
             yield " ".join(string.split())
     for tag in document.find_all(True):
         if tag.name == "input" and tag.get("type") in ("submit", "button", "reset"):
             yield str(tag.get("value", ""))
-        if tag.name == "a" and article in tag.parents:
+        if tag.name == "a" and article and article in tag.parents:
             continue  # a term's title is the other language's word
         if _is_seen(tag):
             for name in SPOKEN:

@@ -92,7 +92,7 @@ def test_code_objects(recorded: tuple[Record, Store]) -> None:
 
 
 def test_a_variable_is_no_code_object(recorded: tuple[Record, Store]) -> None:
-    names = {"x": ("torch:Tensor",), "x.view": ("torch:Tensor", "torch:Tensor.view")}
+    names = {"x": ["torch:Tensor"], "x.view": ["torch:Tensor", "torch:Tensor.view"]}
     found = replay.code_objects(replace(recorded[0], names=names))
     assert {name: [item["name"] for item in items] for name, items in found.items()} == {
         "x.view": ["Tensor.view"]

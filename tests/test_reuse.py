@@ -14,7 +14,8 @@ from tests import foreign
 DATED = {"SOURCE_DATE_EPOCH": "1700000000"}
 PROSE = ("gallery/bases/poids.py", "Voir aussi :ref:`bases-somme`.", "Voir encore :ref:`bases-somme`.")
 # What is edited: file, old and new text, German.
-OF_ONE_PAGE = {
+Edit = tuple[str, str, str, str | dict[str, str]]
+OF_ONE_PAGE: dict[str, Edit] = {
     "prose": (*PROSE, "Siehe weiter :ref:`bases-somme`."),
     "prose with markup": (
         "gallery/bases/somme.py",
@@ -59,7 +60,7 @@ OF_ONE_PAGE = {
         "Drei leichte Rezepte.",
     ),
 }
-OF_MORE = {
+OF_MORE: dict[str, Edit] = {
     "title": (
         "gallery/bases/poids.py",
         "Le poids\n========",
@@ -89,6 +90,8 @@ OF_MORE = {
     "setting": ("docs/conf.py", 'project = "Carnet"', 'project = "Grand carnet"', {}),
     "code": ("gallery/bases/somme.py", 'print("total:", 2 + 3)', 'print("total:", 2 + 4)', {}),
 }
+
+pytestmark = pytest.mark.xdist_group("amend")  # one worker builds the gallery once
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
@@ -121,7 +122,7 @@ def test_paper_has_exercises_without_answers_unless_they_are_open(
 
 @in_both_themes
 def test_paper_shows_the_text_and_no_tools(
-    theme: str, new_page: Callable[..., Page], url: Callable[..., str]
+    theme: Literal["light", "dark"], new_page: Callable[..., Page], url: Callable[..., str]
 ) -> None:
     page = new_page(color_scheme=theme, viewport={"width": 680, "height": 960})
     page.goto(url("en/basics/norms.html"))

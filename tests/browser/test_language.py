@@ -184,10 +184,10 @@ def test_languages_work_without_javascript(open_in: Callable[..., Page]) -> None
         expect(page.get_by_role("link", name=language.name, exact=True)).to_be_visible()
     page.get_by_role("link", name="中文").click()
     assert path_in_site(page) == "zh/index.html"
-    for language in ("en", "zh"):
+    for folder in ("en", "zh"):
         expect(switch(page)).to_have_count(1)
         switch(page).get_by_role("link").click()
-        assert path_in_site(page) == f"{language}/index.html"
+        assert path_in_site(page) == f"{folder}/index.html"
 
 
 @in_every_language

@@ -60,7 +60,9 @@ def ask(page: Page, text: str) -> list[str]:
     """Type into the open dialog and return where the results lead."""
     page.get_by_role("combobox").fill(text)
     expect(page.get_by_role("option").first).to_be_visible()
-    return page.get_by_role("option").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    options = page.get_by_role("option")
+    found: list[str] = options.evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    return found
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

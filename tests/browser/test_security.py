@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from tests.browser.conftest import Journal
 
@@ -125,7 +125,11 @@ def test_the_policy_stops_what_is_not_the_sites(
 )
 def test_an_example_is_light(path: str, page: Page, url: Callable[..., str]) -> None:
     fetched: dict[str, int] = {}
-    page.on("response", lambda response: fetched.setdefault(response.url, len(response.body())))
+
+    def note(response: Response) -> None:
+        fetched.setdefault(response.url, len(response.body()))
+
+    page.on("response", note)
     page.goto(url(path), wait_until="networkidle")
     weights = {address: size for address, size in fetched.items() if "/_images/" not in address}
     assert len(weights) <= 15, sorted(weights)

@@ -97,7 +97,7 @@ def test_figures_are_small_lazy_and_have_their_room(language: str) -> None:
     found = 0
     for docname in built.WRITTEN:
         for image in built.article(language, docname).select("img"):
-            if "figure" not in image.get("class", []):
+            if "figure" not in image.get_attribute_list("class"):
                 continue
             found += 1
             file = built.file_behind(language, docname, str(image["src"]))
