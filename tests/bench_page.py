@@ -1,0 +1,116 @@
+"""What one more page costs in CI: the CPU seconds of lint, docs and tests, without it and with it.
+
+``python -m tests.bench_page`` does everything twice, in copies of the checkout and from nothing, as CI does. It needs
+Linux: there a process can adopt what its children leave behind, so that every process of a build is counted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTER, PATTERN, ADDED = "training", "hooks", "one_more"
+SECONDS = 2
+BURN = f"""
+# %%
+# 再算一会儿。
+
+import time
+
+end = time.process_time() + {SECONDS}
+while time.process_time() < end:
+    pass
+"""
+CATALOGUE_OF_BURN = '\nmsgid "再算一会儿。"\nmsgstr "Go on computing."\n'
+STEPS = {
+    "lint": ("-m ruff check", "-m ruff format --check", "-m mypy", "-m sitekit lint"),
+    "docs": ("-m sitekit build",),
+    "tests": ("-m pytest",),
+}
+ADOPT_ORPHANS = 36
+"""PR_SET_CHILD_SUBREAPER of <linux/prctl.h>."""
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the files that git knows, without what earlier builds made."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    return folder
+
+
+def add_page(root: Path) -> None:
+    """Add a copy of a page under another name, with other words where words must differ, and some seconds of work."""
+    for pattern in (f"gallery/{CHAPTER}/{{}}.py", f"docs/locale/en/LC_MESSAGES/{CHAPTER}/{{}}.po"):
+        text = (root / pattern.format(PATTERN)).read_text(encoding="utf-8")
+        text = text.replace(f"{CHAPTER}-{PATTERN}", f"{CHAPTER}-{ADDED}")
+        for old, new in {"用钩子看网络内部": "再看网络内部", "网络不听话时": "网络又不听话时"}.items():
+            assert old in text
+            text = text.replace(old, new)
+        text = re.sub(r'msgstr "(?=\w)', 'msgstr "More: ', text, count=2)
+        text += BURN if pattern.endswith("py") else CATALOGUE_OF_BURN
+        (root / pattern.format(ADDED)).write_text(text, encoding="utf-8")
+    listed = root / "gallery" / "curriculum.toml"
+    text = listed.read_text(encoding="utf-8")
+    entry = f"[chapters.pages.{PATTERN}]\n"
+    assert entry in text
+    added = f'[chapters.pages.{ADDED}]\nprerequisites = ["{CHAPTER}/{PATTERN}"]\nminutes = 8\n'
+    before, _, after = text.partition(entry)
+    end = after.index("\n[")
+    listed.write_text(f"{before}{entry}{after[:end]}\n{added}{after[end:]}", encoding="utf-8")
+
+
+def cpu() -> float:
+    """The CPU seconds of all processes that ended."""
+    while True:  # what a child left behind is ours now
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            break
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measured(root: Path) -> dict[str, float]:
+    """The CPU seconds of each step in a checkout."""
+    found, before = {}, cpu()
+    for step, commands in STEPS.items():
+        for command in commands:
+            kept = os.environ | {"PYTHONPATH": f"{root / 'docs'}:{root / 'src'}", "CI": "true"}
+            done = subprocess.run(
+                [sys.executable, *command.split()], cwd=root, env=kept, stdout=subprocess.PIPE, text=True
+            )
+            if done.returncode:
+                print(f"{command}: {done.returncode}", *done.stdout.splitlines()[-12:], sep="\n  ")
+        after = cpu()
+        found[step], before = after - before, after
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    ctypes.CDLL(None).prctl(ADOPT_ORPHANS, 1, 0, 0, 0)
+    with tempfile.TemporaryDirectory(prefix="bench-page-") as folder:
+        plain, longer = (copied(Path(folder).resolve() / name) for name in ("plain", "longer"))
+        add_page(longer)
+        without, with_it = measured(plain), measured(longer)
+    print(f"{'CPU seconds':12}{'without':>10}{'with':>10}{'more':>8}")
+    for step in (*STEPS, "all"):
+        one, other = (sum(part.values()) if step == "all" else part[step] for part in (without, with_it))
+        print(f"{step:12}{one:10.1f}{other:10.1f}{other - one:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
