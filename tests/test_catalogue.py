@@ -13,7 +13,7 @@ from sitekit.markup import myst, notebook_text, python_source
 from sitekit.markup.units import Unit, render
 from sitekit.project.errors import SourceError, SourceErrors
 from sitekit.project.layout import Project
-from sitekit.translate import catalogue, sources
+from sitekit.translate import catalogue, po, sources
 from sitekit.translate.catalogue import Catalogue
 from sitekit.translate.checks import problems
 from sitekit.translate.localise import localise
@@ -57,7 +57,7 @@ def faults(project: Project) -> list[str]:
 
 def test_a_catalogue_holds_what_a_reader_sees_and_nothing_else(project: Project) -> None:
     text = po_file(project).read_text("utf-8")
-    assert text.startswith(catalogue.PO_HEADER.format(language="en"))
+    assert text.startswith(po.HEADER.format(language="en"))
     assert re.findall('^msgid "(.+)"$', text, re.MULTILINE) == [
         "第一页",
         "一个 :term:`张量` 加上 ``1``，得到 :math:`x + 1`。",
@@ -114,7 +114,7 @@ def test_a_changed_sentence_is_fuzzy_until_someone_mends_it(project: Project) ->
         '# kept\n#. docstring\n#, fuzzy\n#| msgid "返回值是新的数组。"\n'
         'msgid "返回值是一个新的数组。"\nmsgstr "word."\n'
     ) in text
-    assert "你将学到" not in text
+    assert text.endswith('\n#~ msgid "你将学到："\n#~ msgstr "word:"\n')
     assert update(project) == catalogue.Counts("start/first", 13, 1, 1)
     assert path.read_text("utf-8") == text
     line = text[: text.index('msgid "返回值是一个')].count("\n") + 1
@@ -188,6 +188,7 @@ def test_braces_and_percents_are_no_format_strings(project: Project) -> None:
 def test_a_page_without_messages_has_no_catalogue(project: Project) -> None:
     change(project.gallery / "start/second.py", "第二页\n======", "Second\n======")
     change(project.gallery / "start/second.py", "这里什么也没有。\n", "")
+    po_file(project, "start/second").write_text('msgid "第二页"\nmsgstr ""\n', encoding="utf-8")
     assert update(project, "start/second") == catalogue.Counts("start/second", 0, 0, 0)
     assert not po_file(project, "start/second").exists()
     localise(project)
@@ -205,14 +206,23 @@ def test_the_catalogue_of_a_page_that_is_gone_is_named(project: Project) -> None
     ("text", "line"),
     [
         ('msgid "甲"\nmsgstr "a"\n\nmsgid "甲"\nmsgstr "b"\n', 4),
-        ('msgid "甲"\nmsgid "乙"\nmsgstr "b"\n', 1),
+        ('msgid "甲"\nmsgid "乙"\nmsgstr "b"\n', 2),
         ('msgid "甲"\nmsgstr "a"\n<<<<<<< HEAD\n', 3),
         ('msgid "甲\nmsgstr "a"\n', 1),
         ('msgid "甲\\n"\n', 1),
         ('"甲"\n', 1),
         ('msgid "甲"\nmsgstr[x] "a"\n', 2),
-        ('msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=x\\n"\n', 1),
-        ('msgid ""\nmsgstr ""\n"POT-Creation-Date: yesterday\\n"\n', 1),
+        ('msgid ""\n"甲"\nmsgstr "a"\n\nmsgid "甲"\nmsgstr "b"\n', 5),
+        ('msgctxt ""\n"节"\nmsgid "甲"\nmsgstr ""\nmsgctxt "节"\nmsgid ""\n"甲"\nmsgstr ""\n', 6),
+        ('msgid "甲"\nmsgid_plural "乙"\nmsgstr[0] "b"\n', 2),
+        ('msgid "甲"\nmsgstr "\\x41"\n', 2),
+        ('msgid "甲"\nmsgstr "a\n', 2),
+        ('msgid "甲"\nmsgstr "a\\"\n', 2),
+        ('msgid "甲"\n#~ msgstr "a"\n', 2),
+        ('msgid "甲"\nmsgctxt "节"\nmsgstr "a"\n', 2),
+        ('msgid "甲"\nmsgstr "a"\nmsgctxt "节"\n', 3),
+        ('msgstr "a"\n', 1),
+        ('#| msgid "甲"\n"乙"\n', 2),
         ("\ud800", 1),
     ],
 )
@@ -220,9 +230,121 @@ def test_a_broken_catalogue_is_named_with_its_line(tmp_path: Path, text: str, li
     path = tmp_path / "page.po"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     with pytest.raises(SourceError) as caught:
-        Catalogue.read(path)
+        Catalogue(path)
     assert str(caught.value).startswith(f"{path}:{line}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_duplicate_is_named_with_both_lines(tmp_path: Path) -> None:
+    path = tmp_path / "page.po"
+    path.write_text('msgid ""\n"一"\n"二"\nmsgstr ""\n\nmsgid "一二"\nmsgstr ""\n', encoding="utf-8")
+    with pytest.raises(SourceError) as caught:
+        Catalogue(path)
+    assert str(caught.value) == f"{path}:6: this message stands in line 1 already"
+    path.write_text('msgid ""\n"一"\n"二"\nmsgstr ""\n\nmsgid ""\n"一"\nmsgstr ""\n', encoding="utf-8")
+    assert list(Catalogue(path).entries) == [("", "一二"), ("", "一")]
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "CHARSET", "gbk", "utf-16", "x y; charset=z", ""])
+def test_a_header_never_changes_how_a_catalogue_is_read_or_written(project: Project, charset: str) -> None:
+    path = po_file(project)
+    before = path.read_text("utf-8").replace("word", "wörd 字")
+    path.write_text(before.replace("charset=utf-8", f"charset={charset}"), encoding="utf-8")
+    assert update(project).missing == 0
+    assert path.read_text("utf-8") == before
+    data = path.read_bytes().replace("字".encode(), "字".encode("gbk"))
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=rf"first\.po:{data[: data.index(b'w')].count(10) + 1}: not UTF-8"):
+        update(project)
+    assert path.read_bytes() == data
+
+
+def test_what_is_out_of_use_stays_until_its_message_comes_back(project: Project) -> None:
+    path, source = po_file(project), project.gallery / "start/first.py"
+    old = (
+        '# a note\n#, fuzzy\n#~| msgctxt "节"\n#~| msgid "从前"\n'
+        '#~ msgctxt "节"\n#~ msgid "现在"\n#~ msgstr "now"\n'
+    )
+    path.write_text(f"{path.read_text('utf-8')}\n{old}", encoding="utf-8")
+    update(project)
+    before = path.read_text("utf-8")
+    assert before.endswith(f"\n{old}")
+    change(path, 'msgid "结束。"', '# praised\nmsgid "结束。"')
+    change(source, "# 结束。\n", "")
+    assert update(project).translated == 14
+    assert path.read_text("utf-8").count('# praised\n#~ msgid "结束。"\n#~ msgstr "word."\n') == 1
+    localise(project)
+    with source.open("a", encoding="utf-8") as file:
+        file.write("# 结束。\n")
+    assert update(project).translated == 15
+    change(path, "# praised\n", "")
+    assert path.read_text("utf-8") == before
+
+
+def test_a_page_without_messages_keeps_its_translations(project: Project) -> None:
+    path, source = po_file(project, "start/second"), project.gallery / "start/second.py"
+    before = path.read_text("utf-8")
+    change(source, "第二页\n======", "Second\n======")
+    change(source, "这里什么也没有。\n", "")
+    assert update(project, "start/second") == catalogue.Counts("start/second", 0, 0, 0)
+    assert path.read_text("utf-8") != before
+    source.write_text(small_project.SECOND, encoding="utf-8")
+    assert update(project, "start/second").translated == 2
+    assert path.read_text("utf-8") == before
+
+
+def test_comments_above_the_header_and_below_the_last_message_stay(project: Project) -> None:
+    path = po_file(project)
+    text = path.read_text("utf-8")
+    path.write_bytes(f"\ufeff# Licence: CC\n#\n# 译者\n{text}# the end".replace("\n", "\r\n").encode())
+    update(project)
+    assert path.read_text("utf-8").startswith(f"# Licence: CC\n#\n# 译者\n{po.HEADER.format(language='en')}")
+    assert path.read_text("utf-8").count("# the end\n") == 1
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+SOME_WORDS = WORDS.filter(bool)
+LINES_OF_WORDS = st.lists(WORDS.map(lambda text: " ".join(text.split())), max_size=2)
+ENTRIES = st.builds(
+    po.Entry,
+    SOME_WORDS,
+    WORDS,
+    WORDS,
+    st.booleans(),
+    st.booleans(),
+    LINES_OF_WORDS,
+    LINES_OF_WORDS,
+    st.dictionaries(st.sampled_from(["msgctxt", "msgid"]), SOME_WORDS).map(
+        lambda found: dict(sorted(found.items()))
+    ),
+)
+
+
+@given(st.lists(ENTRIES, max_size=4, unique_by=lambda entry: entry.key), st.data())
+def test_entries_come_back_as_they_were_however_they_are_wrapped(
+    tmp_path_factory: pytest.TempPathFactory, entries: list[po.Entry], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "round.po"
+    written = po.text_of(entries, "en", ["a", ""])
+    lines = []
+    for line in written.split("\n"):
+        match = re.fullmatch(r'(#~?\|? ?)?(msg\w+ )"(.*)"', line)
+        if match and data.draw(st.booleans()):
+            mark, keyword, text = match[1] or "", match[2], match[3]
+            parts = re.findall(r"\\.|[^\\]", text)
+            at = data.draw(st.integers(0, len(parts)))
+            pieces = ["", *("".join(piece) for piece in (parts[:at], parts[at:]))]
+            lines += [f'{mark}{keyword}"{pieces[0]}"', *(f'{mark}"{piece}"' for piece in pieces[1:])]
+        else:
+            lines.append(line)
+    newline = data.draw(st.sampled_from(["\n", "\r\n"]))
+    path.write_bytes(data.draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + newline.join(lines).encode())
+    header, *read = po.read(path)
+    assert header.comments == ["a", ""]
+    for entry in read:
+        entry.line = 0
+    assert read == entries
+    assert po.text_of(read, "en", header.comments) == written
 
 
 PO_LINES = [
@@ -256,15 +378,15 @@ def test_any_catalogue_is_read_or_refused(tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.getbasetemp() / "any.po"
     path.write_text(text, encoding="utf-8")
     try:
-        read = Catalogue.read(path)
+        read = Catalogue(path)
     except SourceError as error:
         message = str(error)
         assert re.fullmatch(rf"{re.escape(str(path))}:\d+: .+", message)
     else:
         unit = Unit("paragraph", "甲", 1)
-        found = read.message("节", unit)
-        if found is not None and isinstance(found.string, str):
-            list(problems(RST, unit, found.string))
+        entry = read.message("节", unit)
+        if entry is not None:
+            list(problems(RST, unit, entry.string))
 
 
 REJECTED = {

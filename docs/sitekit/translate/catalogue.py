@@ -5,39 +5,23 @@ In go the sources and the catalogues as they were; out come catalogues that have
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
-
-from babel.messages.catalog import Catalog, Message
-from babel.messages.pofile import PoFileError, denormalize, read_po, write_po
 
 from ..markup.units import Segment, Unit
 from ..project.errors import SitekitError, SourceError, SourceErrors
-from ..project.files import read_text, write_if_changed
+from ..project.files import write_if_changed
 from ..project.layout import Language, Project
+from . import po
 from .checks import problems
+from .po import Entry
 from .sources import Source, sources
 
 __all__ = ["Catalogue", "Counts", "strays", "update"]
 
 
-PO_HEADER = """\
-msgid ""
-msgstr ""
-"Language: {language}\\n"
-"MIME-Version: 1.0\\n"
-"Content-Type: text/plain; charset=utf-8\\n"
-"Content-Transfer-Encoding: 8bit\\n"
-
-"""
-PO_LINE = re.compile(r'(#.*|((msg(id|str|ctxt|id_plural)|msgstr\[\d+\]) )?"([^"\\]|\\.)*")?')
-PREVIOUS = "| msgid "
-PREVIOUS_WRAPPED = re.compile(r"\n#\| (?!msgid\b)")
 NOT_LISTED = "no page {}; pages are named as in their address, such as basics/shapes"
 
 
@@ -65,91 +49,30 @@ class Catalogue:
     translated differently in two sections, and without context then.
     """
 
-    def __init__(self, catalog: Catalog, path: Path) -> None:
-        """Wrap Babel's `catalog`, read from `path`."""
-        self.catalog, self.path = catalog, path
-
-    @classmethod
-    def read(cls, path: Path) -> Catalogue:
-        """Read a PO file; a missing one is an empty catalogue.
+    def __init__(self, path: Path) -> None:
+        """Read the PO file at `path`; a missing one is an empty catalogue.
 
         Raises
         ------
         SourceError
             Where the file is not a PO file.
         """
-        if not path.is_file():
-            return cls(Catalog(fuzzy=False), path)
-        text = read_text(path)
-        _check_lines(text, path)
-        try:
-            catalog = read_po(io.StringIO(text), abort_invalid=True, charset="utf-8")
-        except PoFileError as error:
-            raise SourceError(path, error.lineno + 1, f"not a valid catalogue: {error}") from None
-        except Exception as error:  # Babel raises whatever a wrong header or number leads to
-            raise SourceError(path, 1, f"not a valid catalogue: {error!r}") from None
-        return cls(catalog, path)
+        self.path = path
+        entries = po.read(path)
+        self.comments = [comment for entry in entries if not entry.id for comment in entry.comments]
+        """What stands above the header, such as a licence and the translators' names."""
+        self.entries = {entry.key: entry for entry in entries if entry.id and not entry.obsolete}
+        self.unused = [entry for entry in entries if entry.obsolete]
 
-    def message(self, section: str, unit: Unit) -> Message | None:
+    def message(self, section: str, unit: Unit) -> Entry | None:
         """The entry for `unit`, standing in the section titled `section`."""
-        found = self.catalog.get(unit.text, section) if section else None
-        return found or self.catalog.get(unit.text)
+        return self.entries.get((section, unit.text)) or self.entries.get(("", unit.text))
 
-    def closest(self, unit: Unit, current: Collection[str]) -> Message | None:
-        """The entry that `unit` had before it was changed: one whose message is not `current` any more."""
-        left = {
-            str(message.id): message for message in self.catalog if message.id and message.id not in current
-        }
-        found = get_close_matches(unit.text, left, 1)
-        return left[found[0]] if found else None
-
-
-def _check_lines(text: str, path: Path) -> None:
-    """Find what Babel lets pass: a missing quote, and an entry that a merge of branches left twice."""
-    seen: dict[tuple[str, str], int] = {}
-    context = ""
-    for number, line in enumerate(text.split("\n"), 1):
-        if not PO_LINE.fullmatch(line.strip()):
-            raise SourceError(path, number, f"not a line of a catalogue: {line[:40]}")
-        if line.startswith("msgctxt "):
-            context = line
-        elif line.startswith("msgid ") and line != 'msgid ""':
-            first = seen.setdefault((context, line), number)
-            if first != number:
-                raise SourceError(path, number, f"this message stands in line {first} already")
-            context = ""
-
-
-def _template(project: Project, source: Source) -> Catalog:
-    template = Catalog(fuzzy=False)
-    for _, unit in _with_section(source.split()):
-        if needs_translation(project, source, unit):
-            kinds = [unit.kind] if unit.kind != "paragraph" else []
-            template.add(unit.text, auto_comments=kinds)
-    return template
-
-
-def _take_previous(catalog: Catalog) -> dict[tuple[Any, str | None], list[str]]:
-    """Remove the ``#|`` comments, which Babel reads as a translator's own, and give them by message."""
-    previous: dict[tuple[Any, str | None], list[str]] = {}
-    for message in catalog:
-        comments = message.user_comments
-        message.user_comments = [comment for comment in comments if not comment.startswith("|")]
-        texts = [
-            denormalize(comment[len(PREVIOUS) :]) for comment in comments if comment.startswith(PREVIOUS)
-        ]
-        if texts:
-            previous[message.id, message.context] = texts
-    return previous
-
-
-def _po_text(catalog: Catalog, language: Language) -> str:
-    for message in catalog:
-        message.flags &= {"fuzzy"}  # Babel takes a brace in prose for a format string
-    out = io.BytesIO()
-    write_po(out, catalog, width=0, omit_header=True, include_previous=True)
-    body = PREVIOUS_WRAPPED.sub(" ", out.getvalue().decode())  # Babel wraps these, whatever the width
-    return PO_HEADER.format(language=language.folder) + body.strip("\n") + "\n"
+    def closest(self, text: str, current: Collection[str] = ()) -> Entry | None:
+        """The translated entry that `text` had before it was changed: one that is not `current` any more."""
+        entries = [*self.unused, *self.entries.values()]
+        left = {entry.id: entry for entry in entries if entry.string and entry.id not in current}
+        return next((left[found] for found in get_close_matches(text, left, 1)), None)
 
 
 @dataclass(frozen=True)
@@ -163,28 +86,51 @@ class Counts:
 
 
 def update(project: Project, source: Source, language: Language) -> Counts:
-    """Bring one catalogue up to date with its source, and count what is left to do."""
+    """Bring one catalogue up to date with its source, and count what is left to do.
+
+    A translation whose message is gone stays, out of use, until the message comes back or a person deletes it.
+    """
     path = project.catalogue_path(language, source.docname)
-    existing = Catalogue.read(path).catalog
-    previous = _take_previous(existing)
-    template = _template(project, source)
-    known = {message.id for message in template}
-    for message in existing:
-        # An entry for one section only stays as long as its message does.
-        if message.context and message.id in known:
-            template.add(message.id, context=message.context)
-    existing.update(template, update_header_comment=False)
-    existing.obsolete.clear()
-    messages = [message for message in existing if message.id]
-    for message in messages:
-        if message.fuzzy and not message.previous_id:
-            message.previous_id = previous.get((message.id, message.context), [])
-    if messages:
-        write_if_changed(path, _po_text(existing, language))
+    catalogue = Catalogue(path)
+    sections = list(_with_section(source.split()))
+    kinds: dict[str, dict[str, None]] = {}
+    for _, unit in sections:
+        if needs_translation(project, source, unit):
+            kinds.setdefault(unit.text, {}).update({} if unit.kind == "paragraph" else {unit.kind: None})
+    left, unused = dict(catalogue.entries), {id(entry): entry for entry in catalogue.unused}
+
+    def take(context: str, text: str) -> Entry | None:
+        """The entry of a message: what was out of use, if it alone has a translation."""
+        entry = left.pop((context, text), None)
+        if not entry or not entry.string:
+            found = next((old for old in unused.values() if old.key == (context, text)), None)
+            return unused.pop(id(found)) if found else entry
+        return entry
+
+    messages, changed = [], set()
+    for text in kinds:
+        entry = take("", text)
+        if entry is None and (old := catalogue.closest(text)):
+            changed.add(old.key)
+            previous = old.previous or {"msgid": old.id}
+            entry = replace(old, id=text, context="", fuzzy=True, previous=previous)
+        messages.append(replace(entry or Entry(text), kinds=list(kinds[text]), obsolete=False))
+    # An entry for one section only stays as long as its message does.
+    own = {key for key in left if key[0] and key[1] in kinds}
+    own |= {old.key for old in unused.values()} & {(section, unit.text) for section, unit in sections}
+    own_entries = [take(*key) for key in sorted(own - {("", text) for text in kinds})]
+    messages += [replace(entry, kinds=[], obsolete=False) for entry in own_entries if entry]
+    unused |= {id(entry): entry for key, entry in left.items() if entry.string and key not in changed}
+    old_entries = [replace(entry, kinds=[], obsolete=True) for entry in unused.values()]
+    for entry in messages:
+        entry.fuzzy = entry.fuzzy and bool(entry.string)
+        entry.previous = entry.previous if entry.fuzzy else {}
+    if messages or old_entries or catalogue.comments:
+        write_if_changed(path, po.text_of([*messages, *old_entries], language.folder, catalogue.comments))
     elif path.is_file():
         path.unlink()
-    fuzzy = sum(message.fuzzy for message in messages)
-    missing = sum(not message.string for message in messages)
+    fuzzy = sum(entry.fuzzy for entry in messages)
+    missing = sum(not entry.string for entry in messages)
     return Counts(source.docname, len(messages) - missing - fuzzy, missing, fuzzy)
 
 
@@ -205,13 +151,13 @@ def translator(
     """
     if language == project.source:
         return lambda unit: None
-    catalogue = Catalogue.read(project.catalogue_path(language, source.docname))
+    catalogue = Catalogue(project.catalogue_path(language, source.docname))
     sections = {id(unit): section for section, unit in _with_section(segments)}
     known = {(section, unit.text) for section, unit in _with_section(segments)}
-    for message in catalogue.catalog:
-        if message.context and (message.context, message.id) not in known:
-            fault = f"no section “{message.context}” has this message: correct or delete the entry"
-            report(SourceError(catalogue.path, message.lineno, fault))
+    for entry in catalogue.entries.values():
+        if entry.context and not entry.obsolete and (entry.context, entry.id) not in known:
+            fault = f"no section “{entry.context}” has this message: correct or delete the entry"
+            report(SourceError(catalogue.path, entry.line, fault))
 
     def translate(unit: Unit) -> str | None:
         if not needs_translation(project, source, unit):
@@ -221,22 +167,22 @@ def translator(
         if message is None:
             hint = f"run `nox -s translate`, then fill in {catalogue.path.name}"
             fault = f"no {language.folder} translation of “{shown}”; {hint}"
-            if old := catalogue.closest(unit, {text for _, text in known}):
+            if old := catalogue.closest(unit.text, {text for _, text in known}):
                 fault += f"; “{old.id}” was “{old.string}”"
             report(Untranslated(source.path, unit.line, fault))
             return None
-        text = message.string if isinstance(message.string, str) else ""
+        text = message.string
         if not text or message.fuzzy:
             fault = "has no translation yet"
             if text:
                 fault = (
                     f"its translation may be out of date: “{text}”; mend it and remove its `#, fuzzy` line"
                 )
-            report(Untranslated(catalogue.path, message.lineno, f"“{shown}”: {fault}"))
+            report(Untranslated(catalogue.path, message.line, f"“{shown}”: {fault}"))
             return None
         faults = list(problems(source, unit, text))
         for fault in faults:
-            report(SourceError(catalogue.path, message.lineno, f"“{shown}”: {fault}"))
+            report(SourceError(catalogue.path, message.line, f"“{shown}”: {fault}"))
         return None if faults else text
 
     return translate
