@@ -80,7 +80,7 @@ def _read(text: str, parser: Parser | None) -> nodes.document:
     with docutils_namespace():
         for name, directive in DIRECTIVES.items():
             directives.register_directive(name, directive)
-        for name in ("term", "ref"):
+        for name in ("term", "ref", "func", "py:class"):
             roles.register_local_role(name, _role)
         return publish_doctree(text, parser=parser, settings_overrides=SETTINGS)
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 from sitekit.__main__ import main
-from sitekit.markup.notebook_text import to_markdown
-from sitekit.project.errors import SourceError
 from sitekit.project.layout import Project
 
 from tests import small_project
@@ -372,8 +370,3 @@ def test_an_unknown_page_is_named(project: Project) -> None:
         done.stderr
         == "no page first, start/third; pages are named as in their address, such as basics/shapes\n"
     )
-
-
-def test_what_a_notebook_would_lose_is_named() -> None:
-    with pytest.raises(SourceError, match=r"^page\.py: this can't be shown in a notebook: .*\"seealso\""):
-        to_markdown(".. seealso:: Lost words.\n", Path("page.py"), {})

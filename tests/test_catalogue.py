@@ -691,7 +691,7 @@ def test_no_accepted_translation_changes_a_script(
     assert text.count("# ///") == 2
     for block in split_code_and_text_blocks(path)[1]:
         if block.type == "text":
-            notebook = notebook_text.to_markdown(block.content, path, {})
+            (notebook,) = notebook_text.to_markdown([block.content], path, {})
             tokens = [
                 child for token in MarkdownIt().parse(notebook) for child in [token, *(token.children or [])]
             ]

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sitekit.markup import myst, python_source, rst
 from sitekit.markup.units import Segment, Unit, join_lines, render
-from sitekit.project.errors import SourceError
+from sitekit.project.errors import SourceError, SourceErrors
 from sitekit.project.layout import Project
 from sitekit.translate.localise import Localised, check, localise
 from sitekit.translate.sources import Source, sources
@@ -95,12 +95,24 @@ def rst_blocks() -> st.SearchStrategy[str]:
         st.builds(lambda title, cell: f".. list-table:: {title}\n\n{cell}", line, row),
         st.just(".. math::\n\n   a = b\n\n   c = d"),
         st.just(".. code-block:: python\n\n   x = 1  # 一"),
+        text.map(lambda body: f"引文\n\n{textwrap.indent(body, '    ')}\n\n    -- 某人"),
+        st.builds(
+            lambda body, end: f"{body}{end}::\n\n    x *y*\n\n      z\n\n后文",
+            text,
+            st.sampled_from(["", " ", "\n\n"]),
+        ),
+        text.map(lambda body: f"{indented(body, '- ', '  ')}::\n\n      x\n- 乙"),
+        st.just("前\n\n----\n\n后"),
+        st.just(">>> 1 + 1\n2"),
+        st.just(":func:`print` 与 :py:class:`~a.B`"),
     )
 
 
 def rst_pages() -> st.SearchStrategy[str]:
     title = st.builds(
-        lambda text: f"{text}\n{'=' * 60}", st.sampled_from(["张量", "小", "NumPy 与 x", "``x`` 的用法"])
+        lambda text, over: f"{over}{text}\n{'=' * 60}",
+        st.sampled_from(["张量", "小", "NumPy 与 x", "``x`` 的用法"]),
+        st.sampled_from(["", "=" * 60 + "\n", "=" * 60 + "\n "]),
     )
     section = st.lists(rst_blocks(), max_size=4).map("\n\n".join)
     return st.builds(lambda head, body: f".. _t:\n\n{head}\n\n{body}", title, section)
@@ -220,7 +232,7 @@ def test_translated_scripts_have_the_same_code_and_cells(
 def markup_of(source: Source, unit: Unit) -> list[str]:
     """The inline markup of `unit`, as a translator copies it."""
     text = re.sub("[\u4e00-\u9fff]+", "word", unit.text)
-    links = re.findall(r"`[^`]+ <[^`>]+>`__|:\w+:`[^`]+`|``.+?``|https://\S+", text)
+    links = re.findall(r"`[^`]+ <[^`>]+>`__|:[\w:]+:`[^`]+`|``.+?``|https://\S+", text)
     assert source.inline_markup(unit, " ".join(links)) == source.inline_markup(unit, unit.text)
     return links
 
@@ -284,10 +296,13 @@ def test_code_within_a_sentence_stays_on_one_line() -> None:
     ("dialect", "text", "fault"),
     [
         ("rst", "上线\n!!!!", "line"),
-        ("rst", "====\n上线\n====", "line"),
+        ("rst", "====\n上线\n!!!!", "line"),
+        ("rst", "甲::\n\n乙", "indented more"),
+        ("rst", "::", "indented more"),
+        ("rst", "    甲", "first column"),
+        ("rst", ".. _甲:\n   https://example.org", "a link's address"),
         ("rst", "(1) 甲\n(2) 乙", "a list"),
         ("rst", "A. 甲\n   乙", "same column"),
-        ("rst", "甲::\n\n   x", "literal block"),
         ("rst", "| 甲\n| 乙", "a line block"),
         ("rst", "甲\n  乙", "same column"),
         ("rst", "甲\n- 乙", "blank line before a list"),
@@ -315,6 +330,8 @@ def test_code_within_a_sentence_stays_on_one_line() -> None:
         ("python", '"""\n题\n"""\ndef f():\n    "甲"', '"""'),
         ("python", '"""\n题\n"""\ndef f():\n    """甲""" """乙"""', '"""'),
         ("python", '"""\n题\n"""\nx = (', ":4: "),
+        ("python", '# coding: latin-1\n"""\n题\n"""', ":1: files are in UTF-8"),
+        ("python", '#!x\n# vim: set fileencoding=gbk :\n"""\n题\n"""', ":2: files are in UTF-8"),
     ],
 )
 def test_what_could_hide_prose_is_an_error(tmp_path: Path, dialect: str, text: str, fault: str) -> None:
@@ -322,6 +339,76 @@ def test_what_could_hide_prose_is_an_error(tmp_path: Path, dialect: str, text: s
     path.write_text(text, encoding="utf-8")
     with pytest.raises(Exception, match=re.escape(fault)):
         Source("page", path, dialect).split()
+
+
+FAULTY = '''\
+# coding: latin-1
+"""
+.. _t:
+
+题
+====
+
+见 [1]_ 与 :nope:`x`。
+
+.. [1] 脚注
+
+.. raw:: html
+
+   <b>甲</b>
+
+.. note::
+   :colour: red
+
+   甲
+
+甲
+- 乙
+"""
+
+def f():
+    """a\\b"""
+
+def g():
+    """a\\b"""
+
+# %%
+# :func:`print` 没错，*错了
+#
+# +---+
+# | x |
+# +---+
+
+# %% 题
+# .. _甲:
+#    https://example.org
+
+# %%
+#     引文
+'''
+
+
+def test_all_faults_of_a_file_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "page.py"
+    path.write_text(FAULTY, encoding="utf-8")
+    with pytest.raises(SourceErrors) as caught:
+        Source("page", path, "python").split()
+    found = str(caught.value).replace(f"{path}:", "").split("\n")
+    assert [(int(line.split(": ")[0]), line.split(": ", 1)[1][:32]) for line in found] == [
+        (1, "files are in UTF-8: save it so a"),
+        (8, 'Unknown interpreted text role "n'),
+        (10, "this looks like a footnote; writ"),
+        (12, "directive 'raw' can't be transla"),
+        (16, 'Error in "note" directive: unkno'),
+        (22, "leave a blank line before a list"),
+        (26, "a docstring with a backslash sta"),
+        (29, "a docstring with a backslash sta"),
+        (32, "Inline emphasis start-string wit"),
+        (34, "this looks like a grid table; wr"),
+        (38, "`# %%` stands alone; the title g"),
+        (39, "a link's address stands in the s"),
+        (43, "a cell's text starts in the firs"),
+    ]
 
 
 FRAGMENTS = [
@@ -373,7 +460,7 @@ def test_any_text_is_split_or_refused_in_one_line(text: str) -> None:
             split()
         except SourceError as error:
             message = str(error)
-            assert re.fullmatch(r"page:\d+: .+", message)
+            assert re.fullmatch(r"page:\d+: .+(\npage:\d+: .+)*", message)
 
 
 PAGES = {source.docname: source for source in sources(Project.load(ROOT))}

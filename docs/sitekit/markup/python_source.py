@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..project.errors import SourceError
-from . import rst
+from ..project.errors import SourceError, SourceErrors, gathered
+from . import notebook_text, rst
 from .units import Segment, Unit, Verbatim, join_lines
 
 __all__ = ["is_instruction", "split", "split_code"]
@@ -24,6 +24,7 @@ __all__ = ["is_instruction", "split", "split_code"]
 
 CELL = re.compile(r"# ?%%")
 ALT = "alt:"
+CODING = re.compile(r"#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)  # as Python reads it
 SEPARATOR = re.compile("#{20}")  # an older way to start a text cell, which Sphinx-Gallery still reads
 NOT_PROSE = re.compile(r"#(!|\s*(sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|/// |///$|-\*-))")
 CODE_WIDTH = 88
@@ -112,7 +113,7 @@ def _comment_pieces(code: str, starts: list[int], first_line: int) -> Iterator[_
 
 
 def _docstring_pieces(
-    tree: ast.Module, code: str, starts: list[int], path: Path, first_line: int
+    tree: ast.Module, code: str, starts: list[int], path: Path, first_line: int, errors: list[SourceError]
 ) -> Iterator[_Piece]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -128,7 +129,12 @@ def _docstring_pieces(
 
         start = offset(value.lineno, value.col_offset)
         end = offset(value.end_lineno, value.end_col_offset)
-        opening, body, closing = _string_parts(code[start:end], path, first_line + value.lineno - 1)
+        parts = None
+        with gathered(errors):
+            parts = _string_parts(code[start:end], path, first_line + value.lineno - 1)
+        if parts is None:
+            continue
+        opening, body, closing = parts
         indent = " " * node.body[0].col_offset
         segments: list[Segment] = [Verbatim(opening)]
         row = value.lineno
@@ -164,10 +170,13 @@ def split_code(code: str, path: Path, first_line: int) -> list[Segment]:
     """Split Python code without text cells: comments and docstrings are the units."""
     tree = _tree(code, path, first_line)
     starts = _line_starts(code)
+    errors: list[SourceError] = []
     pieces = [
         *_comment_pieces(code, starts, first_line),
-        *_docstring_pieces(tree, code, starts, path, first_line),
+        *_docstring_pieces(tree, code, starts, path, first_line, errors),
     ]
+    if errors:
+        raise SourceErrors(errors)
     segments: list[Segment] = []
     at = 0
     for piece in sorted(pieces, key=lambda piece: piece.start):
@@ -176,28 +185,75 @@ def split_code(code: str, path: Path, first_line: int) -> list[Segment]:
     return [*segments, Verbatim(code[at:])]
 
 
-def _header(text: str, path: Path) -> tuple[str, list[Segment], str, int]:
-    """What stands before the header docstring, its segments, the rest of the file and its line."""
-    tree = _tree(text, path, 1)
-    if ast.get_docstring(tree, clean=False) is None:
-        raise SourceError(path, 1, "an example starts with a docstring: its label, title and text")
-    value = tree.body[0].value  # type: ignore[attr-defined]
-    lines = text.split("\n")
-    before = "".join(line + "\n" for line in lines[: value.lineno - 1])
-    metadata = False
-    for number, line in enumerate(lines[: value.lineno - 1], 1):
-        metadata ^= line.startswith("# ///")
-        if line.strip() and not metadata and not NOT_PROSE.match(line):
-            raise SourceError(path, number, "comments stand below the header docstring")
-    literal = "\n".join(lines[value.lineno - 1 : value.end_lineno])
-    opening, body, closing = _string_parts(literal.rstrip(), path, value.lineno)
-    if not body.startswith("\n") or not body.endswith("\n"):
-        raise SourceError(path, value.lineno, 'the header docstring\'s """ stand on their own lines')
-    segments: list[Segment] = [Verbatim(opening + "\n")]
-    segments += rst.split(body[1:-1], path, value.lineno + 1)
-    segments.append(Verbatim(closing + "\n"))
-    rest = "\n".join(lines[value.end_lineno :])
-    return before, segments, rest, value.end_lineno + 1
+class _Splitter:
+    def __init__(self, text: str, path: Path) -> None:
+        self.lines, self.path = text.rstrip("\n").split("\n"), path
+        self.out: list[Segment] = []
+        self.errors: list[SourceError] = []
+        self.cells: list[tuple[int, str]] = []
+        """The text cells, each with its first line."""
+
+    def error(self, at: int, message: str) -> None:
+        self.errors.append(SourceError(self.path, at + 1, message))
+
+    def text(self, start: int, lines: list[str], prefix: str = "") -> None:
+        """A text cell, whose first line has the index `start`."""
+        cell = "\n".join(lines)
+        self.cells.append((start + 1, cell))
+        with gathered(self.errors):
+            self.out += rst.split(cell, self.path, start + 1, prefix=prefix) if cell.strip() else []
+
+    def header(self) -> int:
+        """Read up to the end of the header docstring, and return the index of the line below."""
+        tree = _tree("\n".join(self.lines), self.path, 1)
+        if ast.get_docstring(tree, clean=False) is None:
+            raise SourceError(self.path, 1, "an example starts with a docstring: its label, title and text")
+        value = tree.body[0].value  # type: ignore[attr-defined]
+        start, end = value.lineno - 1, value.end_lineno
+        metadata = False
+        for at, line in enumerate(self.lines[:start]):
+            metadata ^= line.startswith("# ///")
+            if at < 2 and CODING.match(line):
+                self.error(at, "files are in UTF-8: save it so and delete this line")
+            elif line.strip() and not metadata and not NOT_PROSE.match(line) and "coding" not in line:
+                self.error(at, "comments stand below the header docstring")
+        self.out.append(Verbatim("".join(line + "\n" for line in self.lines[:start])))
+        with gathered(self.errors):
+            literal = "\n".join(self.lines[start:end]).rstrip()
+            opening, body, closing = _string_parts(literal, self.path, start + 1)
+            if not body.startswith("\n") or not body.endswith("\n"):
+                raise SourceError(
+                    self.path, start + 1, 'the header docstring\'s """ stand on their own lines'
+                )
+            self.out.append(Verbatim(opening + "\n"))
+            self.text(start + 1, body[1:-1].split("\n"))
+            self.out.append(Verbatim(closing + "\n"))
+        return int(end)
+
+    def body(self, at: int) -> None:
+        """Read text cells and code, from the line with the index `at` on."""
+        lines = self.lines
+        while at < len(lines):
+            start = at
+            while at < len(lines) and not CELL.match(lines[at]):
+                if SEPARATOR.match(lines[at]):
+                    self.error(at, "a text cell starts with `# %%`, not with a row of #")
+                at += 1
+            if at > start:
+                with gathered(self.errors):
+                    code = "".join(line + "\n" for line in lines[start:at])
+                    self.out += split_code(code, self.path, start + 1)
+            if at == len(lines):
+                return
+            if lines[at].rstrip() not in {"# %%", "#%%"}:
+                self.error(at, "`# %%` stands alone; the title goes on the next line")
+            self.out.append(Verbatim("# %%\n"))
+            start = at = at + 1
+            while at < len(lines) and lines[at].startswith("#") and not CELL.match(lines[at]):
+                if lines[at] != "#" and not lines[at].startswith("# "):
+                    self.error(at, "a line of a text cell starts with `# `")
+                at += 1
+            self.text(start, [line[2:] for line in lines[start:at]], "# ")
 
 
 def split(text: str, path: Path) -> list[Segment]:
@@ -212,41 +268,14 @@ def split(text: str, path: Path) -> list[Segment]:
 
     Raises
     ------
-    SourceError
-        Where Python can't read it, the header docstring is missing, or its prose can't be translated.
+    SourceErrors
+        Where Python can't read it, the header docstring is missing, or its prose can't be translated or shown
+        on the page and in the notebook.
     """
-    before, segments, rest, line = _header(text.rstrip("\n"), path)
-    segments.insert(0, Verbatim(before))
-    code: list[str] = []
-    code_line = line
-    lines = rest.split("\n")
-    at = 0
-
-    def flush() -> None:
-        if code:
-            joined = "\n".join(code) + "\n"
-            segments.extend(split_code(joined, path, code_line))
-            code.clear()
-
-    while at < len(lines):
-        if SEPARATOR.match(lines[at]):
-            raise SourceError(path, line + at, "a text cell starts with `# %%`, not with a row of #")
-        if not CELL.match(lines[at]):
-            if not code:
-                code_line = line + at
-            code.append(lines[at])
-            at += 1
-            continue
-        flush()
-        if lines[at].rstrip() not in {"# %%", "#%%"}:
-            raise SourceError(path, line + at, "`# %%` stands alone; the title goes on the next line")
-        segments.append(Verbatim("# %%\n"))
-        start = at = at + 1
-        while at < len(lines) and lines[at].startswith("#") and not CELL.match(lines[at]):
-            if lines[at] != "#" and not lines[at].startswith("# "):
-                raise SourceError(path, line + at, "a line of a text cell starts with `# `")
-            at += 1
-        cell = "\n".join(text_line[2:] for text_line in lines[start:at])
-        segments.extend(rst.split(cell, path, line + start, prefix="# ") if cell.strip() else [])
-    flush()
-    return segments
+    splitter = _Splitter(text, path)
+    splitter.body(splitter.header())
+    named = {error.line for found in splitter.errors for error in getattr(found, "errors", [found])}
+    shown = notebook_text.faults(splitter.cells, path)
+    if errors := splitter.errors + [error for error in shown if error.line not in named]:
+        raise SourceErrors(sorted(SourceErrors(errors).errors, key=lambda error: error.line or 0))
+    return splitter.out

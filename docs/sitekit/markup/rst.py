@@ -20,10 +20,10 @@ from docutils.parsers.rst.languages import en
 from docutils.parsers.rst.states import Body, Inliner
 from docutils.utils import new_document, unescape
 
-from ..project.errors import SourceError
+from ..project.errors import SourceError, SourceErrors, gathered
 from .units import Segment, Unit, Verbatim, join_lines
 
-__all__ = ["block_start", "inline_markup", "plain_text", "prose", "split", "terms"]
+__all__ = ["PYTHON_ROLES", "block_start", "inline_markup", "plain_text", "prose", "shown", "split", "terms"]
 
 
 PROSE_DIRECTIVES = {"note", "tip", "hint", "important", "warning", "caution", "seealso"}
@@ -39,7 +39,6 @@ UNSUPPORTED = {
     re.compile(r"={2,}( +={2,})+"): "a simple table; write a list-table",
     re.compile(r"\|( |$)"): "a line block; write a paragraph or a list",
     re.compile(r":[\w-]+:( |$)"): "a field list; write a list",
-    re.compile(r">>> "): "a doctest; write a code cell",
     re.compile(r"__ |\.\. __"): "an anonymous target; write the link as `text <https://…>`__",
     re.compile(r"\.\. \["): "a footnote; write it into the sentence",
     re.compile(r"\.\. \|"): "a substitution; write the text itself",
@@ -61,6 +60,18 @@ BLOCKS = {
 PATTERNS = {name: re.compile(Body.patterns[name]) for name in BLOCKS}
 EXPLICIT = re.compile(r"^(?P<title>.*?)\s*<(?P<target>[^<>]+)>$", re.DOTALL)
 LANGUAGE_TARGET_ROLES = {"term"}
+PYTHON_ROLES = {"attr", "class", "const", "data", "exc", "func", "meth", "mod", "obj"}
+
+
+def shown(role: str, text: str) -> str:
+    """What a reader sees of a role, as far as its own text tells."""
+    if explicit := EXPLICIT.match(text):
+        return explicit["title"]
+    name = role.removeprefix("py:")
+    if name in PYTHON_ROLES:
+        text = text.rpartition(".")[2].lstrip("~") if text.startswith("~") else text.lstrip("!.")
+        text += "()" * (name in {"func", "meth"} and not text.endswith(")"))
+    return text
 
 
 def _role(
@@ -129,11 +140,10 @@ def inline_markup(text: str) -> Counter[str]:
 
 def plain_text(text: str) -> str:
     """`text` without markup, as for titles, tooltips and anchors."""
-    shown = []
-    for node in _inline(text):
-        explicit = EXPLICIT.match(node.astext()) if isinstance(node, nodes.inline) else None
-        shown.append(explicit["title"] if explicit else node.astext())
-    return "".join(shown)
+    return "".join(
+        shown(node["role"], node.astext()) if isinstance(node, nodes.inline) else node.astext()
+        for node in _inline(text)
+    )
 
 
 def prose(text: str) -> str:
@@ -150,7 +160,7 @@ def terms(text: str) -> list[str]:
         if isinstance(node, nodes.inline) and node["role"] in LANGUAGE_TARGET_ROLES
     ]
     matches = [(EXPLICIT.match(node.astext()), node.astext()) for node in roles]
-    return [explicit["target"] if explicit else shown for explicit, shown in matches]
+    return [explicit["target"] if explicit else text for explicit, text in matches]
 
 
 class _Splitter:
@@ -158,17 +168,30 @@ class _Splitter:
         self.lines = text.split("\n")
         self.path, self.first_line, self.prefix, self.width = path, first_line, prefix, width
         self.out: list[Segment] = []
+        self.errors: list[SourceError] = []
         self.at = 0
 
-    def error(self, message: str) -> SourceError:
-        return SourceError(self.path, self.first_line + self.at, message)
+    def error(self, message: str, at: int | None = None) -> SourceError:
+        return SourceError(self.path, self.first_line + (self.at if at is None else at), message)
 
     def keep(self, line: str, label: str = "") -> None:
         text = (self.prefix + line).rstrip() + "\n"
         self.out.append(Verbatim(text, label, self.first_line + self.at))
 
+    def keep_lines(self, end: int) -> None:
+        while self.at < end:
+            self.keep(self.lines[self.at])
+            self.at += 1
+
     def unit(
-        self, kind: str, lines: list[str], line: int, first: str, rest: str, underline: str = ""
+        self,
+        kind: str,
+        lines: list[str],
+        line: int,
+        first: str,
+        rest: str,
+        underline: str = "",
+        over: bool = False,
     ) -> None:
         self.out.append(
             Unit(
@@ -178,6 +201,7 @@ class _Splitter:
                 first_prefix=self.prefix + first,
                 rest_prefix=self.prefix + rest,
                 underline=underline,
+                overlined=over,
                 width=0 if underline else self.width,
                 suffix="\n",
             )
@@ -186,8 +210,19 @@ class _Splitter:
     def indent(self, line: str) -> int:
         return len(line) - len(line.lstrip(" "))
 
-    def below(self) -> str:
-        return self.lines[self.at + 1] if self.at + 1 < len(self.lines) else ""
+    def below(self, rows: int = 1) -> str:
+        return self.lines[self.at + rows] if self.at + rows < len(self.lines) else ""
+
+    def body_end(self, column: int) -> int:
+        """Where what is indented more than `column`, from the current line on, ends."""
+        end = self.at
+        while end < len(self.lines) and (
+            not self.lines[end].strip() or self.indent(self.lines[end]) > column
+        ):
+            end += 1
+        while end > self.at and not self.lines[end - 1].strip():
+            end -= 1
+        return end
 
     def paragraph(self, kind: str, first: str, rest: str) -> None:
         """One paragraph from the current line on; `first` has been read off that line already."""
@@ -205,17 +240,31 @@ class _Splitter:
                 raise self.error("leave a blank line before a list")
             lines.append(line)
             self.at += 1
-        if lines[-1].rstrip().endswith("::"):
-            raise self.error("a literal block is not translated; write `.. code-block:: python`")
         if any(PATTERNS["line"].match(line.strip()) for line in lines):
-            message = f"a title has one line, under it, of at least 3 times one of {UNDERLINES}"
-            raise SourceError(self.path, self.first_line + start, message)
-        self.check(join_lines(lines), start)
-        self.unit(kind, lines, start, first, rest)
+            raise self.error(
+                f"a title has one line, under it, of at least 3 times one of {UNDERLINES}", start
+            )
+        text = join_lines(lines)
+        literal = text.endswith("::")
+        if literal:  # written on its own below, where no translation can lose it
+            text = text[:-2].rstrip() if text[-3:-2].isspace() else text[:-1]
+        self.check(text, start)
+        self.unit(kind, [text], start, first, rest)
+        if literal:
+            self.keep("")
+            self.literal(column, start)
+
+    def literal(self, column: int, start: int) -> None:
+        """A block of text as it stands, which `::` has opened."""
+        self.keep(" " * column + "::")
+        end = self.body_end(column)
+        if end == self.at:
+            raise self.error("a block that is indented more follows `::`", start)
+        self.keep_lines(end)
 
     def check(self, text: str, line: int) -> None:
         if read_as := block_start(text):
-            raise SourceError(self.path, self.first_line + line, f"docutils reads this as {read_as}")
+            raise self.error(f"docutils reads this as {read_as}", line)
 
     def directive(self, match: re.Match[str], column: int) -> None:
         name, argument = match["name"], match["argument"] or ""
@@ -237,56 +286,84 @@ class _Splitter:
             self.keep(self.lines[self.at])
         self.at += 1
         while self.at < len(self.lines) and OPTION.match(self.lines[self.at]):
-            self.keep(self.lines[self.at])
+            start, first = self.at, self.lines[self.at]
             self.at += 1
-        body = self.at
-        while body < len(self.lines) and (
-            not self.lines[body].strip() or self.indent(self.lines[body]) > column
-        ):
-            body += 1
-        while body > self.at and not self.lines[body - 1].strip():
-            body -= 1
+            while self.at < len(self.lines) and self.indent(self.lines[self.at]) > self.indent(first):
+                self.at += 1  # the option goes on
+            caption = re.match(r" +:caption: +", first)
+            lines, self.at = self.lines[start : self.at], start if not caption else self.at
+            if caption:
+                kind = "caption" if name == "toctree" else f"{name} caption"
+                text = [first[caption.end() :], *lines[1:]]
+                self.check(join_lines(text), start)
+                self.unit(kind, text, start, caption[0], " " * (self.indent(first) + 3))
+            else:
+                self.keep_lines(start + len(lines))
+        body = self.body_end(column)
         if name in VERBATIM_DIRECTIVES:
-            for line in self.lines[self.at : body]:
-                self.keep(line)
-            self.at = body
+            self.keep_lines(body)
         else:
             self.blocks(column + 1, body)
 
+    def title(self, text: str, first: int, line: str, *, over: bool = False) -> None:
+        if self.indent(self.lines[self.at]):
+            raise self.error("a title starts in the first column")
+        self.check(text, self.at)
+        self.unit("title", [text], first, "", "", line[0], over)
+        self.at = first + 2
+
+    def block(self, least_column: int) -> None:
+        """The block that starts on the current line."""
+        line = self.lines[self.at]
+        column = self.indent(line)
+        if column < least_column:
+            raise self.error("this line is indented less than the block it stands in")
+        text, below = line[column:].rstrip(), self.below().strip()
+        for pattern, message in UNSUPPORTED.items():
+            if pattern.match(text):
+                raise self.error(f"this looks like {message}")
+        if match := DIRECTIVE.match(text):
+            self.directive(match, column)
+        elif text.startswith(".. ") or text == "..":
+            label = re.match(r"\.\. _([^:]+):$", text)
+            if label and self.indent(self.below()) > column and below:
+                raise self.error("a link's address stands in the sentence: write `text <https://…>`__")
+            if not label:
+                raise self.error("only labels and directives may start with `..`")
+            self.keep(line, label[1])
+            self.at += 1
+        elif text.startswith(">>> "):
+            while self.at < len(self.lines) and self.lines[self.at].strip():
+                self.keep_lines(self.at + 1)
+        elif text == "::":
+            self.at += 1
+            self.literal(column, self.at - 1)
+        elif UNDERLINE.match(text) and below and self.below(2).rstrip() == text:
+            self.title(below, self.at + 1, text, over=True)
+        elif UNDERLINE.match(text) and not below and not self.lines[self.at - 1].strip() and self.at:
+            self.keep_lines(self.at + 1)  # a transition
+        elif UNDERLINE.match(below) and not MARKER.match(text):
+            self.title(text, self.at, below)
+        elif match := MARKER.match(text):
+            first = " " * column + match[0]
+            self.paragraph("item", first, " " * len(first))
+        else:
+            self.paragraph("paragraph", " " * column, " " * column)
+
     def blocks(self, least_column: int, end: int) -> None:
         while self.at < end:
-            line = self.lines[self.at]
-            if not line.strip():
-                self.keep("")
-                self.at += 1
+            if not self.lines[self.at].strip():
+                self.keep_lines(self.at + 1)
                 continue
-            column = self.indent(line)
-            if column < least_column:
-                raise self.error("this line is indented less than the block it stands in")
-            text = line[column:]
-            for pattern, message in UNSUPPORTED.items():
-                if pattern.match(text):
-                    raise self.error(f"this looks like {message}")
-            below = self.below().strip()
-            if match := DIRECTIVE.match(text):
-                self.directive(match, column)
-            elif text.startswith(".. ") or text == "..":
-                label = re.match(r"\.\. _([^:]+):$", text)
-                if not label:
-                    raise self.error("only labels and directives may start with `..`")
-                self.keep(line, label[1])
+            start = self.at
+            with gathered(self.errors):
+                self.block(least_column)
+                continue
+            self.at = max(self.at, start + 1)
+            while self.at < end and self.lines[self.at].strip():
                 self.at += 1
-            elif UNDERLINE.match(below) and not MARKER.match(text):
-                if column:
-                    raise self.error("a title starts in the first column")
-                self.check(text, self.at)
-                self.unit("title", [text], self.at, "", "", below[0])
-                self.at += 2
-            elif match := MARKER.match(text):
-                first = " " * column + match[0]
-                self.paragraph("item", first, " " * len(first))
-            else:
-                self.paragraph("paragraph", " " * column, " " * column)
+            if self.lines[start].lstrip().startswith(".."):
+                self.at = max(self.at, min(end, self.body_end(self.indent(self.lines[start]))))
 
 
 def split(text: str, path: Path, first_line: int, *, prefix: str = "", width: int = 79) -> list[Segment]:
@@ -305,9 +382,14 @@ def split(text: str, path: Path, first_line: int, *, prefix: str = "", width: in
 
     Raises
     ------
-    SourceError
-        Where the text uses markup that can't be translated.
+    SourceErrors
+        With every place where the text uses markup that can't be translated.
     """
     splitter = _Splitter(text, path, first_line, prefix, width)
+    blank = len(text) - len(text.lstrip("\n"))
+    if text[blank : blank + 1].isspace() and text.strip():
+        splitter.errors.append(splitter.error("a cell's text starts in the first column", blank))
     splitter.blocks(0, len(splitter.lines))
+    if splitter.errors:
+        raise SourceErrors(splitter.errors)
     return splitter.out

@@ -62,6 +62,8 @@ class Unit:
     """What stands before its further lines."""
     underline: str = ""
     """The character under a reStructuredText title."""
+    overlined: bool = False
+    """Whether it stands above the title too."""
     width: int = 0
     """Columns to wrap a translation at; 0 keeps it on one line."""
     original: str = ""
@@ -132,12 +134,11 @@ def render(segments: Iterable[Segment], translate: Callable[[Unit], str | None])
             out.append(segment.original + segment.suffix)
             continue
         text = segment.text if translated is None else translated
-        if translated is None:
-            out.append(segment.first_prefix + text)
-        else:
-            out.append(_wrapped(segment, text))
+        line = segment.underline * max(display_width(text), SHORTEST_UNDERLINE)
+        if segment.overlined:
+            out.append(segment.rest_prefix + line + "\n")
+        out.append(segment.first_prefix + text if translated is None else _wrapped(segment, text))
         if segment.underline:
-            width = max(display_width(text), SHORTEST_UNDERLINE)
-            out.append("\n" + segment.rest_prefix + segment.underline * width)
+            out.append("\n" + segment.rest_prefix + line)
         out.append(segment.suffix)
     return "".join(out)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["SitekitError", "SourceError", "SourceErrors"]
+__all__ = ["SitekitError", "SourceError", "SourceErrors", "gathered"]
 
 
 class SitekitError(Exception):
@@ -29,7 +30,17 @@ class SourceErrors(SourceError):
 
     def __init__(self, errors: Iterable[SourceError]) -> None:
         """Keep `errors` in their order, each once."""
-        self.errors = list({str(error): error for error in errors}.values())
+        single = [one for error in errors for one in getattr(error, "errors", [error])]
+        self.errors = list({str(error): error for error in single}.values())
         first = self.errors[0]
         super().__init__(first.path, first.line, first.message)
         self.args = ("\n".join(str(error) for error in self.errors),)
+
+
+@contextmanager
+def gathered(errors: list[SourceError]) -> Iterator[None]:
+    """Put a mistake that is found inside into `errors`, and go on."""
+    try:
+        yield
+    except SourceError as error:
+        errors.append(error)

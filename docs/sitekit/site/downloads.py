@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from ..project.layout import Page
 
 
-def _markdown(text: str, script: Path, labels: dict[str, str], top_level: int) -> str:
-    return to_markdown(text, script, labels, top_level=top_level, admonitions=admonitionlabels)
-
-
 def _notebook(script: Path, labels: dict[str, str]) -> None:
     """Give the text cells of the notebook beside `script` their Markdown."""
     path, note = script.with_suffix(".ipynb"), script.with_suffix(".ipynb.sha256")
@@ -45,8 +41,8 @@ def _notebook(script: Path, labels: dict[str, str]) -> None:
     _, blocks = split_code_and_text_blocks(script)
     texts = [block.content for block in blocks if block.type == "text"]
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
-    for number, (cell, text) in enumerate(zip(cells, texts, strict=True)):
-        cell["source"] = [_markdown(text, script, labels, 2 if number else 1)]
+    for cell, shown in zip(cells, to_markdown(texts, script, labels, admonitionlabels), strict=True):
+        cell["source"] = [shown]
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     write_if_changed(path, text)
     note.write_text(digest([*made_from, text]), encoding="ascii")
