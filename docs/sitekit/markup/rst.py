@@ -32,6 +32,7 @@ VERBATIM_DIRECTIVES = {"math", "code-block", "minigallery", "toctree", "learning
 DIRECTIVE = re.compile(r"\.\. (?P<name>[a-zA-Z][\w-]*)::(?: +(?P<argument>.*))?$")
 OPTION = re.compile(r" +:[\w-]+:( |$)")
 MARKER = re.compile(r"(?:(?:[-*]|\d+\.|#\.) +)+(?=\S)")
+ATTRIBUTION = re.compile(r"(?:---?(?!-)|—(?!—)) *(?=\S)")
 UNDERLINES = "= - ~ ^ \" ' ` . * + #"
 UNDERLINE = re.compile(r"([=\-~^\"'`.*+#])\1{2,}$")
 UNSUPPORTED = {
@@ -347,6 +348,8 @@ class _Splitter:
         elif match := MARKER.match(text):
             first = " " * column + match[0]
             self.paragraph("item", first, " " * len(first))
+        elif column and (match := ATTRIBUTION.match(text)):
+            self.paragraph("attribution", " " * column + match[0], " " * column)
         else:
             self.paragraph("paragraph", " " * column, " " * column)
 

@@ -112,8 +112,19 @@ def _cheap_tokens(app: Sphinx, config: Config) -> None:
         _doctree_links._token_node = _token
 
 
+def _no_link_known(app: Sphinx, domain: Any, node: Any) -> bool | None:
+    """Leave a Python name as code where no inventory has its package: there is nothing to link it to."""
+    if not domain or domain.name != "py":
+        return None
+    package = node["reftarget"].partition(".")[0]
+    known = getattr(app.env, "intersphinx_inventory", {})
+    names = (name for kind, found in known.items() if kind.startswith("py:") for name in found)
+    return None if any(name.partition(".")[0] == package for name in names) else True
+
+
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    app.connect("warn-missing-reference", _no_link_known)
     app.connect("config-inited", _cheap_tokens)
     app.add_node(tokens, html=(_write, None))
     app.add_post_transform(JoinTokens)

@@ -51,7 +51,7 @@ NOT_SHOWN = {"comment", "docstring", "alt", "caption"}
 SHOWN_TWICE = {"term"}
 """A glossary entry has a line for its term in either language on both sites."""
 MADE_TYPOGRAPHIC = ('"', "'", "--", "...")
-UNIT_NODES = (nodes.title, nodes.paragraph, nodes.rubric, nodes.caption)
+UNIT_NODES = (nodes.title, nodes.paragraph, nodes.rubric, nodes.caption, nodes.attribution)
 
 
 class counterpart(nodes.Invisible, nodes.TextElement):
