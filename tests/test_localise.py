@@ -411,6 +411,60 @@ def test_all_faults_of_a_file_are_named_at_once(tmp_path: Path) -> None:
     ]
 
 
+FAULTY_PAGE = """\
+# 题
+
+> 引文
+
+```{raw} html
+
+甲
+```
+
+```{code-cell} python
+x = (
+```
+
+:::{note}
+甲
+- 乙
+:::
+
+```{code-block} python
+:caption: '甲
+x
+```
+
+$$
+a
+"""
+
+
+def test_all_faults_of_a_page_of_markdown_are_named_at_once() -> None:
+    with pytest.raises(SourceErrors) as caught:
+        myst.split(FAULTY_PAGE, HERE)
+    assert [(error.line, error.message[:24]) for error in caught.value.errors] == [
+        (3, "this looks like a block "),
+        (5, "directive 'raw' can't be"),
+        (11, "Python can't read this l"),
+        (16, "leave a blank line befor"),
+        (20, "this caption reads as YA"),
+        (24, "the formula opened by $$"),
+    ]
+
+
+def test_captions_are_messages() -> None:
+    text = "```{code-block} python\n:caption: 甲 `x`\nx = 1\n```\n\n```{toctree}\n:caption: 乙\n\na\n```\n"
+    assert [(unit.kind, unit.text, unit.line) for unit in units(myst.split(text, HERE))] == [
+        ("code-block caption", "甲 `x`", 2),
+        ("caption", "乙", 7),
+    ]
+    text = ".. code-block:: python\n   :caption: 甲\n      ``x``\n   :linenos:\n\n   x = 1\n"
+    assert [(unit.kind, unit.text, unit.line) for unit in units(rst.split(text, HERE, 1))] == [
+        ("code-block caption", "甲 ``x``", 2)
+    ]
+
+
 FRAGMENTS = [
     "# ",
     "#",

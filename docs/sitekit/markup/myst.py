@@ -17,16 +17,24 @@ from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from myst_parser.parsers.options import TokenizeError, options_to_items
 
-from ..project.errors import SourceError
+from ..project.errors import SourceError, SourceErrors, gathered
 from .python_source import split_code
-from .rst import EXPLICIT, LANGUAGE_TARGET_ROLES, PROSE_DIRECTIVES
+from .rst import EXPLICIT, LANGUAGE_TARGET_ROLES, PROSE_DIRECTIVES, shown
 from .units import Segment, Unit, Verbatim, join_lines
 
 __all__ = ["inline_markup", "is_option_value", "is_paragraph", "plain_text", "prose", "split", "terms"]
 
 
 CONTAINER_DIRECTIVES = PROSE_DIRECTIVES | {"admonition", "dropdown"}
-VERBATIM_DIRECTIVES = {"math", "code-block", "minigallery", "learning-map", "package-api", "error-index"}
+VERBATIM_DIRECTIVES = {
+    "math",
+    "code-block",
+    "minigallery",
+    "toctree",
+    "learning-map",
+    "package-api",
+    "error-index",
+}
 FENCE = re.compile(r"(?P<fence>`{3,}|:{3,}|~{3,})\s*(?:\{(?P<name>[\w-]+)\})?\s*(?P<argument>.*)$")
 HEADING = re.compile(r"(?P<marks>#{1,6}) +(?P<text>.+?)\s*$")
 MARKER = re.compile(r"(?:(?:[-*+]|\d+[.)]) +)+(?=\S)")
@@ -93,14 +101,11 @@ def inline_markup(text: str) -> Counter[str]:
 
 def plain_text(text: str) -> str:
     """`text` without markup, as for titles, tooltips and anchors."""
-    shown = []
-    for token in _parse(text)[1]:
-        if token.type == "myst_role":
-            explicit = EXPLICIT.match(token.content)
-            shown.append(explicit["title"] if explicit else token.content)
-        elif token.type in {"text", "code_inline", "math_inline"}:
-            shown.append(token.content)
-    return "".join(shown)
+    return "".join(
+        shown(token.meta["name"], token.content) if token.type == "myst_role" else token.content
+        for token in _parse(text)[1]
+        if token.type in {"myst_role", "text", "code_inline", "math_inline"}
+    )
 
 
 def prose(text: str) -> str:
@@ -111,8 +116,8 @@ def prose(text: str) -> str:
 def terms(text: str) -> list[str]:
     """What the roles in `text` whose targets are words of a language point at."""
     roles = [token for token in _parse(text)[1] if token.type == "myst_role"]
-    shown = [token.content for token in roles if token.meta["name"] in LANGUAGE_TARGET_ROLES]
-    return [explicit["target"] if (explicit := EXPLICIT.match(text)) else text for text in shown]
+    texts = [token.content for token in roles if token.meta["name"] in LANGUAGE_TARGET_ROLES]
+    return [explicit["target"] if (explicit := EXPLICIT.match(text)) else text for text in texts]
 
 
 class _Splitter:
@@ -120,6 +125,7 @@ class _Splitter:
         self.lines = text.split("\n")
         self.path = path
         self.out: list[Segment] = []
+        self.errors: list[SourceError] = []
         self.at = 0
 
     def error(self, message: str, at: int | None = None) -> SourceError:
@@ -128,6 +134,10 @@ class _Splitter:
     def keep(self, label: str = "") -> None:
         self.out.append(Verbatim(self.lines[self.at] + "\n", label, self.at + 1))
         self.at += 1
+
+    def keep_lines(self, end: int) -> None:
+        while self.at < end:
+            self.keep()
 
     def unit(self, kind: str, lines: list[str], line: int, first: str, suffix: str = "\n") -> None:
         self.out.append(Unit(kind, join_lines(lines), line + 1, first_prefix=first, suffix=suffix))
@@ -150,13 +160,14 @@ class _Splitter:
                 return index
         raise self.error(f"the block opened by {fence} is never closed")
 
-    def options(self) -> None:
+    def options(self, name: str) -> None:
         while re.match(r"\s*:[\w-]+:", self.lines[self.at]):
             caption = re.match(r"(\s*:caption: )(\S.*)$", self.lines[self.at])
             if caption:
                 if not is_option_value(caption[2]):
                     raise self.error("this caption reads as YAML, not as text: write other words")
-                self.unit("caption", [caption[2]], self.at, caption[1])
+                kind = "caption" if name == "toctree" else f"{name} caption"
+                self.unit(kind, [caption[2]], self.at, caption[1])
                 self.at += 1
             else:
                 self.keep()
@@ -179,29 +190,28 @@ class _Splitter:
                 self.at += 1
             else:
                 self.keep()
-            self.options()
+            self.options(name)
             self.blocks(close)
         elif name == "code-cell":
             self.keep()
-            self.options()
+            self.options(name)
             code = "".join(line + "\n" for line in self.lines[self.at : close])
-            self.out.extend(split_code(code, self.path, self.at + 1))
+            with gathered(self.errors):
+                self.out += split_code(code, self.path, self.at + 1)
             self.at = close
-        elif name == "toctree":
-            self.keep()
-            self.options()
-            while self.at < close:
-                self.keep()
         elif name == "glossary":
             self.keep()
-            self.options()
+            self.options(name)
             self.glossary(close)
         elif name is None or name in VERBATIM_DIRECTIVES:
-            while self.at < close:
-                self.keep()
+            self.keep()
+            if name:
+                self.options(name)
+            self.keep_lines(close)
         else:
+            self.at = close + 1
             known = ", ".join(sorted(CONTAINER_DIRECTIVES | VERBATIM_DIRECTIVES))
-            raise self.error(f"directive {name!r} can't be translated; use one of {known}")
+            raise self.error(f"directive {name!r} can't be translated; use one of {known}", start)
         self.keep()
 
     def glossary(self, end: int) -> None:
@@ -265,34 +275,44 @@ class _Splitter:
             raise self.error(NOT_A_PARAGRAPH, start)
         self.unit(kind, lines, start, " " * column + marker)
 
+    def block(self, end: int) -> None:
+        """The block that starts on the current line."""
+        line = self.lines[self.at]
+        column = len(line) - len(line.lstrip())
+        text = line[column:]
+        if not text or text.startswith("%"):
+            self.keep()
+            return
+        if label := re.match(r"\(([\w-]+)\)=$", text):
+            self.keep(label[1])
+            return
+        if match := FENCE.match(text):
+            self.fence(match, column, end)
+            return
+        for pattern, message in UNSUPPORTED.items():
+            if pattern.match(text):
+                raise self.error(f"this looks like {message}")
+        if match := HEADING.match(text):
+            self.unit("title", [match["text"]], self.at, match["marks"] + " ")
+            self.at += 1
+        elif self.at + 1 < end and "|" in text and TABLE_RULE.match(self.lines[self.at + 1].lstrip()):
+            self.table(end, column)
+        elif match := MARKER.match(text):
+            self.paragraph(end, "item", column, match[0])
+        elif text.startswith("$$"):
+            self.formula(end, text)
+        else:
+            self.paragraph(end, "paragraph", column, "")
+
     def blocks(self, end: int) -> None:
         while self.at < end:
-            line = self.lines[self.at]
-            column = len(line) - len(line.lstrip())
-            text = line[column:]
-            if not text or text.startswith("%"):
-                self.keep()
+            start = self.at
+            with gathered(self.errors):
+                self.block(end)
                 continue
-            if label := re.match(r"\(([\w-]+)\)=$", text):
-                self.keep(label[1])
-                continue
-            if match := FENCE.match(text):
-                self.fence(match, column, end)
-                continue
-            for pattern, message in UNSUPPORTED.items():
-                if pattern.match(text):
-                    raise self.error(f"this looks like {message}")
-            if match := HEADING.match(text):
-                self.unit("title", [match["text"]], self.at, match["marks"] + " ")
+            self.at = max(self.at, start + 1)
+            while self.at < end and self.lines[self.at].strip():
                 self.at += 1
-            elif self.at + 1 < end and "|" in text and TABLE_RULE.match(self.lines[self.at + 1].lstrip()):
-                self.table(end, column)
-            elif match := MARKER.match(text):
-                self.paragraph(end, "item", column, match[0])
-            elif text.startswith("$$"):
-                self.formula(end, text)
-            else:
-                self.paragraph(end, "paragraph", column, "")
 
 
 def split(text: str, path: Path) -> list[Segment]:
@@ -300,10 +320,12 @@ def split(text: str, path: Path) -> list[Segment]:
 
     Raises
     ------
-    SourceError
-        Where the text uses markup that can't be translated.
+    SourceErrors
+        With every place where the text uses markup that can't be translated.
     """
     splitter = _Splitter(text.rstrip("\n"), path)
     splitter.front_matter()
     splitter.blocks(len(splitter.lines))
+    if splitter.errors:
+        raise SourceErrors(splitter.errors)
     return splitter.out
