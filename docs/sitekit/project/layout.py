@@ -15,10 +15,12 @@ from typing import Any
 from .errors import SourceError, SourceErrors
 from .files import read_text, read_toml
 
-__all__ = ["Chapter", "Language", "Page", "Project"]
+__all__ = ["GALLERY", "Chapter", "Language", "Page", "Project"]
 
 
 HEADER = "GALLERY_HEADER.rst"
+GALLERY = "gallery"
+"""The folder of a language's tree that has its examples."""
 PAGE_NAME = re.compile(r"[a-z][a-z0-9_]*$")
 FOLDER_NAME = re.compile(r"[a-z][a-z0-9-]*$")
 PAGE_TABLES = {"limits": ("seconds", "memory_mib"), "tolerance": ("relative", "absolute", "integers")}
@@ -110,6 +112,24 @@ class Project:
     def catalogue_path(self, language: Language, docname: str) -> Path:
         """The catalogue of one page in one language."""
         return self.locale / language.folder / "LC_MESSAGES" / f"{docname}.po"
+
+    def place(self, docname: str) -> str:
+        """Where localising puts the source of a page in a language's tree."""
+        if docname in {page.docname for page in self.pages()}:
+            return f"{GALLERY}/{docname}.py"
+        if docname in {f"{chapter.name}/index" for chapter in self.chapters}:
+            return f"{GALLERY}/{docname.removesuffix('index')}{HEADER}"
+        return f"{docname}.md"
+
+    def source_file(self, docname: str) -> Path:
+        """The file that a person wrote for a page."""
+        place = self.place(docname)
+        in_gallery = place.removeprefix(f"{GALLERY}/")
+        return self.docs / place if in_gallery == place else self.gallery / in_gallery
+
+    def units_file(self, language: Language, docname: str) -> Path:
+        """The prose of a page in all languages, as localising writes it beside the page."""
+        return (self.source_tree(language) / self.place(docname)).with_suffix(".units.json")
 
     def example(self, page: Page) -> Path:
         """The script of one page."""

@@ -16,9 +16,8 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
 from ..project.errors import SourceError
-from ..project.layout import Language, Project
+from ..project.layout import GALLERY, Language, Project
 from ..steps import clean, locked, prepare
-from ..translate.localise import GALLERY
 from .state import Context, Doctree, Site, open_site, site
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import gettext
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,16 +33,14 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxTranslator
 
-from ..markup import myst, rst
-from ..project.layout import HEADER
-from ..translate.localise import GALLERY
+from ..markup.dialect import MYST, RST, Dialect
 from .html_nodes import SKIPPED, element
 from .state import Context, Doctree, site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from ..project.layout import Language, Project
+    from ..project.layout import Language
 
 logger = logging.getLogger(__name__)
 SCRIPT = "_static/parallel.js"
@@ -64,14 +62,6 @@ class counterpart(nodes.Invisible, nodes.TextElement):
     def astext(self) -> str:
         """No text: what is made of the page's text doesn't get the other language's."""
         return ""
-
-
-@dataclass(frozen=True)
-class _Dialect:
-    """How one of the two markups is read."""
-
-    plain_text: Callable[[str], str]
-    parse: Callable[[str, nodes.document, int], list[nodes.Node]]
 
 
 def _parse_rst(text: str, document: nodes.document, line: int) -> list[nodes.Node]:
@@ -109,8 +99,8 @@ def _parse_myst(text: str, document: nodes.document, line: int) -> list[nodes.No
     return list(paragraph.children)
 
 
-RST = _Dialect(rst.plain_text, _parse_rst)
-MYST = _Dialect(myst.plain_text, _parse_myst)
+PARSE = {RST: _parse_rst, MYST: _parse_myst}
+"""How the two markups become nodes."""
 
 
 class _Quotes(SphinxSmartQuotes):
@@ -122,24 +112,6 @@ class _Quotes(SphinxSmartQuotes):
 
 def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _units_file(tree: Path, docname: str) -> Path | None:
-    """The file that localising wrote beside the source of `docname`, if it has one."""
-    chapter, _, name = docname.rpartition("/")
-    places = [docname, f"{GALLERY}/{docname}"]
-    if name == "index":
-        places.append(f"{GALLERY}/{chapter}/{Path(HEADER).stem}")
-    return next((path for place in places if (path := tree / f"{place}.units.json").is_file()), None)
-
-
-def _source_file(project: Project, tree: Path, units: Path) -> str:
-    """The file that a person wrote, for warnings."""
-    place = units.relative_to(tree).as_posix().removesuffix(".units.json")
-    stem = project.root / place if place.startswith(f"{GALLERY}/") else project.docs / place
-    found = [stem.with_suffix(suffix) for suffix in (".py", ".rst", ".md")]
-    path = next((path for path in found if path.is_file()), stem)
-    return path.relative_to(project.root).as_posix()
 
 
 def _squash(text: str) -> str:
@@ -159,7 +131,7 @@ def _belongs(node: nodes.Element, text: str, plain: str) -> bool:
 
 
 def _matches(
-    doctree: nodes.document, units: list[dict[str, Any]], folder: str, dialect: _Dialect
+    doctree: nodes.document, units: list[dict[str, Any]], folder: str, dialect: Dialect
 ) -> Iterator[tuple[dict[str, Any], nodes.Element | None]]:
     """Each unit that a reader sees, with its node; both are in the order of the page."""
     candidates = [node for node in doctree.findall(nodes.TextElement) if isinstance(node, UNIT_NODES)]
@@ -186,7 +158,7 @@ class _Page:
 
     app: Sphinx
     doctree: nodes.document
-    dialect: _Dialect
+    dialect: Dialect
     language: Language
     """The counterparts' language."""
     titles: dict[str, str]
@@ -199,7 +171,7 @@ class _Page:
         # A document of its own: explicit targets and footnotes must not be noted on the page twice.
         document = nodes.document(settings, self.doctree.reporter, source=self.doctree["source"])
         document.note_source(self.doctree["source"], line)
-        document += nodes.paragraph("", "", *self.dialect.parse(text, document, line))
+        document += nodes.paragraph("", "", *PARSE[self.dialect](text, document, line))
         config = self.app.config
         quotes = config.smartquotes and self.language.sphinx not in config.smartquotes_excludes["languages"]
         if quotes and any(mark in text for mark in MADE_TYPOGRAPHIC):
@@ -279,12 +251,12 @@ def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:
     project = site(app).project
     own = site(app).language
     other = next((language for language in project.languages if language != own), None)
-    tree, docname = Path(app.srcdir), app.env.docname
-    units_file = _units_file(tree, docname)
-    if other is None or units_file is None or app.builder.format != "html":
+    docname = app.env.docname
+    units_file = project.units_file(own, docname)
+    if other is None or not units_file.is_file() or app.builder.format != "html":
         return
     app.env.note_dependency(units_file)
-    source = _source_file(project, tree, units_file)
+    source = project.source_file(docname).relative_to(project.root).as_posix()
     known = _read(project.source_tree(other) / "anchors.json")
     dialect = RST if app.env.doc2path(docname).suffix == ".rst" else MYST
     page = _Page(app, doctree, dialect, other, known["titles"] | known["labels"])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils.utils.smartquotes import smartyPants
 from sphinx.locale import _
 
 from ..markup import rst
-from ..translate.localise import GALLERY
+from ..markup.units import HAN
 from .state import site
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ __all__ = ["chapter_facts", "minutes", "number", "page_title", "promise"]
 
 
 SENTENCE = re.compile(r".+?(?:[。！？]|[.!?](?=\s|$))")
-BESIDE_HAN = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
+BESIDE_HAN = re.compile(f"(?<={HAN.pattern}) (?={HAN.pattern})")
 """The blanks that inline markup needs around it, where no blank is meant."""
 
 
@@ -42,7 +41,7 @@ def page_title(app: Sphinx, docname: str) -> str:
 
 def promise(app: Sphinx, page: Page) -> str:
     """The first sentence of an example: what it shows, or why that matters."""
-    path = Path(app.srcdir) / GALLERY / f"{page.docname}.units.json"
+    path = site(app).project.units_file(site(app).language, page.docname)
     folder = site(app).language.folder
     app.env.note_dependency(path)
     for unit in json.loads(path.read_text(encoding="utf-8"))["units"]:

@@ -21,8 +21,8 @@ __all__ = ["findings"]
 LONGEST_PAGE = 250
 WIDEST = 100
 LONGEST_TITLE = {"han": 12, "words": 6}
-HALF_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!()]|[,;:?!(][\u4e00-\u9fff]")
-BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\*(?=[\w\u4e00-\u9fff])")
+HALF_WIDTH = re.compile(rf"{HAN.pattern}[,;:?!()]|[,;:?!(]{HAN.pattern}")
+BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\*(?=\w)")
 LEFT_OVER = re.compile(r"`|\*\*|(?<!\w):\w+:(?=`)")
 
 

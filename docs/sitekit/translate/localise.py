@@ -19,14 +19,13 @@ from docutils.nodes import make_id
 from ..markup.units import Segment, Unit, render
 from ..project.errors import SourceError, SourceErrors
 from ..project.files import write_if_changed
-from ..project.layout import Language, Project
+from ..project.layout import GALLERY, Language, Project
 from .catalogue import Untranslated, translator
 from .sources import Source, sources
 
 __all__ = ["LISTING", "Localised", "SourceErrors", "check", "localise"]
 
 
-GALLERY = "gallery"
 LISTING = "localised.json"
 SHOWN_MISSING = 5
 
@@ -102,14 +101,6 @@ def _labels(page: Localised, language: Language) -> dict[str, str]:
     }
 
 
-def _place(source: Source) -> str:
-    if source.dialect == "rst":
-        return f"{GALLERY}/{Path(source.docname).parent.as_posix()}/{source.path.name}"
-    if source.dialect == "python":
-        return f"{GALLERY}/{source.docname}.py"
-    return f"{source.docname}.md"
-
-
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
@@ -168,7 +159,7 @@ def localise(project: Project, *, draft: bool = False) -> dict[str, int]:
         labels: dict[str, str] = {}
         for page in pages:
             docname = page.source.docname
-            place = _place(page.source)
+            place = project.place(docname)
             files[place] = page.files[language.folder]
             files[f"{Path(place).with_suffix('')}.units.json"] = _json(
                 {

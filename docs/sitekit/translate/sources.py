@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..markup import myst, rst
+from ..markup import myst, notebook_text, rst
+from ..markup.dialect import MYST, RST, Dialect
 from ..markup.python_source import split
 from ..markup.units import Segment, Unit
-from ..project.errors import SourceError
+from ..project.errors import SourceError, SourceErrors
 from ..project.files import read_text
-from ..project.layout import HEADER, Project
+from ..project.layout import Project
 
 __all__ = ["Source", "sources"]
 
@@ -38,36 +39,38 @@ class Source:
         if self.dialect == "python":
             return split(text, self.path)
         if self.dialect == "rst":
-            return rst.split(text.rstrip("\n"), self.path, 1, width=0)
+            segments = rst.split(text.rstrip("\n"), self.path, 1, width=0)
+            if errors := notebook_text.faults([(1, text)], self.path):
+                raise SourceErrors(errors)
+            return segments
         return myst.split(text, self.path)
+
+    @property
+    def markup(self) -> Dialect:
+        """How the prose is marked up."""
+        return MYST if self.dialect == "markdown" else RST
 
     def inline_markup(self, unit: Unit, text: str) -> Counter[str]:
         """The inline markup of `text`; comments and plain docstrings have none."""
-        if unit.kind in PLAIN:
-            return Counter()
-        return myst.inline_markup(text) if self.dialect == "markdown" else rst.inline_markup(text)
+        return Counter() if unit.kind in PLAIN else self.markup.inline_markup(text)
 
     def terms(self, unit: Unit, text: str) -> list[str]:
         """The terms of the glossary that `text` links to."""
-        if unit.kind in PLAIN:
-            return []
-        return myst.terms(text) if self.dialect == "markdown" else rst.terms(text)
+        return [] if unit.kind in PLAIN else self.markup.terms(text)
 
     def words(self, unit: Unit, text: str) -> str:
         """`text` without its inline markup and what stands in it, such as code."""
-        if unit.kind in PLAIN:
-            return text
-        return myst.prose(text) if self.dialect == "markdown" else rst.prose(text)
+        return text if unit.kind in PLAIN else self.markup.prose(text)
 
     def plain_text(self, text: str) -> str:
         """`text` without its inline markup."""
-        return myst.plain_text(text) if self.dialect == "markdown" else rst.plain_text(text)
+        return self.markup.plain_text(text)
 
 
 def sources(project: Project) -> Iterator[Source]:
     """Every file that has messages: chapters and their pages in order, then the pages of ``docs/``."""
     for chapter in project.chapters:
-        yield Source(f"{chapter.name}/index", project.gallery / chapter.name / HEADER, "rst")
+        yield Source(f"{chapter.name}/index", project.source_file(f"{chapter.name}/index"), "rst")
         for page in chapter.pages:
             yield Source(page.docname, project.example(page), "python")
     for path in sorted(project.docs.rglob("*.md")):
