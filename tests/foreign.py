@@ -173,6 +173,21 @@ Le poids
 ========
 
 Voir aussi :ref:`bases-somme`.
+
+Un mot sur :func:`print` et :py:class:`int`::
+
+    peser(*une* chose)
+
+Puis __ceci__, à $5 ou $6.
+
+    Une citation.
+
+    -- Une inconnue
+
+.. code-block:: python
+   :caption: Un exemple
+
+   peser(1)
 """
 
 from ustensiles import peser
@@ -215,6 +230,11 @@ GERMAN = {
     "Le reste dépend de la machine.": "Der Rest hängt vom Rechner ab.",
     "Le poids": "Das Gewicht",
     "Voir aussi :ref:`bases-somme`.": "Siehe auch :ref:`bases-somme`.",
+    "Un mot sur :func:`print` et :py:class:`int`:": "Ein Wort zu :func:`print` und :py:class:`int`:",
+    "Puis __ceci__, à $5 ou $6.": "Dann __dies__, für $5 oder $6.",
+    "Une citation.": "Ein Zitat.",
+    "Une inconnue": "Eine Unbekannte",
+    "Un exemple": "Ein Beispiel",
     "La courbe": "Die Kurve",
     "Une ligne qui monte.": "Eine steigende Linie.",
     "une ligne qui monte": "eine steigende Linie",

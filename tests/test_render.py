@@ -83,6 +83,20 @@ def test_pages_of_both_languages(foreign_gallery: Path) -> None:
         assert set(opened.namelist()) == {
             "poids/poids.py", "poids/poids.ipynb", "poids/ustensiles/__init__.py",
         }  # fmt: skip
+        notebook = "".join(json.loads(opened.read("poids/poids.ipynb"))["cells"][0]["source"])
+    weight = page(foreign_gallery, "de/bases/poids")
+    for carried in ("Ein Zitat.", "Eine Unbekannte", "Ein Beispiel", "peser(*une* chose)", "Dann __dies__"):
+        assert carried in weight.get_text()
+    assert [code.get_text() for code in weight.select("code.xref")] == ["print()", "int"] * 2
+    counterparts = {node.get_text() for node in weight.select("[lang=fr]")}
+    assert {"Une citation.", "Une inconnue", "Un exemple", "Puis __ceci__, à $5 ou $6."} <= counterparts
+    for carried in (
+        "> — Eine Unbekannte",
+        "**Ein Beispiel**\n\n```python",
+        "und `int`:\n\n```\npeser(*une* chose)",
+    ):
+        assert carried in notebook
+    assert r"Dann \_\_dies\_\_, für <span>\$</span>5 oder <span>\$</span>6." in notebook
 
 
 def test_nothing_names_this_project(foreign_gallery: Path, repository: Path) -> None:
