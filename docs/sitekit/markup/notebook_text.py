@@ -108,6 +108,7 @@ class _Writer:
         """Take from `admonitions` the words for “Note” and the like."""
         self.admonitions = admonitions
         self.in_table = False
+        self.without_form: list[nodes.Node] = []
 
     def cells(self, document: nodes.document) -> list[str]:
         """The cells, in their order."""
@@ -146,8 +147,13 @@ class _Writer:
             return []
         if isinstance(node, nodes.bullet_list | nodes.enumerated_list):
             return self.items(node)
-        if self.in_table:
-            raise NotImplementedError(node)
+        if not self.in_table and (lines := self.block_outside_a_table(node)):
+            return lines
+        self.without_form.append(node)
+        return []
+
+    def block_outside_a_table(self, node: nodes.Node) -> list[str]:
+        """The lines of a block that can't stand in a table; none where Markdown has no form for it."""
         if isinstance(node, nodes.math_block):
             return ["$$", node.astext(), "$$"]
         if isinstance(node, nodes.literal_block | nodes.doctest_block):
@@ -170,7 +176,7 @@ class _Writer:
             return self.table(node)
         if isinstance(node, nodes.rubric):
             return [f"**{self.inline(node)}**"]
-        raise NotImplementedError(node)
+        return []
 
     def items(self, node: nodes.Element) -> list[str]:
         """A list; one right behind another of its kind has other marks, or Markdown would make one of both."""
@@ -297,25 +303,22 @@ class _Cells:
         own, source = self.places[max(bisect(self.places, ((line or 1), float("inf"))) - 1, 0)]
         return SourceError(self.path, source + max((line or 1) - own, 0), message)
 
-    def problems(self) -> Iterator[SourceError]:
-        """What docutils, and Sphinx after it, would complain about."""
+    def markdown(self, admonitions: Mapping[str, Any]) -> tuple[list[str], list[SourceError]]:
+        """The cells as Markdown, and what is lost in it or what docutils, and Sphinx after it, complain about."""
+        writer, errors = _Writer(admonitions), []
+        cells = writer.cells(self.document)
         for message in [*self.document.findall(nodes.system_message), *self.document.transform_messages]:
             text = message.children[0].astext() if message.children else ""
             if message["level"] >= Reporter.WARNING_LEVEL and not LOCALISED.match(text):
                 hints = [hint for words, hint in HINTS.items() if words in text]
-                yield self.error(message.get("line"), "; ".join([text.rstrip("."), *hints]))
-
-    def markdown(self, admonitions: Mapping[str, Any]) -> list[str]:
-        """The cells as Markdown."""
-        try:
-            return _Writer(admonitions).cells(self.document)
-        except NotImplementedError as error:
-            node = error.args[0]
-            name = type(node).__name__.replace("_", " ")
+                errors.append(self.error(message.get("line"), "; ".join([text.rstrip("."), *hints])))
+        for node in writer.without_form:
             line = next((found.line for found in [*node.findall(), node.parent] if found.line), None)
-            raise self.error(
-                line, f"a {name} has no form in a notebook here: write paragraphs or a list"
-            ) from None
+            name = type(node).__name__.replace("_", " ")
+            errors.append(
+                self.error(line, f"a {name} has no form in a notebook here: write paragraphs or a list")
+            )
+        return cells, errors
 
 
 def faults(cells: Sequence[tuple[int, str]], path: Path) -> list[SourceError]:
@@ -328,13 +331,7 @@ def faults(cells: Sequence[tuple[int, str]], path: Path) -> list[SourceError]:
     path
         That file.
     """
-    read = _Cells(cells, path, {})
-    found = list(read.problems())
-    try:
-        read.markdown({})
-    except SourceError as error:
-        found.append(error)
-    return found
+    return _Cells(cells, path, {}).markdown({})[1]
 
 
 def to_markdown(
@@ -361,7 +358,7 @@ def to_markdown(
     SourceErrors
         Where localising let something pass that has no place in a notebook.
     """
-    read = _Cells([(1, cell) for cell in cells], path, labels)
-    if found := [SourceError(path, None, problem.message) for problem in read.problems()]:
-        raise SourceErrors(found)
-    return read.markdown(admonitions)
+    found, errors = _Cells([(1, cell) for cell in cells], path, labels).markdown(admonitions)
+    if errors:
+        raise SourceErrors(SourceError(path, None, error.message) for error in errors)
+    return found
