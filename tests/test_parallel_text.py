@@ -12,6 +12,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes, utils
 from sitekit.markup import myst, rst
+from sitekit.markup.dialect import RST
 from sitekit.project.layout import Language, Project
 from sitekit.site import parallel_text
 
@@ -159,7 +160,7 @@ def test_matching_goes_on_behind_a_unit_that_is_not_there() -> None:
         {"kind": "paragraph", "line": line, "text": {"en": text}}
         for line, text in [(1, "one two"), (2, "lost"), (3, '"three"')]
     ]
-    matched = list(parallel_text._matches(page, found, "en", parallel_text.RST))
+    matched = list(parallel_text._matches(page, found, "en", RST))
     assert [node for _, node in matched] == [first, None, last]
 
 
