@@ -7,7 +7,7 @@ all it needs; lines that others imply are left out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -195,33 +195,27 @@ class LearningMap(SphinxDirective):
         """The map of all pages, as one element."""
         project = site(self.env.app).project
         chapters = project.chapters
-        places, links = stations(chapters), needed(chapters)
-        height = sum(HEADING + ROW * self.height(chapter, places) for chapter in chapters)
+        self.places, self.links = stations(chapters), needed(chapters)
+        self.led = {name for name, others in drawn(chapters).items() if others}
+        height = sum(HEADING + ROW * self.height(chapter) for chapter in chapters)
         near, far = '<path d="{}"/>', '<path class="map-far" d="{}"/>'
         paths = "".join((far if leaves else near).format(path) for path, leaves in lines(chapters))
         svg = f'<svg viewBox="0 0 {LANES * COLUMN} {height}" preserveAspectRatio="none" aria-hidden="true">{paths}</svg>'
-        led = {name for name, others in drawn(chapters).items() if others}
-        parts = [self.chapter(chapter, places, links, led) for chapter in chapters]
         hint = element(
             "p",
             _("Numbers: the order of reading. Lines: what a page builds on, dashed from the chapter before."),
             class_="map-hint",
         )
-        drawing = element("div", nodes.raw("", svg, format="html"), *parts, class_="map-drawing")
+        drawing = element(
+            "div", nodes.raw("", svg, format="html"), *map(self.chapter, chapters), class_="map-drawing"
+        )
         return [element("nav", hint, drawing, class_="learning-map", aria_label=_("Map of all pages"))]
 
-    @staticmethod
-    def height(chapter: Chapter, places: Mapping[str, Station]) -> int:
+    def height(self, chapter: Chapter) -> int:
         """How many rows a chapter takes in the grid."""
-        return max((places[page.docname].row + 1 for page in chapter.pages), default=0)
+        return max((self.places[page.docname].row + 1 for page in chapter.pages), default=0)
 
-    def chapter(
-        self,
-        chapter: Chapter,
-        places: Mapping[str, Station],
-        links: Mapping[str, Sequence[str]],
-        led: Collection[str],
-    ) -> nodes.Element:
+    def chapter(self, chapter: Chapter) -> nodes.Element:
         """A chapter as HTML: its heading, and its pages row by row."""
         app, index = self.env.app, f"{chapter.name}/index"
         heading = element(
@@ -230,15 +224,17 @@ class LearningMap(SphinxDirective):
             element("span", synopsis.chapter_facts(chapter)),
             class_="map-chapter-title",
         )
-        at = {(places[page.docname].row, places[page.docname].column): page for page in chapter.pages}
+        at = {
+            (self.places[page.docname].row, self.places[page.docname].column): page for page in chapter.pages
+        }
         cells = []
-        for row in range(self.height(chapter, places)):
+        for row in range(self.height(chapter)):
             for column in range(LANES):
                 page = at.get((row, column))
-                cells.append(self.station(page, links, led) if page else element("li", aria_hidden="true"))
+                cells.append(self.station(page) if page else element("li", aria_hidden="true"))
         return element("div", heading, element("ul", *cells), class_="map-chapter")
 
-    def station(self, page: Page, links: Mapping[str, Sequence[str]], led: Collection[str]) -> nodes.Element:
+    def station(self, page: Page) -> nodes.Element:
         """A page as an item of its chapter's grid: a link, and in words what the page builds on."""
         app = self.env.app
         inside = [
@@ -247,11 +243,11 @@ class LearningMap(SphinxDirective):
         ]
         if page.minutes:
             inside.append(element("span", synopsis.minutes(page.minutes), class_="map-minutes"))
-        needs = [synopsis.page_title(app, name) for name in links[page.docname]]
+        needs = [synopsis.page_title(app, name) for name in self.links[page.docname]]
         if not needs:
             return element("li", page_link(page.docname, *inside))
         spoken = _("builds on: ") + _("; ").join(needs)
-        led_to = "map-led-to" if page.docname in led else ""
+        led_to = "map-led-to" if page.docname in self.led else ""
         return element(
             "li",
             page_link(page.docname, *inside, class_=led_to),

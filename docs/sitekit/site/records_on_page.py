@@ -20,7 +20,6 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
-from ..execute.cells import has_code
 from ..execute.chosen import ShownRecord, read_listing
 from ..execute.figures import ALT
 from ..execute.record import Record
@@ -29,6 +28,7 @@ from ..project.files import write_if_changed
 from .replay import (
     cell_rst,
     code_objects,
+    coded,
     imported_objects,
     notebook_outputs,
     outputs_for_replay,
@@ -62,9 +62,8 @@ def _combined(shown: Sequence[ShownRecord], blocks: Sequence[Any]) -> list[str]:
     outputs = outputs_for_replay(first.record, blocks, image_folder(first.record))
     if not others:
         return outputs
-    coded = [at for at, block in enumerate(blocks) if block.type == "code" and has_code(block.content)]
     numbers = [(item, _counterparts(first.record, item.record)) for item in shown]
-    for cell, at in enumerate(coded):
+    for cell, at in enumerate(coded(blocks)):
         there = [(item, known[cell]) for item, known in numbers]
         present = [(item, number) for item, number in there if number is not None]
         faces = []

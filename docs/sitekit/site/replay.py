@@ -28,6 +28,7 @@ from ..project.files import write_if_changed
 __all__ = [
     "ReplayError",
     "code_objects",
+    "coded",
     "imported_objects",
     "notebook_outputs",
     "outputs_for_replay",
@@ -106,6 +107,11 @@ def cell_rst(record: Record, at: int, images: str, code: str) -> str:
     return f"\n{PLACEHOLDER.sub(written, cell.rst)}\n\n"
 
 
+def coded(blocks: Sequence[Any]) -> list[int]:
+    """Where in a script's blocks those stand that have a cell in its record."""
+    return [at for at, block in enumerate(blocks) if block.type == "code" and has_code(block.content)]
+
+
 def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str) -> list[str]:
     """One block of reStructuredText per block of the script, as `execute_script` returns them.
 
@@ -123,18 +129,15 @@ def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str
     ReplayError
         Where the script has more or fewer code cells than the record.
     """
-    coded = [block for block in script_blocks if block.type == "code" and has_code(block.content)]
-    if len(coded) != len(record.cells):
+    places = coded(script_blocks)
+    if len(places) != len(record.cells):
         raise ReplayError(
-            f"{record.page}: the script has {len(coded)} code cells and its record {len(record.cells)}"
+            f"{record.page}: the script has {len(places)} code cells and its record {len(record.cells)}"
         )
-    numbers = {block.lineno: number for number, block in enumerate(coded)}
-    return [
-        cell_rst(record, numbers[block.lineno], images, block.content)
-        if block.type == "code" and block.lineno in numbers
-        else ""
-        for block in script_blocks
-    ]
+    outputs = [""] * len(script_blocks)
+    for number, at in enumerate(places):
+        outputs[at] = cell_rst(record, number, images, script_blocks[at].content)
+    return outputs
 
 
 def _object(module: str, name: str, **more: bool) -> dict[str, Any]:
