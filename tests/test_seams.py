@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from pkgutil import resolve_name
 from types import SimpleNamespace
@@ -94,3 +95,11 @@ def test_every_part_of_a_build_looks_first(monkeypatch: pytest.MonkeyPatch, tmp_
         runner.record(examples.examples(project), store, examples.Options.of(project), out=io.StringIO())
     with pytest.raises(SitekitError, match=r"livereload .* adapt sitekit/publish/live\.py$"):
         live.serve(tmp_path, 0)
+
+
+def test_readers_find_the_same_list() -> None:
+    text = (PACKAGE.parent / "how_it_works.md").read_text(encoding="utf-8")
+    items = re.findall(rf"^- `((?:{'|'.join(ROOMS)})\.\w+)`(.*)$", text, re.MULTILINE)
+    shown = {user: set(re.findall("`([^`]+)`", rest)) for user, rest in items}
+    users = {user for seam in seams.SEAMS for user in seam.used_by}
+    assert shown == {user: {seam.place for seam in seams.SEAMS if user in seam.used_by} for user in users}
