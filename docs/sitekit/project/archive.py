@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import filecmp
+import io
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["write"]
+from .files import write_if_changed
 
+__all__ = ["write"]
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 
@@ -18,15 +19,12 @@ def write(target: Path, members: Iterable[tuple[str, Path]]) -> None:
 
     An archive that holds them already is left alone: Sphinx goes by its time.
     """
-    new = target.with_name(target.name + ".new")
-    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
         for name, path in sorted(members):
             entry = zipfile.ZipInfo(name, EARLIEST)
             entry.create_system = 3  # the same on every system
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
-    if target.is_file() and filecmp.cmp(new, target, shallow=False):
-        new.unlink()
-    else:
-        new.replace(target)
+    write_if_changed(target, packed.getvalue())

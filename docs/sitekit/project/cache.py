@@ -1,21 +1,19 @@
 """What one build makes and the next ones use again, in ``.cache/made``.
 
-A thing is kept under a digest of all that it is made from, so it never has to be thrown away for being old, and
+A thing stands under a digest of all that it is made from, so it never has to be thrown away for being old, and
 a build that finds it makes the same site as one that doesn't.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .files import digest
+from .files import digest, write_atomically
 
 __all__ = ["FOLDER", "cached"]
-
 
 FOLDER = ".cache/made"
 CHECKSUM_BYTES = hashlib.sha256().digest_size
@@ -41,8 +39,5 @@ def cached(root: Path, made_from: Any, make: Callable[[], bytes]) -> bytes:
     checksum, made = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
     if hashlib.sha256(made).digest() != checksum:
         made = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.{os.getpid()}.new")
-        new.write_bytes(hashlib.sha256(made).digest() + made)
-        new.replace(path)
+        write_atomically(path, hashlib.sha256(made).digest() + made)
     return made

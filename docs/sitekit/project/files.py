@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from .errors import SourceError
 
-__all__ = ["PACKAGE", "digest", "read_text", "read_toml", "write_if_changed"]
+__all__ = ["PACKAGE", "digest", "read_text", "read_toml", "write_atomically", "write_if_changed"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 """The folder of this package."""
@@ -50,15 +51,38 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SourceError(path, int(line[1]) if line else last, f"not valid TOML: {error}") from None
 
 
+def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Put `content` in place by one rename: whenever a kill comes, the file is whole, or as it was.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is made where it is missing.
+    content
+        What it holds from now on.
+    durable
+        Whether that is so even if the power fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")  # another process may write the same file
+    try:
+        with new.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
 def write_if_changed(path: Path, content: str | bytes) -> bool:
-    """Write `content` unless the file has it already (Sphinx goes by its time); whether it did."""
+    """Write `content` unless the file holds it already (Sphinx goes by its time); whether it did."""
     content = content.encode() if isinstance(content, str) else content
     if path.is_file() and path.read_bytes() == content:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    new.write_bytes(content)
-    new.replace(path)
+    write_atomically(path, content)
     return True
 
 
