@@ -32,7 +32,7 @@ def _build(project: Project, given: argparse.Namespace) -> int:
 
 def _record(project: Project, given: argparse.Namespace) -> int:
     from .execute.cluster import dask_executor
-    from .execute.examples import CACHE_BYTES, Options, chosen, store_for
+    from .execute.examples import Options, chosen, store_for
     from .execute.record import Store
     from .execute.runner import check_packages, record
 
@@ -45,8 +45,6 @@ def _record(project: Project, given: argparse.Namespace) -> int:
         executor = stack.enter_context(dask_executor(given.scheduler)) if given.scheduler else None
         options = Options.of(project, jobs=given.jobs)
         summary = record(wanted, store, options, device=given.device, executor=executor)
-    if not store.single:
-        store.prune(CACHE_BYTES, summary.used.items())
     print(*summary.lines(), sep="\n")
     return 1 if summary.failures else 0
 

@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager
 from .execute import runner
 from .execute.chosen import SHOWN, ShownRecord, write_listing
 from .execute.cluster import dask_executor
-from .execute.examples import CACHE_BYTES, Options, documents, examples, store_for
+from .execute.examples import Options, documents, examples, store_for
+from .execute.record import forget_read
 from .project.files import digest
 from .project.layout import Language, Project
 from .translate.localise import LISTING, localise
@@ -37,14 +38,13 @@ def locked(project: Project) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout:
         print("another build of this checkout is running; waiting for its end", file=sys.stderr, flush=True)
-        lock.acquire()
-    try:
+        held = lock.acquire()
+    with held:
+        forget_read()
         yield
-    finally:
-        lock.release()
 
 
 def forget_reusable(project: Project) -> None:
@@ -81,8 +81,6 @@ def prepare(
         executor = stack.enter_context(dask_executor(scheduler)) if scheduler else None
         wanted = [example for example in wanted if not only or example.page in only]
         summary = runner.record(wanted, store, options, executor=executor)
-    if not only:
-        store.prune(CACHE_BYTES, summary.used.items())
     for line in summary.lines():
         print(line, flush=True)
     if summary.failures:

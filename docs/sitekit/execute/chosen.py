@@ -51,8 +51,21 @@ def write_listing(
         write_if_changed(path, json.dumps(listing, indent=1, sort_keys=True) + "\n")
 
 
-def read_listing(project: Project, tree: Path, only: Sequence[str] = ()) -> dict[str, list[ShownRecord]]:
-    """The records that the pages of `tree` show, the CPU's first; those of all pages by default.
+def read_listing(
+    project: Project, tree: Path, only: Sequence[str] = (), *, trusted: bool = True
+) -> dict[str, list[ShownRecord]]:
+    """The records that the pages of `tree` show, the CPU's first.
+
+    Parameters
+    ----------
+    project
+        The project.
+    tree
+        A language's source tree.
+    only
+        The pages; all by default.
+    trusted
+        Whether a build has checked the records: then none is hashed again.
 
     Raises
     ------
@@ -65,7 +78,7 @@ def read_listing(project: Project, tree: Path, only: Sequence[str] = ()) -> dict
             continue
         found[page] = []
         for item in items:
-            store = Store(project.root / item["store"], single=item["single"])
+            store = Store(project.root / item["store"], single=item["single"], trusted=trusted)
             record = store.get(page, Key(*item["key"]))
             if record is None:
                 raise SitekitError(f"the record of {page} has gone; build again")

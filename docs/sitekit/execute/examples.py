@@ -16,14 +16,13 @@ from .cells import CodeCell, markdown_cells, script_cells
 from .keys import NOTEBOOK_PACKAGES, PACKAGES, Key, canonical, code_part, environment_part
 from .nursery import CAN_FORK
 from .place import OUTPUT_MIB
-from .record import Store
+from .record import Kind, Store
 from .worker import ALLOWED_WARNINGS
 
 __all__ = ["Example", "Options", "chosen", "documents", "examples", "store_for"]
 
 
 CACHE = Path(".cache/records")
-CACHE_BYTES = 512 * 2**20
 CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook", "backend")
 
 
@@ -72,7 +71,7 @@ class Example:
     """Something to run: a script of the gallery, or a page of Markdown with code cells."""
 
     page: str
-    kind: str
+    kind: Kind
     path: Path
     data: dict[str, Path] = field(default_factory=dict)
     seconds: float | None = None

@@ -8,31 +8,34 @@ JSON file and its figures, which are named by their content::
     <store>/<chapter>/<page>/<digest of it>.webp
 
 The JSON file is written last and put in place by one rename, so a kill at any moment leaves a whole record
-or none. Each file carries a checksum; what is damaged counts as missing, with a warning.
+or none. It carries a checksum, and a figure's name is one; what is damaged counts as missing, with a warning.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
-import os
 import re
-import stat
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ..project.files import digest
+from ..project.files import digest, write_atomically
 from .keys import Key
 
-__all__ = ["Cell", "DamagedRecord", "Figure", "Record", "Store"]
+__all__ = ["Cell", "DamagedRecord", "Figure", "Record", "Store", "forget_read"]
 
 
+Kind = Literal["script", "notebook"]
 FORMAT = 1
-STREAMS = {"stdout", "stderr"}
+NEWEST = 4
+"""How many records of a page stay: with them one can change one's mind, or the branch, and nothing runs."""
+LEFT_SECONDS = 3600.0
+"""After this time a figure that no record names is what a kill left, and none of a record that is being put."""
 PAGE = re.compile(r"[A-Za-z0-9][\w-]*(/[A-Za-z0-9][\w-]*)*")
 FILE = re.compile(r"[0-9a-f]{24}\.[a-z0-9]{1,8}")
 FIGURE, OUTPUT = ".. recorded-figure:: ", ".. recorded-output::"
@@ -40,7 +43,7 @@ FIGURE, OUTPUT = ".. recorded-figure:: ", ".. recorded-output::"
 wrote."""
 
 
-class DamagedRecord(Exception):
+class DamagedRecord(ValueError):
     """A file that is no whole record; the message says why."""
 
 
@@ -63,8 +66,8 @@ class Figure:
 class Cell:
     """What one code cell gave."""
 
-    output: tuple[tuple[str, str], ...] = ()
-    """Text in the order it came: pairs of ``stdout`` or ``stderr`` and what was written."""
+    output: tuple[tuple[Literal["stdout", "stderr"], str], ...] = ()
+    """Text in the order it came: the stream and what was written."""
     rst: str = ""
     """Sphinx-Gallery's output block, with `FIGURE` and `OUTPUT` in place of our figures and the text."""
     figures: tuple[Figure, ...] = ()
@@ -83,8 +86,7 @@ class Record:
     """One run of one example on one device."""
 
     page: str
-    kind: str
-    """``script`` or ``notebook``."""
+    kind: Kind
     code_part: dict[str, Any]
     environment_part: dict[str, Any]
     device: str
@@ -101,13 +103,23 @@ class Record:
     names: dict[str, list[str]] = field(default_factory=dict)
     """Names in the code and the objects they may stand for, likeliest first: ``torch:Tensor.view``,
     ``class torch.nn:Linear``."""
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Size and SHA-256 of each figure file, by name."""
+    checksum: str = field(default="", compare=False)
+    """Of all the rest, once it was put; figures belong to it by their names."""
 
-    @property
+    @functools.cached_property
     def key(self) -> Key:
         """What the record stands for."""
         return Key(digest(self.code_part), digest(self.environment_part))
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The figures of all cells."""
+        return [figure for cell in self.cells for figure in cell.figures]
+
+    @property
+    def files(self) -> set[str]:
+        """The names of its figure files."""
+        return {name for figure in self.figures for name in (figure.light, figure.dark, figure.png)}
 
 
 def file_name(content: bytes, suffix: str) -> str:
@@ -115,107 +127,67 @@ def file_name(content: bytes, suffix: str) -> str:
     return hashlib.sha256(content).hexdigest()[:24] + suffix
 
 
-# -- a record as JSON; texts become lists of lines, so that a version control system can compare them
-
-
-def _lines(text: str) -> list[str]:
-    return text.split("\n")
-
-
-def _encode(record: Record) -> dict[str, Any]:
-    value = asdict(record)
-    for cell in value["cells"]:
-        cell["output"] = [[stream, _lines(text)] for stream, text in cell["output"]]
-        cell["rst"] = _lines(cell["rst"])
-    return value
-
-
-def _check(condition: bool, what: str) -> None:
-    if not condition:
-        raise DamagedRecord(what)
-
-
-def _text(lines: Any) -> str:
-    _check(isinstance(lines, list) and all(isinstance(line, str) for line in lines), "a text is none")
-    return "\n".join(lines)
-
-
-def _decode_cell(value: Any, names: set[str]) -> Cell:
-    figures = tuple(Figure(**figure) for figure in value["figures"])
-    for figure in figures:
-        _check({figure.light, figure.dark, figure.png} <= names, "a figure's file is not listed")
-        _check(isinstance(figure.alt, str), "an alt text is none")
-        sizes = (figure.width, figure.height)
-        _check(all(isinstance(size, int) and 0 < size < 100_000 for size in sizes), "a figure has no size")
-    output = tuple((stream, _text(lines)) for stream, lines in value["output"])
-    _check(all(stream in STREAMS for stream, _ in output), "an unknown stream")
-    bundles = tuple(value["bundles"])
-    _check(all(isinstance(bundle, dict) for bundle in bundles), "an output is none")
-    return Cell(output, _text(value["rst"]), figures, bundles)
-
-
-def _decode(value: Any) -> Record:
-    try:
-        _check(set(value) == {item.name for item in fields(Record)}, "other fields than this version's")
-        files = value["files"]
-        for name, entry in files.items():
-            _check(FILE.fullmatch(name) is not None, f"{name!r} is no name of a figure")
-            _check(isinstance(entry["size"], int) and isinstance(entry["sha256"], str), "a file's entry")
-        _check(PAGE.fullmatch(value["page"]) is not None, f"{value['page']!r} is no page")
-        for name, kind in (
-            ("kind", str), ("device", str), ("device_name", str), ("date", str), ("exit", str),
-            ("seconds", int | float), ("peak_mib", int | float), ("device_peak_mib", int | float | None),
-            ("versions", dict), ("names", dict), ("code_part", dict), ("environment_part", dict),
-        ):  # fmt: skip
-            _check(isinstance(value[name], kind), f"{name} is not what it should be")
-        cells = tuple(_decode_cell(cell, set(files)) for cell in value["cells"])
-        return Record(**{**value, "cells": cells})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedRecord(f"{type(error).__name__}: {error}") from None
-
-
 def _dump(record: Record) -> bytes:
-    body = _encode(record)
+    """A record as JSON; texts become lists of lines, so that a version control system can compare them."""
+    body = asdict(record)
+    del body["checksum"]
+    for cell in body["cells"]:
+        cell["output"] = [[stream, text.split("\n")] for stream, text in cell["output"]]
+        cell["rst"] = cell["rst"].split("\n")
     whole = {"format": FORMAT, "checksum": digest(body), "record": body}
     text = json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-    return (text + "\n").encode("utf-8", "surrogatepass")
+    return (text + "\n").encode()
 
 
-def _load(content: bytes) -> Record:
+def _load(content: bytes, *, trusted: bool = False) -> Record:
+    """The record that `_dump` made `content` of, if every value is of its type."""
+    import msgspec  # the workers of a cluster load none, and do without
+
     try:
-        whole = json.loads(content.decode())
-        _check(isinstance(whole, dict) and whole.get("format") == FORMAT, "another version of the format")
-        _check(whole["checksum"] == digest(whole["record"]), "the checksum differs")
-    except (ValueError, KeyError, RecursionError) as error:
+        whole = json.loads(content)
+        if whole["format"] != FORMAT:
+            raise DamagedRecord("another version of the format")
+        body = whole["record"]
+        if not trusted and whole["checksum"] != digest(body):
+            raise DamagedRecord("the checksum differs")
+        for cell in body["cells"]:
+            cell["output"] = [[stream, "\n".join(lines)] for stream, lines in cell["output"]]
+            cell["rst"] = "\n".join(cell["rst"])
+        record = msgspec.convert({**body, "checksum": whole["checksum"]}, Record)
+    except (KeyError, TypeError, ValueError, RecursionError, msgspec.ValidationError) as error:
         raise DamagedRecord(f"{type(error).__name__}: {error}") from None
-    return _decode(whole["record"])
+    if not all(map(FILE.fullmatch, record.files)):
+        raise DamagedRecord("it names files that are no figures")
+    if not all(0 < size < 100_000 for figure in record.figures for size in (figure.width, figure.height)):
+        raise DamagedRecord("a figure has no size")
+    return record
 
 
-# -- the store
+def _check_figure(name: str, content: bytes) -> None:
+    if file_name(content, Path(name).suffix) != name:
+        raise DamagedRecord(f"{name} is damaged")
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Put `content` in place by one rename, on disk before its name is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
+@functools.cache
+def _whole(path: Path, state: tuple[int, ...]) -> Record:
+    """The record in the file `path` that has this `state`, its figures checked: once in the life of a build."""
+    record = _load(path.read_bytes())
+    for name in record.files:
+        _check_figure(name, (path.parent / name).read_bytes())
+    return record
+
+
+def forget_read() -> None:
+    """Check every record anew when it is read next: a build has ended, or begins."""
+    _whole.cache_clear()
+
+
+def _written(path: Path) -> float:
+    """When a file was written; never, if another build has removed it meanwhile."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _stat(path: Path) -> os.stat_result | None:
-    """What the file system says of a file, if another build hasn't removed it."""
-    try:
-        return path.stat()
+        return path.stat().st_mtime
     except FileNotFoundError:
-        return None
+        return 0.0
 
 
 class Store:
@@ -229,12 +201,20 @@ class Store:
         Whether a page keeps only its last record, under a fixed name: for a store that is committed.
     warn
         Told about each damaged record, in one line.
+    trusted
+        Whether the build that started this process has checked what is read here.
     """
 
     def __init__(
-        self, folder: Path, *, single: bool = False, warn: Callable[[str], None] = lambda line: None
+        self,
+        folder: Path,
+        *,
+        single: bool = False,
+        warn: Callable[[str], None] = lambda line: None,
+        trusted: bool = False,
     ) -> None:
-        self.folder, self.single, self.warn = folder, single, warn
+        self.folder, self.single, self.trusted = folder, single, trusted
+        self.warn = functools.cache(warn)  # once is enough
 
     def place(self, page: str) -> Path:
         """The folder of one page's records."""
@@ -245,45 +225,40 @@ class Store:
     def _json(self, page: str, key: Key) -> Path:
         return self.place(page) / ("record.json" if self.single else f"{key.name}.json")
 
-    def _read(self, path: Path, page: str, *, figures: bool = True) -> Record | None:
-        """The record in `path`, or None with a warning where it is damaged."""
+    def _read(self, path: Path, page: str) -> Record | None:
+        """The record in `path`, or None: with a warning, unless there is no such file."""
         try:
-            record = _load(path.read_bytes())
-            _check(record.page == page, f"it is the record of {record.page!r}")
-            for name, entry in record.files.items() if figures else ():
-                content = (path.parent / name).read_bytes()
-                _check(len(content) == entry["size"], f"{name} has another size")
-                _check(hashlib.sha256(content).hexdigest() == entry["sha256"], f"{name} is damaged")
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        try:
+            if self.trusted:
+                return _load(path.read_bytes(), trusted=True)
+            record = _whole(path, (status.st_ino, status.st_mtime_ns, status.st_size))
+            if record.page != page:
+                raise DamagedRecord(f"it is the record of {record.page!r}")
+            return record
         except FileNotFoundError as error:
-            if Path(error.filename) == path:
-                return None
             self.warn(f"{path}: damaged record, runs anew ({Path(error.filename).name} is missing)")
         except (DamagedRecord, OSError) as error:
             self.warn(f"{path}: damaged record, runs anew ({error})")
-        else:
-            return record
         return None
 
     def get(self, page: str, key: Key) -> Record | None:
-        """The record of exactly this run; notes that it was used."""
-        path = self._json(page, key)
-        record = self._read(path, page)
-        if record is None or record.key != key:
-            return None
-        if not self.single:
-            os.utime(path)
-        return record
+        """The record of exactly this run."""
+        record = self._read(self._json(page, key), page)
+        return record if record and record.key == key else None
+
+    def _records(self, page: str) -> list[Record]:
+        """All records of a page that are whole, the newest first."""
+        return [record for path in self._paths(page) if (record := self._read(path, page))]
 
     def _paths(self, page: str) -> list[Path]:
-        """The files of a page's records, the one used last first."""
-        states = [(_stat(path), path) for path in self.place(page).glob("*.json")]
-        found = [(state.st_mtime, path) for state, path in states if state]
-        return [path for _, path in sorted(found, reverse=True)]
+        return sorted(self.place(page).glob("*.json"), key=_written, reverse=True)
 
     def latest(self, page: str) -> Record | None:
-        """The record that was used last, whatever its key; its figures are not read."""
-        records = (self._read(path, page, figures=False) for path in self._paths(page))
-        return next((record for record in records if record), None)
+        """The newest record, whatever its key."""
+        return next(iter(self._records(page)), None)
 
     def committed(self, page: str, code: str) -> tuple[Record, bool] | None:
         """A record to show whatever it ran on, and whether it is current: whether its code is `code`.
@@ -295,98 +270,46 @@ class Store:
         code
             The digest of the code part as it is now.
         """
-        records = [record for path in self._paths(page) if (record := self._read(path, page))]
+        records = self._records(page)
         current = next((record for record in records if record.key.code == code), None)
         return (current, True) if current else (records[0], False) if records else None
 
     def read_file(self, record: Record, name: str) -> bytes:
         """A figure file of `record`."""
-        if name not in record.files:
-            raise KeyError(name)
         return (self.place(record.page) / name).read_bytes()
 
     def put(self, record: Record, contents: Mapping[str, bytes]) -> Record:
-        """Keep `record` with the `contents` of its figure files; returns it with their checksums."""
-        place = self.place(record.page)
-        entries = {}
-        for name, content in sorted(contents.items()):
-            sha256 = hashlib.sha256(content).hexdigest()
-            if not FILE.fullmatch(name):
-                raise ValueError(f"{name!r} is no name of a figure")
-            entries[name] = {"size": len(content), "sha256": sha256}
-            path = place / name
-            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
-                os.utime(path)
-            else:
-                _write(path, content)
-        record = replace(record, files=entries)
-        content = _dump(record)
-        _load(content)
-        _write(self._json(record.page, record.key), content)
-        if self.single:
-            for path in place.iterdir():
-                if FILE.fullmatch(path.name) and path.name not in entries:
-                    path.unlink(missing_ok=True)
+        """Add `record`, with the `contents` of its figure files, and leave no more than the newest of its page.
+
+        Raises
+        ------
+        DamagedRecord, KeyError, TypeError
+            Where `record` holds something that could not be read again, or a figure is missing.
+        """
+        text = _dump(record)
+        record = _load(text)
+        place, path = self.place(record.page), self._json(record.page, record.key)
+        for name in record.files:
+            _check_figure(name, contents[name])
+        for name in record.files:
+            write_atomically(place / name, contents[name], durable=True)
+        write_atomically(path, text, durable=True)
+        self._leave_newest(record.page, path)
         return record
 
-    def pages(self) -> Iterator[str]:
-        """The pages that have records."""
-        for folder in sorted({path.parent for path in self.folder.rglob("*.json")}):
-            page = folder.relative_to(self.folder).as_posix()
-            if PAGE.fullmatch(page):
-                yield page
+    def _leave_newest(self, page: str, path: Path) -> None:
+        """Remove all but `path` and the newest others; and files that no record names, once they are old.
 
-    def prune(self, limit_bytes: int, keep: Iterable[tuple[str, Key]] = ()) -> int:
-        """Remove the records that were used longest ago until the folder is small enough.
-
-        Parameters
-        ----------
-        limit_bytes
-            What all records together may take.
-        keep
-            Records that stay in any case, by page and key: those that a build just used.
-
-        Returns
-        -------
-        int
-            How many records were removed.
+        Another build may do the same at this moment, or have written figures of a record that comes next.
         """
-        kept = {self._json(page, key) for page, key in keep}
-        records: list[tuple[float, Path, set[str]]] = []
-        users: dict[Path, int] = {}
-        for page in self.pages():
-            for path in self._paths(page):
-                record, state = self._read(path, page, figures=False), _stat(path)
-                names = set(record.files) if record else set()
-                records.append((state.st_mtime if record and state else 0.0, path, names))
-                for name in names:
-                    users[path.parent / name] = users.get(path.parent / name, 0) + 1
-        hour_ago = time.time() - 3600
-        size = 0
-        for path in self.folder.rglob("*"):
-            state = _stat(path)
-            if state is None or not stat.S_ISREG(state.st_mode):
-                continue
-            # What no record lists is left from a kill, or belongs to one that is being written now.
-            left_over = path.suffix == ".new" or (FILE.fullmatch(path.name) and path not in users)
-            if left_over and state.st_mtime < hour_ago:
-                path.unlink(missing_ok=True)
-            else:
-                size += state.st_size
-        removed = 0
-        for _, path, names in sorted(records, key=lambda item: item[0]):
-            if size <= limit_bytes:
-                break
-            if path in kept:
-                continue
-            gone = [path]
-            for name in names:
-                users[path.parent / name] -= 1
-                if not users[path.parent / name]:
-                    gone.append(path.parent / name)
-            for file in gone:
-                if state := _stat(file):
-                    size -= state.st_size
-                    file.unlink(missing_ok=True)
-            removed += 1
-        return removed
+        others = [other for other in self._paths(page) if other != path]
+        for other in others[NEWEST - 1 :]:
+            other.unlink(missing_ok=True)
+        named = set()
+        for other in (path, *others[: NEWEST - 1]):
+            with contextlib.suppress(FileNotFoundError):
+                named |= set(FILE.findall(other.read_text(encoding="utf-8", errors="replace")))
+        latest = time.time() - (0 if self.single else LEFT_SECONDS)
+        for file in path.parent.glob("*.*"):
+            if file.suffix != ".json" and file.name not in named and _written(file) < latest:
+                file.unlink(missing_ok=True)

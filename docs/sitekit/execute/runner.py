@@ -23,7 +23,7 @@ from .imports import local_files
 from .nursery import run_alone, starter
 from .place import Job, Outcome
 from .progress import Progress
-from .record import DamagedRecord, Store
+from .record import Store
 from .results import Failure, Summary, as_record
 
 __all__ = ["check_packages", "record"]
@@ -91,7 +91,7 @@ class _Run:
                     example.environment_part(self.options, self.device),
                 )
                 record = self.store.put(as_record(example, job, parts, outcome), outcome.files)
-            except (KeyError, TypeError, ValueError, DamagedRecord) as error:
+            except (KeyError, TypeError, ValueError) as error:
                 outcome = Outcome("lost", f"its results can't be read: {type(error).__name__}: {error}")
             else:
                 self.summary.used[example.page] = record.key

@@ -7,13 +7,10 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from ..execute.chosen import SHOWN
-from ..execute.keys import Key
-from ..execute.record import Store
+from ..execute.chosen import read_listing
+from ..project.errors import SitekitError
 from ..project.files import PACKAGE, digest
 from ..project.layout import Project
 from ..translate.sources import sources
@@ -49,19 +46,14 @@ def inputs_digests(project: Project) -> tuple[str, str]:
 
 def records_digest(project: Project) -> str | None:
     """A digest of the records that the pages show; None where one is missing or damaged."""
-    records_on_page: dict[str, Any] = {}
+    found = {}
     for language in project.languages:
         try:
-            listing = (project.source_tree(language) / SHOWN).read_text(encoding="utf-8")
-        except FileNotFoundError:
+            shown = read_listing(project, project.source_tree(language), trusted=False)
+        except (FileNotFoundError, SitekitError):
             return None
-        for page, items in json.loads(listing).items():
-            for item in items:
-                place = f"{item['store']} {page}"
-                if place not in records_on_page:
-                    store = Store(project.root / item["store"], single=item["single"])
-                    record = store.get(page, Key(*item["key"]))
-                    if record is None:
-                        return None
-                    records_on_page[place] = [item["current"], asdict(record)]
-    return digest(records_on_page)
+        found[language.folder] = {
+            page: [[item.record.device, item.record.checksum, item.current] for item in items]
+            for page, items in shown.items()
+        }
+    return digest(found)
