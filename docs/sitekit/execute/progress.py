@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import time
+import threading
 from typing import TextIO
 
 __all__ = ["Progress"]
-
-
-WIDTH = 24
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
 class Progress:
@@ -27,70 +18,40 @@ class Progress:
         How many examples there are.
     recorded
         How many of them need no run.
-    workers
-        How many run at once, for the time left.
     out
         Where to say it.
     """
 
-    def __init__(self, total: int, recorded: int, workers: int, out: TextIO | None = None) -> None:
-        self.out = sys.stderr if out is None else out
-        self.bar = bool(getattr(self.out, "isatty", lambda: False)())
-        self.total, self.recorded, self.workers = total, recorded, max(1, workers)
-        self.done = self.failed = self.running = 0
-        self._expected: dict[str, float] = {}
-        self._started = time.monotonic()
+    def __init__(self, total: int, recorded: int, out: TextIO | None = None) -> None:
+        from tqdm import tqdm
 
-    def expect(self, seconds: dict[str, float]) -> None:
-        """Set how long each waiting example may take."""
-        self._expected = dict(seconds)
-        self._draw()
+        tqdm.monitor_interval = 0  # no thread that looks whether the bar is drawn often enough
+        tqdm.set_lock(threading.RLock())  # nor a lock between processes
+        self._out = sys.stderr if out is None else out
+        self._bar_is_shown = self._out.isatty()
+        self._recorded, self._failed = recorded, 0
+        self._bar = tqdm(
+            total=total,
+            initial=recorded,
+            file=self._out,
+            leave=False,
+            dynamic_ncols=True,
+            delay=0 if self._bar_is_shown else float("inf"),
+            bar_format=("{bar:24} " if self._bar_is_shown else "")
+            + "[{n_fmt}/{total_fmt}] {desc} ({remaining} left{postfix})",
+        )
 
     def finished(self, page: str, seconds: float, *, failed: bool, running: int) -> None:
         """Note the end of one example, while `running` others run."""
-        self._expected.pop(page, None)
-        self.failed += failed
-        self.done += not failed
-        self.running = running
-        left = self._left()
-        if self.bar:
-            self._draw()
+        self._failed += failed
+        self._bar.n += 1
+        self._bar.desc = f"{'FAILED' if failed else 'done'} {page} in {seconds:.1f} s"
+        self._bar.postfix = f"{self._recorded} from record, {running} running, {self._failed} failed"
+        if self._bar_is_shown:
+            self._bar.refresh()
         else:
-            word = "FAILED" if failed else "done"
-            number = self.recorded + self.done + self.failed
-            rest = f", about {_duration(left)} left" if self._expected else ""
-            self.say(
-                f"[{number}/{self.total}] {word} {page} in {seconds:.1f} s "
-                f"({self.recorded} from record, {running} running, {self.failed} failed{rest})"
-            )
-
-    def say(self, line: str) -> None:
-        """Print a line, above the bar if there is one."""
-        if self.bar:
-            self.out.write("\r\x1b[K")
-        self.out.write(f"{line}\n")
-        self.out.flush()
-        self._draw()
+            print(self._bar, file=self._out, flush=True)
 
     def close(self) -> None:
         """Take the bar away."""
-        if self.bar:
-            self.out.write("\r\x1b[K")
-            self.out.flush()
-        self.bar = False
-
-    def _left(self) -> float:
-        return sum(self._expected.values()) / self.workers
-
-    def _draw(self) -> None:
-        if not self.bar:
-            return
-        number = self.recorded + self.done + self.failed
-        filled = WIDTH * number // max(1, self.total)
-        text = (
-            f"[{'#' * filled}{'.' * (WIDTH - filled)}] {number}/{self.total}: {self.done} done, "
-            f"{self.recorded} from record, {self.running} running, {self.failed} failed, "
-            f"about {_duration(self._left())} left"
-        )
-        self.out.write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])
-        self.out.flush()
+        self._bar.close()

@@ -56,7 +56,9 @@ class Summary:
         yield form.format("examples", *self.counts["script"])
 
 
-def as_record(example: Example, job: Job, parts: tuple[Any, Any], outcome: Outcome) -> Record:
+def as_record(
+    example: Example, job: Job, code: dict[str, Any], environment: dict[str, Any], outcome: Outcome
+) -> Record:
     """What the worker wrote down, as a record."""
     result = outcome.result
     cells = tuple(
@@ -70,13 +72,12 @@ def as_record(example: Example, job: Job, parts: tuple[Any, Any], outcome: Outco
     )
     if len(cells) != len(example.cells):
         raise ValueError(f"{len(cells)} cells were recorded of {len(example.cells)}")
-    environment = parts[1]
     versions = {"python": environment["python"], **environment["packages"], **result.get("versions", {})}
     device_peak = result.get("device_peak_mib")
     return Record(
         page=example.page,
         kind=example.kind,
-        code_part=parts[0],
+        code_part=code,
         environment_part=environment,
         device=job.device,
         device_name=result["device_name"],

@@ -1,7 +1,7 @@
 """Runs every example that has no record, each alone in a process, and keeps what it gave.
 
-It needs the project's files, what the examples import, NumPy, matplotlib, Sphinx-Gallery, docutils, Pillow and
-psutil, and for pages of Markdown nbclient and ipykernel: no Sphinx configuration and no catalogue.
+It needs the project's files, what the examples import, NumPy, matplotlib, Sphinx-Gallery, docutils, Pillow,
+psutil, msgspec and tqdm, and for pages of Markdown nbclient and ipykernel: no Sphinx configuration and no catalogue.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import contextlib
 import importlib.util
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -30,9 +31,10 @@ __all__ = ["check_packages", "record"]
 
 DRIVER_MIB = 6144
 """What an accelerator's driver and libraries may take of the machine's own memory."""
-UNKNOWN_SECONDS = 5.0
-HOPEFUL = {"lost"}
-"""Outcomes that are no fault of the example; it gets a second run."""
+NEEDED = {
+    "msgspec": "msgspec", "PIL": "pillow", "psutil": "psutil", "sphinx_gallery": "sphinx-gallery", "tqdm": "tqdm",
+}  # fmt: skip
+"""Modules that every run needs, each with the package that has it."""
 PRELOAD = (
     # A word in the source of an example that waits, and what the nursery then imports beforehand.
     ("", ("psutil", f"{__package__}.worker", f"{__package__}.record", f"{__package__}.figures")),
@@ -57,12 +59,13 @@ class _Run:
     remote: bool
 
     def job(self, example: Example) -> Job:
+        """All that a run of `example` needs."""
         options = self.options
-        codes = [cell.code for cell in example.cells]
-        modules = local_files(codes, options.folders)
+        modules = local_files((cell.code for cell in example.cells), options.folders)
         environment = example.environment_part(options, self.device)
-        versions = {"python": environment["python"], **environment["packages"]}
+        versions = {"python": environment["python"], **environment["packages"]} if self.remote else {}
         files = {example.path.name: example.path, **example.data}
+        driver_mib = DRIVER_MIB if self.device != "cpu" else 0
         return Job(
             page=example.page,
             kind=example.kind,
@@ -71,34 +74,30 @@ class _Run:
             modules={name: path.read_bytes() for name, path in modules.items()},
             device=self.device,
             seconds=example.seconds or options.seconds,
-            memory_mib=(example.memory_mib or options.memory_mib)
-            + (DRIVER_MIB if self.device != "cpu" else 0),
+            memory_mib=(example.memory_mib or options.memory_mib) + driver_mib,
             output_mib=options.output_mib,
             allowed_warnings=options.allowed_warnings,
-            versions={name: value for name, value in versions.items() if value != "none"}
-            if self.remote
-            else {},
+            versions={name: value for name, value in versions.items() if value != "none"},
             hidden={str(options.root): "", str(Path.home()): "~"},
         )
 
-    def take_in(self, example: Example, job: Job, outcome: Outcome) -> None:
-        """Store what came of `example`, or note that it failed."""
-        counts = self.summary.counts[example.kind]
+    def take_in(self, example: Example, job: Job, outcome: Outcome, left: int) -> None:
+        """Store what came of `example`, or note that it failed, while `left` others run or wait."""
         if outcome.kind == "done":
             try:
-                parts = (
-                    example.code_part(self.options),
-                    example.environment_part(self.options, self.device),
-                )
-                record = self.store.put(as_record(example, job, parts, outcome), outcome.files)
+                code = example.code_part(self.options)
+                environment = example.environment_part(self.options, self.device)
+                made = as_record(example, job, code, environment, outcome)
+                self.summary.used[example.page] = self.store.put(made, outcome.files).key
             except (KeyError, TypeError, ValueError) as error:
-                outcome = Outcome("lost", f"its results can't be read: {type(error).__name__}: {error}")
-            else:
-                self.summary.used[example.page] = record.key
-                counts[1] += 1
-                return
-        counts[2] += 1
-        self.summary.failures.append(Failure(example.page, job.source, outcome))
+                message = f"its results can't be read: {type(error).__name__}: {error}"
+                outcome = replace(outcome, kind="lost", message=message)
+        failed = outcome.kind != "done"
+        if failed:
+            self.summary.failures.append(Failure(example.page, job.source, outcome))
+        self.summary.counts[example.kind][1 + failed] += 1
+        running = min(self.options.workers, left)
+        self.progress.finished(example.page, outcome.seconds, failed=failed, running=running)
 
 
 def record(
@@ -142,16 +141,14 @@ def record(
             summary.counts[example.kind][0] += 1
         else:
             waiting.append(example)
-    workers = options.workers
-    progress = Progress(len(wanted), len(wanted) - len(waiting), workers, out)
     if waiting:
+        progress = Progress(len(wanted), len(wanted) - len(waiting), out)
         run = _Run(store, device, options, summary, progress, executor is not None)
         latest = {example.page: store.latest(example.page) for example in waiting}
-        known = {page: found.seconds for page, found in latest.items() if found}
+        seconds = {page: found.seconds if found else float("inf") for page, found in latest.items()}
         # One that never ran may be the longest, most of all a late one.
         waiting.reverse()
-        waiting.sort(key=lambda example: -known.get(example.page, float("inf")))
-        progress.expect({example.page: known.get(example.page, UNKNOWN_SECONDS) for example in waiting})
+        waiting.sort(key=lambda example: -seconds[example.page])
         try:
             if executor is None:
                 _run_here(run, waiting)
@@ -166,21 +163,10 @@ def record(
 def _preload(waiting: Iterable[Example], options: Options) -> tuple[str, ...]:
     """What is worth importing once for all examples that wait."""
     scripts = [example for example in waiting if example.kind == "script"]
-    words = {word for word, _ in PRELOAD if word}
-    found = {word for word in words if any(word in example.text for example in scripts)}
-    if scripts:
-        files = local_files((cell.code for example in scripts for cell in example.cells), options.folders)
-        for path in files.values():
-            text = path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
-            found |= {word for word in words if word in text}
-    return tuple(name for word, names in PRELOAD if not word or word in found for name in names)
-
-
-def _outcome(future: Future[Outcome]) -> Outcome:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    return Outcome("lost", f"the executor gave it up: {type(error).__name__}: {error}")
+    modules = local_files((cell.code for example in scripts for cell in example.cells), options.folders)
+    texts = ["", *(example.text for example in scripts)]
+    texts += [path.read_text(encoding="utf-8") for path in modules.values() if path.suffix == ".py"]
+    return tuple(name for word, names in PRELOAD if any(word in text for text in texts) for name in names)
 
 
 def _run_here(run: _Run, waiting: Sequence[Example]) -> None:
@@ -212,45 +198,36 @@ def _deaf_to_signals() -> Iterator[None]:
 
 
 def _run_by(
-    executor: Executor, call: Callable[[Job], tuple[Any, ...]], run: _Run, waiting: Sequence[Example]
+    executor: Executor, call: Callable[[Job], tuple[Any, ...]], run: _Run, waiting: Iterable[Example]
 ) -> None:
     """Hand out the examples in order, a few ahead of the workers, so that memory doesn't grow with them."""
+    queue = deque(waiting)
+    lost_once: set[str] = set()
     pending: dict[Future[Outcome], tuple[Example, Job]] = {}
+    ahead = 64 if run.remote else run.options.workers + 2
     try:
-        _hand_out(executor, call, run, list(reversed(waiting)), pending)
+        while queue or pending:
+            while queue and len(pending) < ahead:
+                example = queue.popleft()
+                job = run.job(example)
+                pending[executor.submit(*call(job))] = (example, job)
+            # A wait without end can't be interrupted on every platform.
+            finished, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
+            for future in finished:
+                example, job = pending.pop(future)
+                if error := future.exception():
+                    outcome = Outcome("lost", f"the executor gave it up: {type(error).__name__}: {error}")
+                else:
+                    outcome = future.result()
+                # That is no fault of the example.
+                if outcome.kind == "lost" and example.page not in lost_once:
+                    lost_once.add(example.page)
+                    queue.appendleft(example)
+                    continue
+                run.take_in(example, job, outcome, left=len(pending) + len(queue))
     finally:
         for future in pending:
             future.cancel()
-
-
-def _hand_out(
-    executor: Executor,
-    call: Callable[[Job], tuple[Any, ...]],
-    run: _Run,
-    queue: list[Example],
-    pending: dict[Future[Outcome], tuple[Example, Job]],
-) -> None:
-    tries: dict[str, int] = {}
-    ahead = run.options.workers + 2 if not run.remote else 64
-    while queue or pending:
-        while queue and len(pending) < ahead:
-            example = queue.pop()
-            job = run.job(example)
-            pending[executor.submit(*call(job))] = (example, job)
-        run.progress.running = min(run.options.workers, len(pending))
-        # A wait without end can't be interrupted on every platform.
-        finished, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
-        for future in finished:
-            example, job = pending.pop(future)
-            outcome = _outcome(future)
-            tries[example.page] = tries.get(example.page, 0) + 1
-            if outcome.kind in HOPEFUL and tries[example.page] == 1:
-                queue.append(example)
-                continue
-            run.take_in(example, job, outcome)
-            failed = example.page not in run.summary.used
-            running = min(run.options.workers, len(pending) + len(queue))
-            run.progress.finished(example.page, outcome.seconds, failed=failed, running=running)
 
 
 def check_packages() -> None:
@@ -261,7 +238,5 @@ def check_packages() -> None:
     SitekitError
         With what to install.
     """
-    missing = [name for name in ("psutil", "PIL", "sphinx_gallery") if not importlib.util.find_spec(name)]
-    if missing:
-        names = " ".join({"PIL": "pillow"}.get(name, name.replace("_", "-")) for name in missing)
-        raise SitekitError(f"recording needs more packages: pip install {names}")
+    if missing := [name for module, name in NEEDED.items() if not importlib.util.find_spec(module)]:
+        raise SitekitError(f"recording needs more packages: pip install {' '.join(missing)}")
