@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from bs4 import BeautifulSoup, Tag
+from sitekit.publish import rendering
 from sitekit.site import records_on_page
 from sphinx.errors import ExtensionError
 
@@ -130,6 +131,15 @@ def test_provenance_of_this_projects_pages(site_root: Path, repository: Path) ->
             lines = provenance(read(site_root / folder / f"{name}.html"))
             assert re.fullmatch(facts, lines[0]), lines
             assert len(lines) == len(records)
+
+
+def test_a_renderer_that_ends_in_peace_and_has_rendered_nothing_has_failed(tmp_path: Path) -> None:
+    (tmp_path / "fr").mkdir()
+    (tmp_path / "fr" / ".buildinfo").touch()
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        builds = [["-b", "html", str(tmp_path / name)] for name in ("fr", "de")]
+        assert rendering.render(process, builds) == [True, False]
 
 
 # -- what a build does again

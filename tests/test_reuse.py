@@ -184,12 +184,12 @@ def _without_environment(root: Path) -> None:
 
 
 def _half_a_note(root: Path) -> None:
-    path = root / "build" / "reusable" / "reusable.json"
+    path = root / "build" / "reusable" / "state.json"
     path.write_text(path.read_text(encoding="utf-8")[:-20], encoding="utf-8")
 
 
 def _strange_note(root: Path) -> None:
-    (root / "build" / "reusable" / "reusable.json").write_text(
+    (root / "build" / "reusable" / "state.json").write_text(
         json.dumps({"made": "by another version"}), encoding="utf-8"
     )
 

@@ -22,8 +22,8 @@ from .translate.localise import LISTING, localise
 __all__ = ["REUSABLE", "clean", "forget_reusable", "locked", "prepare"]
 
 LOCK = ".cache/build.lock"
-REUSABLE = "reusable/reusable.json"
-"""Below ``build``: what the last build says of the trees and pages that the next one may use again."""
+REUSABLE = "reusable/state.json"
+"""Below ``build``: what the last build says of the trees and pages that the next one may use again, beside these."""
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def prepare(
 
 
 def clean(project: Project, language: Language) -> None:
-    """Leave only what localising wrote: rendering starts from nothing else."""
+    """Leave only what localising wrote, and the list of records: rendering starts from nothing else."""
     tree = project.source_tree(language)
     written = {tree / name for name in json.loads((tree / LISTING).read_text(encoding="utf-8"))}
     written |= {tree / LISTING, tree / SHOWN}

@@ -1,9 +1,8 @@
 """Build the site: localise, run what has no record, render every language, publish by rename.
 
-It goes into ``build/html``. A build that fails
-leaves the site that was published before as it was; a build whose inputs are all as they were does nothing.
-Of two builds in one checkout the second waits for the first. ``--only PAGE …`` builds some pages, for a look
-at them, into ``build/preview``.
+It goes into ``build/html``. A build that fails leaves the site that was published before as it was; a build whose
+inputs are all as they were does nothing. Of two builds in one checkout the second waits for the first.
+``--only PAGE …`` builds some pages, for a look at them, into ``build/preview``.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ..steps import locked, prepare
 from ..translate.sources import sources
 from . import reuse, root_pages
 from .inputs import inputs_digests, records_digest
-from .rendering import RENDERED, STRICT, render_all, renderer
+from .rendering import RENDERED, STRICT, WRITTEN_LAST, render_all, renderer
 
 __all__ = ["build", "preview"]
 
@@ -38,8 +37,8 @@ def _assemble(project: Project, rendered: Path, new: Path) -> None:
     new.mkdir()
     for language in project.languages:
         (rendered / language.folder / "html").rename(new / language.folder)
-        # Sphinx's note for its next build here, of which there is none; it knows this checkout's folder.
-        (new / language.folder / ".buildinfo").unlink(missing_ok=True)
+        # It is for Sphinx's next build here, of which there is none, and knows this checkout's folder.
+        (new / language.folder / WRITTEN_LAST).unlink()
         # Each language lists all pages in all languages.
         if (sitemap := new / language.folder / "sitemap.xml").exists():
             sitemap.replace(new / sitemap.name)
@@ -84,29 +83,33 @@ def build(project: Project, *, scheduler: str | None = None) -> bool:
         _recover(project)
         start = time.monotonic()
         html = project.build / "html"
-        texts, rest = inputs_digests(project)
-        if html.exists() and _published(project) == digest([texts, rest, records_digest(project)]):
+        texts, fixed = inputs_digests(project)
+        if html.exists() and _published(project) == digest([texts, fixed, records_digest(project)]):
             print("nothing changed: build/html/index.html")
             return True
-        before = reuse.take(project)
+        before = reuse.load(project)
         with renderer() as process:
-            failed = [] if prepare(project, scheduler=scheduler) else ["the examples"]
+            if not prepare(project, scheduler=scheduler):
+                return _failed(project, ["the examples"])
             records = records_digest(project)
-            reuses = not failed and reuse.only_words_differ(project, before, rest, records)
-            if not failed:
-                failed = render_all(project, process, *STRICT, reuses=reuses)
+            reuses = reuse.only_words_differ(project, before, fixed, records)
+            failed = render_all(project, process, *STRICT, reuses=reuses)
         if failed and reuses:  # whatever stopped it
             with renderer() as process:
                 failed = render_all(project, process, *STRICT)
         if failed:
-            still = "; the site in build/html is as it was" if html.exists() else ""
-            print(f"build failed: {', '.join(failed)}{still}", file=sys.stderr)
-            return False
-        _publish(project, digest([texts, rest, records]))
-        reuse.note(project, project.build / RENDERED, rest, records)
+            return _failed(project, failed)
+        _publish(project, digest([texts, fixed, records]))
+        reuse.save(project, project.build / RENDERED, fixed, records)
         pages = sum(1 for _ in html.rglob("*.html"))
         print(f"built {pages} pages in {time.monotonic() - start:.0f} s: build/html/index.html")
         return True
+
+
+def _failed(project: Project, what: Sequence[str]) -> bool:
+    before = "; the site in build/html is as it was" if (project.build / "html").exists() else ""
+    print(f"build failed: {', '.join(what)}{before}", file=sys.stderr)
+    return False
 
 
 def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = None) -> bool:

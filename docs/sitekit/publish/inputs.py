@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -15,33 +13,32 @@ from ..project.files import PACKAGE, digest
 from ..project.layout import Project
 from ..translate.sources import sources
 
+__all__ = ["inputs_digests", "records_digest"]
+
 
 def _input_files(project: Project) -> Iterator[tuple[str, Path]]:
-    for path in sorted(project.root.glob("LICENSE*")):  # the archive of all scripts holds them
+    for path in project.root.glob("LICENSE*"):  # the archive of all scripts holds them
         yield path.name, path
     folders = [project.docs, project.gallery, project.root / "src"]
     if not PACKAGE.is_relative_to(project.docs):
         folders.append(PACKAGE)
     for folder in folders:
-        for path in sorted(folder.rglob("*")):
+        for path in folder.rglob("*"):
             if path.is_file() and path.suffix not in {".mo", ".pyc", ".new"}:
                 yield path.relative_to(folder.parent).as_posix(), path
 
 
 def inputs_digests(project: Project) -> tuple[str, str]:
     """Digests of everything the site is made from, records apart: of pages' texts, and of all else."""
-    texts, found = hashlib.sha256(), hashlib.sha256()
+    texts: dict[str, str] = {}
+    fixed: dict[str, str] = {}
     pages = {source.path for source in sources(project)}
     for name, path in _input_files(project):
         of_page = path in pages or (path.suffix == ".po" and path.is_relative_to(project.locale))
-        into = texts if of_page else found
-        into.update(f"{name}\0".encode())
-        into.update(hashlib.sha256(path.read_bytes()).digest())
+        (texts if of_page else fixed)[name] = digest(path.read_bytes())
     # A distribution's name and version are its folder's name; to read all their metadata takes ten times as long.
     versions = sorted({item.name for folder in sys.path for item in Path(folder).glob("*-info")})
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    found.update(json.dumps([sys.version, versions, epoch]).encode())
-    return texts.hexdigest(), found.hexdigest()
+    return digest(texts), digest([fixed, sys.version, versions, os.environ.get("SOURCE_DATE_EPOCH")])
 
 
 def records_digest(project: Project) -> str | None:

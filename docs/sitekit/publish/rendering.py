@@ -23,6 +23,8 @@ __all__ = ["arguments", "render", "renderer"]
 RENDERED = "sphinx"
 RENDERER = f"{PACKAGE.name}.site.renderer"
 STRICT = ("-n", "-W", "--keep-going")
+WRITTEN_LAST = ".buildinfo"
+"""What Sphinx writes when all else is done; no published site has it."""
 
 
 def arguments(project: Project, language: Language, place: Path, *more: str) -> list[str]:
@@ -49,17 +51,32 @@ def renderer() -> Iterator[subprocess.Popen[bytes]]:
 def render(process: subprocess.Popen[bytes], builds: Sequence[Sequence[str]]) -> list[bool]:
     """Have the renderer run Sphinx with each of `builds` at the same time; whether each succeeded."""
     assert process.stdin is not None
-    with suppress(BrokenPipeError):  # it has ended; its exit code tells
+    with suppress(BrokenPipeError):  # it has ended, with or without a word
         process.stdin.write(json.dumps(builds).encode() + b"\n")
         process.stdin.flush()
     failed = process.wait()
-    return [failed >= 0 and not failed >> number & 1 for number in range(len(builds))]
+    return [
+        failed >= 0 and not failed >> number & 1 and Path(build[-1], WRITTEN_LAST).is_file()
+        for number, build in enumerate(builds)
+    ]
 
 
 def render_all(
     project: Project, process: subprocess.Popen[bytes], *more: str, reuses: bool = False
 ) -> list[str]:
-    """Render every language, from nothing or what the last build left; returns those that failed."""
+    """Render every language, from nothing or from what the last build left; the languages that failed.
+
+    Parameters
+    ----------
+    project
+        The project, prepared.
+    process
+        The renderer.
+    more
+        More of Sphinx's options.
+    reuses
+        Whether pages of the last build are used again: then nothing is said of a failure, which a clean build repeats.
+    """
     folder = project.build / RENDERED
     shutil.rmtree(folder, ignore_errors=True)
     if reuses:

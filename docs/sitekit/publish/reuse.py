@@ -9,97 +9,78 @@ a page never depends on the order of edits: it has the bytes of a clean build.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..execute.chosen import SHOWN
+from ..project.files import digest
 from ..project.layout import Project
 from ..steps import REUSABLE
 from ..translate.localise import LISTING
 
-__all__ = ["Reusable", "note", "only_words_differ", "stage", "take"]
+__all__ = ["State", "load", "only_words_differ", "save", "stage"]
+
+State = dict[str, str | None]
+"""What a site was made from, and what was published, each with a digest; of what is missing, None."""
 
 
-WORDS = {".py", ".md", ".rst"}
-"""Endings of what localising writes for a page; beside it stand its units."""
-
-
-@dataclass(frozen=True)
-class Reusable:
-    """What a build left for the next one."""
-
-    fixed: str
-    """A digest of all its inputs that are no texts of pages."""
-    records: str | None
-    """A digest of the records that the pages show."""
-    pages: dict[str, str]
-    """By language: a digest of the published site."""
-    trees: dict[str, dict[str, str]]
-    """By language: what localising wrote, each file with its digest."""
-
-
-def _trees(project: Project) -> dict[str, dict[str, str]]:
-    found = {}
+def _state(project: Project, fixed: str, records: str | None) -> State:
+    state: State = {"fixed": fixed, "records": records}
     for language in project.languages:
-        tree = project.source_tree(language)
-        names = [*json.loads((tree / LISTING).read_text(encoding="utf-8")), SHOWN]
-        found[language.folder] = {
-            name: hashlib.sha256((tree / name).read_bytes()).hexdigest() for name in names
-        }
-    return found
+        tree, site = project.source_tree(language), project.build / "html" / language.folder
+        for name in [*json.loads((tree / LISTING).read_text(encoding="utf-8")), SHOWN]:
+            state[f"{tree.name}/{name}"] = digest((tree / name).read_bytes())
+        state[f"html/{site.name}"] = digest(
+            {path.relative_to(site).as_posix(): digest(path.read_bytes()) for path in _files(site)}
+        )
+    return state
 
 
-def _sites(project: Project) -> dict[str, str]:
-    found = {}
-    for language in project.languages:
-        made = hashlib.sha256()
-        folder = project.build / "html" / language.folder
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                made.update(f"{path.relative_to(folder).as_posix()}\0".encode())
-                made.update(hashlib.sha256(path.read_bytes()).digest())
-        found[language.folder] = made.hexdigest()
-    return found
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
 
 
-def note(project: Project, rendered: Path, fixed: str, records: str | None) -> None:
-    """Leave what stands in `rendered`, beside the published pages, for the next build."""
-    folder = (project.build / REUSABLE).parent
-    shutil.rmtree(folder, ignore_errors=True)
-    rendered.rename(folder)
-    left = asdict(Reusable(fixed, records, _sites(project), _trees(project)))
-    (project.build / REUSABLE).write_text(json.dumps(left), encoding="utf-8")
+def save(project: Project, rendered: Path, fixed: str, records: str | None) -> None:
+    """Leave what stands in `rendered` for the next build.
+
+    Parameters
+    ----------
+    project
+        The project, whose site was published.
+    rendered
+        The folder that Sphinx rendered into; it is moved.
+    fixed
+        A digest of all inputs that are no texts of pages.
+    records
+        A digest of the records that the pages show.
+    """
+    note = project.build / REUSABLE
+    shutil.rmtree(note.parent, ignore_errors=True)
+    rendered.rename(note.parent)
+    note.write_text(json.dumps(_state(project, fixed, records)), encoding="utf-8")
 
 
-def take(project: Project) -> Reusable | None:
-    """What the last build left, if it is whole."""
+def load(project: Project) -> State:
+    """The state that the last build left; empty where it left none."""
     try:
-        return Reusable(**json.loads((project.build / REUSABLE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
+        found = json.loads((project.build / REUSABLE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def only_words_differ(project: Project, before: Reusable | None, fixed: str, records: str | None) -> bool:
-    """Whether the trees differ from those that `before` is of by nothing but the texts of pages."""
-    if before is None or records is None:
+def only_words_differ(project: Project, before: State, fixed: str, records: str | None) -> bool:
+    """Whether now nothing differs from the state `before` but texts of pages."""
+    if records is None or not before:
         return False
-    if (before.fixed, before.records, before.pages) != (fixed, records, _sites(project)):
+    now = _state(project, fixed, records)
+    if now.keys() != before.keys():
         return False
-    trees = _trees(project)
-    if {name: [*files] for name, files in trees.items()} != {
-        name: [*files] for name, files in before.trees.items()
-    }:
-        return False
-    changed = {
-        name
-        for folder, files in trees.items()
-        for name, is_now in files.items()
-        if before.trees[folder][name] != is_now
-    }
-    return all(Path(name).suffix in WORDS or name.endswith(".units.json") for name in changed)
+    changed = [name for name in now if now[name] != before[name]]
+    # Beside what localising writes for a page stand its units.
+    return all(name.endswith((".py", ".md", ".rst", ".units.json")) for name in changed)
 
 
 def stage(project: Project, rendered: Path) -> None:
@@ -110,5 +91,5 @@ def stage(project: Project, rendered: Path) -> None:
         shutil.copytree(
             project.build / "html" / language.folder,
             rendered / language.folder / "html",
-            ignore=lambda folder, names: {"_static"} & set(names),
+            ignore=shutil.ignore_patterns("_static"),
         )

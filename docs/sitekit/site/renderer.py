@@ -74,7 +74,7 @@ def main() -> int:
     line = bytearray()
     while not line.endswith(b"\n"):
         if not (byte := os.read(0, 1)):
-            return 0  # the build has nothing to render
+            return FAILED  # the build has nothing to render
         line += byte
     multiprocessing.set_start_method("fork" if FORKS else "spawn")
     running: list[BaseProcess] = [
