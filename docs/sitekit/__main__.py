@@ -6,7 +6,6 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,6 @@ from .project.layout import Project
 __all__ = ["main"]
 
 Run = Callable[[Project, argparse.Namespace], int]
-
-
-def _warn(line: str) -> None:
-    print(f"warning: {line}", file=sys.stderr)
 
 
 def _build(project: Project, given: argparse.Namespace) -> int:
@@ -32,18 +27,16 @@ def _build(project: Project, given: argparse.Namespace) -> int:
 
 def _record(project: Project, given: argparse.Namespace) -> int:
     from .execute.cluster import dask_executor
-    from .execute.examples import Options, chosen, store_for
+    from .execute.examples import Options, chosen, print_warning, store_for
     from .execute.record import Store
     from .execute.runner import check_packages, record
 
     check_packages()
-    store = store_for(project, given.device, _warn)
+    store = store_for(project, given.device)
     if given.store:
-        store = Store(given.store, single=store.single, warn=_warn)
-    wanted = chosen(project, given.device, given.pages)
-    with ExitStack() as stack:
-        executor = stack.enter_context(dask_executor(given.scheduler)) if given.scheduler else None
-        options = Options.of(project, jobs=given.jobs)
+        store = Store(given.store, single=store.single, warn=print_warning)
+    wanted, options = chosen(project, given.device, given.pages), Options.of(project, jobs=given.jobs)
+    with dask_executor(given.scheduler) as executor:
         summary = record(wanted, store, options, device=given.device, executor=executor)
     print(*summary.lines(), sep="\n")
     return 1 if summary.failures else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from .execute import runner
 from .execute.chosen import SHOWN, ShownRecord, write_listing
@@ -70,19 +70,11 @@ def prepare(
     """
     forget_reusable(project)
     localise(project, draft=draft)
-    options = Options.of(project)
-
-    def warn(line: str) -> None:
-        print(f"warning: {line}", file=sys.stderr)
-
-    store = store_for(project, "cpu", warn)
-    wanted = [*examples(project), *documents(project)]
-    with ExitStack() as stack:
-        executor = stack.enter_context(dask_executor(scheduler)) if scheduler else None
-        wanted = [example for example in wanted if not only or example.page in only]
+    options, store = Options.of(project), store_for(project)
+    wanted = [item for item in (*examples(project), *documents(project)) if not only or item.page in only]
+    with dask_executor(scheduler) as executor:
         summary = runner.record(wanted, store, options, executor=executor)
-    for line in summary.lines():
-        print(line, flush=True)
+    print(*summary.lines(), sep="\n", flush=True)
     if summary.failures:
         return False
     chosen: dict[str, list[ShownRecord]] = {}
@@ -91,7 +83,7 @@ def prepare(
         assert record is not None
         chosen[page] = [ShownRecord(record, store, True)]
     for device in sorted({device for page in project.pages() for device in page.devices} - {"cpu"}):
-        committed = store_for(project, device, warn)
+        committed = store_for(project, device)
         for example in examples(project, device):
             if example.page not in chosen:
                 continue

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..project.errors import SitekitError
 from ..project.files import write_if_changed
 from ..project.layout import Project
+from .examples import store_for
 from .keys import Key
 from .record import Record, Store
 
@@ -35,8 +36,7 @@ def write_listing(
     listing = {
         page: [
             {
-                "store": item.store.folder.relative_to(project.root).as_posix(),
-                "single": item.store.single,
+                "device": item.record.device,
                 "key": [item.record.key.code, item.record.key.environment],
                 "current": item.current,
             }
@@ -78,7 +78,7 @@ def read_listing(
             continue
         found[page] = []
         for item in items:
-            store = Store(project.root / item["store"], single=item["single"], trusted=trusted)
+            store = store_for(project, item["device"], trusted=trusted)
             record = store.get(page, Key(*item["key"]))
             if record is None:
                 raise SitekitError(f"the record of {page} has gone; build again")

@@ -17,14 +17,17 @@ __all__ = ["dask_executor"]
 
 
 @contextlib.contextmanager
-def dask_executor(address: str) -> Iterator[Executor]:
-    """An executor on a Dask cluster, whose workers get this package from the scheduler.
+def dask_executor(address: str | None) -> Iterator[Executor | None]:
+    """An executor on a Dask cluster, whose workers get this package from the scheduler; None without an `address`.
 
     Raises
     ------
     SitekitError
         Where `distributed` is missing, or the scheduler can't be reached.
     """
+    if not address:
+        yield None
+        return
     try:
         connect = importlib.import_module("distributed").Client
     except ImportError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from .place import OUTPUT_MIB
 from .record import Kind, Store
 from .worker import ALLOWED_WARNINGS
 
-__all__ = ["Example", "Options", "chosen", "documents", "examples", "store_for"]
+__all__ = ["Example", "Options", "chosen", "documents", "examples", "print_warning", "store_for"]
 
 
 CACHE = Path(".cache/records")
@@ -147,19 +148,26 @@ def documents(project: Project) -> list[Example]:
     return found
 
 
-def store_for(
-    project: Project, device: str = "cpu", warn: Callable[[str], None] = lambda line: None
-) -> Store:
+def store_for(project: Project, device: str = "cpu", *, trusted: bool = False) -> Store:
     """The project's records of `device`: in the cache for the CPU, committed for every other."""
-    if device == "cpu":
-        return Store(project.root / CACHE / device, warn=warn)
-    return Store(project.docs / "records" / device, single=True, warn=warn)
+    folder = project.root / CACHE if device == "cpu" else project.docs / "records"
+    return Store(folder / device, single=device != "cpu", warn=print_warning, trusted=trusted)
 
 
-# -- command line
+@functools.cache
+def print_warning(line: str) -> None:
+    """Print `line` where warnings go, once: several readers find the same record damaged."""
+    print(f"warning: {line}", file=sys.stderr)
 
 
 def chosen(project: Project, device: str, pages: Sequence[str]) -> list[Example]:
+    """Those of `pages`, all by default, that are recorded on `device`.
+
+    Raises
+    ------
+    SitekitError
+        Where one of them is none, or there is none at all.
+    """
     found = examples(project, device)
     if device == "cpu":
         found += documents(project)

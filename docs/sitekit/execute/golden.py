@@ -10,7 +10,6 @@ import difflib
 import io
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,7 +206,7 @@ def records(
     project: Project, device: str, pages: Sequence[str]
 ) -> tuple[dict[str, Record], Store, list[str]]:
     """The record of each page, made now where the CPU's is missing; its store; failures, in words."""
-    store = store_for(project, device, lambda line: print(f"warning: {line}", file=sys.stderr))
+    store = store_for(project, device)
     options = Options.of(project)
     wanted = compared(project, device, pages)
     found: dict[str, Record] = {}

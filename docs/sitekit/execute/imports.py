@@ -12,9 +12,6 @@ from .cells import parse
 __all__ = ["local_files"]
 
 
-# -- local modules
-
-
 def _prefixes(name: str) -> Iterator[str]:
     parts = name.split(".")
     return (".".join(parts[: count + 1]) for count in range(len(parts)))

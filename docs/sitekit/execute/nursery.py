@@ -1,4 +1,4 @@
-"""Runs one example in a process of its own, within limits, and leaves nothing of it behind.
+"""Runs examples, each in a process of its own: in goes a `Job`, out comes an `Outcome`, and nothing is left behind.
 
 Three kinds of process take part::
 
@@ -17,23 +17,24 @@ Where a platform can't fork, the example starts as a fresh interpreter and a thr
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import json
+import multiprocessing
 import os
-import pickle
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from multiprocessing.connection import Connection
 
 from ..project.files import PACKAGE
 from .place import TAIL_LINES, Job, Outcome, Place, clean_environment, font_cache
@@ -42,9 +43,6 @@ from .watch import keep
 __all__ = ["Nursery", "run_alone"]
 
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "recv_fds")
-
-
-# -- fork
 
 
 class _Forked:
@@ -94,11 +92,11 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
-def _keeper(connection: socket.socket) -> None:
+def _keeper(connection: Connection[Outcome, Job | None]) -> None:
     """The life of a keeper: one job in, one outcome out."""
     os.setsid()
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    job = _receive(connection)
+    job = connection.recv()
     if job is None:
         return
     bell, ring = os.pipe()
@@ -127,8 +125,8 @@ def _keeper(connection: socket.socket) -> None:
         return child
 
     def stopped() -> bool:
-        # The runner sends nothing after the job: whatever there is to read is the end.
-        return bool(select.select([connection], [], [], 0)[0])
+        # All that the runner can say after the job, or by being gone, is that this is the end.
+        return connection.poll()
 
     def reap() -> None:
         if child:
@@ -136,7 +134,7 @@ def _keeper(connection: socket.socket) -> None:
 
     outcome = keep(job, start, lambda child: os.getpid(), stopped, reap)
     with contextlib.suppress(OSError):
-        _send(connection, outcome)
+        connection.send(outcome)
 
 
 def nursery_main(handle: int, preload: Sequence[str]) -> None:
@@ -162,39 +160,18 @@ def nursery_main(handle: int, preload: Sequence[str]) -> None:
         try:
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _keeper(socket.socket(fileno=handles[0]))
+            with contextlib.suppress(EOFError):  # the runner has gone
+                _keeper(Connection(handles[0]))
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(0)
 
 
-# -- messages
-
-
-def _send(connection: socket.socket, value: Any) -> None:
-    content = pickle.dumps(value)
-    connection.sendall(struct.pack("!Q", len(content)) + content)
-
-
-def _receive(connection: socket.socket) -> Any:
-    """The next message, or None where the other side has gone."""
-
-    def exactly(size: int) -> bytes | None:
-        parts = bytearray()
-        while len(parts) < size:
-            part = connection.recv(min(size - len(parts), 2**20))
-            if not part:
-                return None
-            parts += part
-        return bytes(parts)
-
-    header = exactly(8)
-    content = exactly(struct.unpack("!Q", header)[0]) if header else None
-    return pickle.loads(content) if content else None
-
-
-# -- the runner's side
+def _command(imports: str, call: str) -> list[str]:
+    """What starts a Python that finds this package for `imports`, and has forgotten where at `call`."""
+    path = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})"
+    return [sys.executable, "-P", "-c", f"{path}\n{imports}\nsys.path.pop(0)\n{call}"]
 
 
 class Nursery:
@@ -205,19 +182,14 @@ class Nursery:
 
     def __init__(self, preload: Sequence[str] = ()) -> None:
         self._lock = threading.Lock()
-        self._running: set[socket.socket] = set()
+        self._running: set[Connection[Job | None, Outcome]] = set()
         self._closed = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         ours, theirs = socket.socketpair()
         self._socket = ours
-        code = (
-            f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
-            f"from {__name__} import nursery_main\n"
-            f"sys.path.pop(0)\n"
-            f"nursery_main({theirs.fileno()}, {list(preload)!r})"
-        )
+        call = f"nursery_main({theirs.fileno()}, {list(preload)!r})"
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code],
+            _command(f"from {__name__} import nursery_main", call),
             env=clean_environment() | {"MPLCONFIGDIR": str(font_cache())},
             cwd=tempfile.gettempdir(),
             stdin=subprocess.DEVNULL,
@@ -230,34 +202,27 @@ class Nursery:
 
     def run(self, job: Job) -> Outcome:
         """Run `job` to its end."""
-        ours, theirs = socket.socketpair()
+        ours, theirs = multiprocessing.Pipe()
         with ours:
-            with self._lock:
+            with theirs, self._lock:
                 if self._closed:
-                    theirs.close()
                     return Outcome("stopped", "stopped")
                 with contextlib.suppress(OSError):  # a dead nursery is told below
                     socket.send_fds(self._socket, [b"j"], [theirs.fileno()])
-                theirs.close()
                 self._running.add(ours)
-            outcome = None
             try:
-                with contextlib.suppress(OSError):
-                    _send(ours, job)
-                    outcome = _receive(ours)
+                ours.send(job)
+                outcome: Outcome = ours.recv()
+                return outcome
+            except (OSError, EOFError):
+                if self._closed:
+                    return Outcome("stopped", "stopped")
+                self._errors.seek(0)
+                said = self._errors.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+                return Outcome("lost", "the process that watched it died", tail=tuple(said))
             finally:
                 with self._lock:
                     self._running.discard(ours)
-        if outcome is None:
-            if self._closed:
-                return Outcome("stopped", "stopped")
-            return Outcome("lost", "the process that watched it died", tail=self._last_words())
-        assert isinstance(outcome, Outcome)
-        return outcome
-
-    def _last_words(self) -> tuple[str, ...]:
-        self._errors.seek(0)
-        return tuple(self._errors.read().decode(errors="replace").splitlines()[-TAIL_LINES:])
 
     def close(self) -> None:
         """End the examples that run, wait until their processes are gone, and end the nursery."""
@@ -265,7 +230,7 @@ class Nursery:
             self._closed = True
             for connection in self._running:
                 with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_WR)  # the keeper kills, then hangs up
+                    connection.send(None)  # the keeper kills, then hangs up
         end = time.monotonic() + 15
         while self._running and time.monotonic() < end:
             time.sleep(0.01)
@@ -281,7 +246,7 @@ class Nursery:
 class Fresh:
     """Starts examples as fresh interpreters: slower, but it works where a process can't fork."""
 
-    def __init__(self, preload: Sequence[str] = ()) -> None:
+    def __init__(self) -> None:
         self._closed = threading.Event()
 
     def run(self, job: Job) -> Outcome:
@@ -299,16 +264,11 @@ class _Spawned:
     """A fresh interpreter that runs the worker."""
 
     def __init__(self, place: Place) -> None:
-        code = (
-            f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
-            f"from {__package__} import worker\n"
-            f"sys.path.pop(0)\n"
-            f"import pathlib; worker.run(pathlib.Path({str(place.root)!r}))"
-        )
+        call = f"import pathlib; worker.run(pathlib.Path({str(place.root)!r}))"
         facts = json.loads((place.root / "job.json").read_text(encoding="utf-8"))
         with (place.root / "start").open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", code],
+                _command(f"from {__package__} import worker", call),
                 env=facts["environment"],
                 cwd=place.work,
                 stdin=subprocess.DEVNULL,
@@ -329,23 +289,19 @@ class _Spawned:
         return -int(getattr(signal, "SIGKILL", 9)) if code is None else code
 
 
-Starter = Nursery | Fresh
-_shared: dict[tuple[str, ...], Starter] = {}
-_shared_lock = threading.Lock()
-
-
-def starter(preload: Sequence[str] = (), *, fork: bool = CAN_FORK) -> Starter:
+def starter(preload: Sequence[str] = (), *, fork: bool = CAN_FORK) -> Nursery | Fresh:
     """A new nursery, or its stand-in where processes can't be forked."""
-    return Nursery(preload) if fork else Fresh(preload)
+    return Nursery(preload) if fork else Fresh()
+
+
+@functools.cache
+def _shared(preload: tuple[str, ...]) -> Nursery | Fresh:
+    """The only nursery of this process that imports `preload`."""
+    made = starter(preload)
+    atexit.register(made.close)
+    return made
 
 
 def run_alone(job: Job, preload: tuple[str, ...] = ()) -> Outcome:
     """Run `job` by this process's own nursery: what an executor of another machine is given to do."""
-    import atexit
-
-    with _shared_lock:
-        if preload not in _shared:
-            _shared[preload] = starter(preload)
-            atexit.register(_shared[preload].close)
-        nursery = _shared[preload]
-    return nursery.run(job)
+    return _shared(preload).run(job)

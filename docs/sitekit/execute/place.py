@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +87,6 @@ class Outcome:
     peak_mib: float = 0.0
 
 
-# -- the example's folder
-
-
 @dataclass(frozen=True)
 class Place:
     """The folder that one run lives in; nothing outlasts it."""
@@ -126,12 +123,8 @@ class Place:
                 path.write_bytes(content)
         for path in (*self.streams, self.progress):
             path.touch()
-        facts = {
-            "page": job.page, "kind": job.kind, "script": next(iter(job.files)), "device": job.device,
-            "memory_mib": job.memory_mib, "output_mib": job.output_mib, "versions": dict(job.versions),
-            "allowed_warnings": job.allowed_warnings, "hidden": dict(job.hidden),
-            "environment": self.environment(job),
-        }  # fmt: skip
+        facts = asdict(replace(job, files={}, modules={}))
+        facts |= {"script": next(iter(job.files)), "environment": self.environment(job)}
         (self.root / "job.json").write_text(json.dumps(facts), encoding="utf-8")
 
     def environment(self, job: Job) -> dict[str, str]:
@@ -186,9 +179,6 @@ def font_cache() -> Path:
     path = Path(tempfile.gettempdir()) / f"sitekit-fonts-{uid}"
     path.mkdir(mode=0o700, exist_ok=True)
     return path
-
-
-# -- what the example's own process writes there
 
 
 def note_progress(root: Path, number: int, line: int) -> None:

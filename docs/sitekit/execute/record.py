@@ -213,8 +213,7 @@ class Store:
         warn: Callable[[str], None] = lambda line: None,
         trusted: bool = False,
     ) -> None:
-        self.folder, self.single, self.trusted = folder, single, trusted
-        self.warn = functools.cache(warn)  # once is enough
+        self.folder, self.single, self.warn, self.trusted = folder, single, warn, trusted
 
     def place(self, page: str) -> Path:
         """The folder of one page's records."""

@@ -20,9 +20,6 @@ GRACE_SECONDS = 1.0
 """How long processes that an example started may take to end after it."""
 
 
-# -- watching
-
-
 class Child(Protocol):
     """The process of an example."""
 
