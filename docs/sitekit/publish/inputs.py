@@ -47,7 +47,7 @@ def records_digest(project: Project) -> str | None:
     for language in project.languages:
         try:
             shown = read_listing(project, project.source_tree(language), trusted=False)
-        except (FileNotFoundError, SitekitError):
+        except (FileNotFoundError, KeyError, SitekitError):  # or another version made the list
             return None
         found[language.folder] = {
             page: [[item.record.device, item.record.checksum, item.current] for item in items]
