@@ -20,7 +20,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from bs4 import BeautifulSoup, Tag
-from sitekit.publish import rendering
+from sitekit.project.layout import Project
+from sitekit.publish import inputs, rendering
 from sitekit.site import records_on_page
 from sphinx.errors import ExtensionError
 
@@ -217,6 +218,14 @@ def test_a_damaged_record_is_made_again(gallery: Path, damage: Callable[[Path], 
     assert ONE_RUN in printed
     assert re.search(r"warning: .*courbe.*: damaged record, runs anew", printed)
     assert foreign.build(gallery) == UNCHANGED
+
+
+def test_a_list_of_records_that_another_version_wrote_is_none(gallery: Path) -> None:
+    project = Project.load(gallery)
+    assert inputs.records_digest(project)
+    path = gallery / "build" / "source" / "de" / "shown.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"device"', '"store"'), encoding="utf-8")
+    assert inputs.records_digest(project) is None
 
 
 def test_a_page_that_went_is_nowhere(gallery: Path) -> None:
