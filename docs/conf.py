@@ -33,7 +33,6 @@ numfig = False
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 0
 myst_update_mathjax = False
-nb_merge_streams = True
 nb_render_markdown_format = "myst"
 
 # examples_dirs, gallery_dirs and the order of pages come from gallery/curriculum.toml.

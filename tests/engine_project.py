@@ -70,10 +70,9 @@ def make(page: str = "chapter/page", code: str = "a", environment: str = "b") ->
             Cell(),
             Cell(
                 (("stdout", "a\nb\n"), ("stderr", "\u4e2d\x1b[0m"), ("stdout", "")),
-                ".. recorded-figure:: 0\n",
-                (Figure(650, 400, "a line", *PICTURES),),
+                (Figure(650, 400, *PICTURES),),
             ),
-            Cell((), "", (), ({"figure": 0}, {"output_type": "stream", "name": "stdout", "text": "x"})),
+            Cell((), (), ({"figure": 0}, {"output_type": "stream", "name": "stdout", "text": "x"})),
         ),
         names={"x.view": ["torch:Tensor.view"]},
     )

@@ -35,7 +35,6 @@ nitpicky = True
 highlight_language = "none"
 myst_enable_extensions = ["colon_fence"]
 myst_update_mathjax = False
-nb_merge_streams = True
 nb_render_markdown_format = "myst"
 sphinx_gallery_conf = {
     "filename_pattern": ".",
@@ -120,6 +119,14 @@ Une page avec du code.
 
 ```{code-cell} python
 print("essai:", 6 * 7)
+```
+
+```{code-cell} python
+import sys
+
+print("\\n  un")
+print("deux", file=sys.stderr)
+print("  trois")
 ```
 """,
     "gallery/curriculum.toml": """\
@@ -209,6 +216,18 @@ import matplotlib.pyplot as plt
 plt.plot([1, 2, 3])
 # alt: une ligne qui monte
 plt.show()
+print("\\n\\n    droite\\n  gauche")
+
+# %%
+# Un tableau.
+
+# sphinx_gallery_capture_repr_block = ("_repr_html_",)
+class Tableau:
+    def _repr_html_(self):
+        return "<table class='essai'><tr><td>\\n\\n  7</td></tr></table>"
+
+
+Tableau()
 ''',
     "src/ustensiles/__init__.py": '''\
 def peser(grammes):
@@ -236,6 +255,7 @@ GERMAN = {
     "Une inconnue": "Eine Unbekannte",
     "Un exemple": "Ein Beispiel",
     "La courbe": "Die Kurve",
+    "Un tableau.": "Eine Tabelle.",
     "Une ligne qui monte.": "Eine steigende Linie.",
     "une ligne qui monte": "eine steigende Linie",
 }
@@ -320,7 +340,7 @@ def record_on_a_card(root: Path) -> None:
         device="cuda",
         device_name="Karte *8000_X*",
         device_peak_mib=12.0,
-        cells=(first, Cell((("stdout", text),), second.rst)),
+        cells=(first, Cell((("stdout", text),))),
         date="2026-02-03T04:05:06+00:00",
         versions={**cpu.versions, "python": "3.9.7"},
     )

@@ -184,6 +184,34 @@ CHANGES = {
         (CURRICULUM, 7),
         "page 'second': prerequisites is a list of pages",
     ),
+    "warning's category": (
+        CURRICULUM,
+        "[[chapters]]",
+        '[allowed_warnings]\n"*" = ["UserWarnin: x"]\n[[chapters]]',
+        (CURRICULUM, 2),
+        "'UserWarnin: x' is no warning: write `package.Category: start of the message`",
+    ),
+    "warning that is none": (
+        CURRICULUM,
+        "[[chapters]]",
+        'allowed_warnings = ["UserWarning"]\n[[chapters]]',
+        (CURRICULUM, 1),
+        'allowed_warnings is a table: lists of warnings by page, "*" for all',
+    ),
+    "warnings of no page": (
+        CURRICULUM,
+        "[[chapters]]",
+        '[allowed_warnings]\n"start/zero" = ["a.B"]\n[[chapters]]',
+        (CURRICULUM, 2),
+        "allowed_warnings names an unknown page 'start/zero'",
+    ),
+    "warnings that are no list": (
+        CURRICULUM,
+        "[[chapters]]",
+        '[allowed_warnings]\n"index" = "a.B"\n[[chapters]]',
+        (CURRICULUM, 2),
+        "the allowed warnings of 'index' are a list of texts",
+    ),
     "no chapters": (CURRICULUM, "[[chapters]]\nname", "chapters", (CURRICULUM, 3), "not valid TOML"),
     "TOML": (
         CURRICULUM,
@@ -272,6 +300,22 @@ def test_a_file_that_is_not_utf8_is_named_with_the_line(project: Project, name: 
     assert done.stderr.splitlines()[0] == f"{name}:{line}: not UTF-8: byte 0xbb; save it as UTF-8"
     assert done.returncode == 1
     assert not project.build.exists()
+
+
+@pytest.mark.parametrize(
+    ("conf", "line"),
+    [
+        ("sphinx_gallery_conf = {\n  'capture_repr': '__repr__'}\n", 2),
+        ("x = {'capture_repr': ('repr',)}\n", 1),
+        ("\nconf = {'capture_repr': given()}\n", 2),
+    ],
+)
+def test_what_conf_says_of_values_is_written_out(project: Project, conf: str, line: int) -> None:
+    (project.docs / "conf.py").write_text(conf, encoding="utf-8")
+    done = run(project, "record")
+    fault = "capture_repr is a tuple, written out, of some of __repr__, __str__, _repr_html_"
+    assert done.stderr == f"docs/conf.py:{line}: {fault}\n"
+    assert done.returncode == 1
 
 
 def test_a_missing_file_is_named(project: Project) -> None:

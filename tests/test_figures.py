@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import matplotlib
@@ -84,7 +83,7 @@ def test_text_is_readable_on_what_stands_behind_it_in_the_dark(face: str, dark: 
 
 
 def test_images(figure: Any, tmp_path: Path) -> None:
-    saved = figures.save(figure, tmp_path / "a.png", "words")
+    saved = figures.save(figure, tmp_path / "a.png")
     sizes = []
     for path in (saved.light, saved.dark, saved.png):
         with Image.open(path) as image:
@@ -100,18 +99,9 @@ def test_images(figure: Any, tmp_path: Path) -> None:
 def test_alt_texts() -> None:
     code = "plt.plot()\n# alt: a line\n#   that goes up\nplt.show()\n"
     code += "if x:\n    # alt: \u4e00\u6761\n    # \u7ebf\n    plt.show()\n"
-    assert figures.alt_texts(code) == ["a line that goes up", "\u4e00\u6761\u7ebf"]
-
-
-def test_scrape_without_recording(tmp_path: Path) -> None:
-    """As any Sphinx-Gallery build uses it."""
-    plt.figure(figsize=(1, 1))
-    paths = iter([str(tmp_path / "images" / "x_001.png")])
-    rst = figures.scrape(
-        SimpleNamespace(content="# alt: some  words\n", lineno=3),
-        {"image_path_iterator": paths},
-        {"src_dir": str(tmp_path)},
-    )
-    assert ".. image:: /images/x_001-light.webp\n   :alt: some words\n   :width: 100\n" in rst
-    assert "only-dark" in rst
-    assert not plt.get_fignums()
+    late = "# sphinx_gallery_defer_figures\n# alt: drawn here, shown below\n"
+    assert figures.alt_texts([code, late, "# alt: two"]) == [
+        ["a line that goes up", "\u4e00\u6761\u7ebf"],
+        [],
+        ["drawn here, shown below", "two"],
+    ]

@@ -150,8 +150,8 @@ def recorded(folder: Path, text: str, width: int) -> tuple[Record, Store]:
     store = Store(folder)
     png = drawn(width)
     name = file_name(png, ".png")
-    figure = Figure(320, 240, "a line", name, name, name)
-    made = replace(engine_project.make(), cells=(Cell((("stdout", text),), "", (figure,)),))
+    figure = Figure(320, 240, name, name, name)
+    made = replace(engine_project.make(), cells=(Cell((("stdout", text),), (figure,)),))
     return store.put(made, {name: png}), store
 
 

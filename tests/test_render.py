@@ -74,7 +74,7 @@ def test_pages_of_both_languages(foreign_gallery: Path) -> None:
         assert prose in article.get_text()
         assert outputs(article)[0] == "total: 5"
         assert outputs(page(foreign_gallery, f"{language}/bases/poids")) == ["poids: 3 g"]
-        assert outputs(page(foreign_gallery, f"{language}/essai")) == ["essai: 42"]
+        assert outputs(page(foreign_gallery, f"{language}/essai"))[0] == "essai: 42"
     (light, dark) = page(foreign_gallery, "de/bases/courbe").select("img.figure")
     assert light["alt"] == dark["alt"] == "eine steigende Linie"
     html = foreign_gallery / "build" / "html"
@@ -99,6 +99,19 @@ def test_pages_of_both_languages(foreign_gallery: Path) -> None:
     ):
         assert carried in notebook
     assert r"Dann \_\_dies\_\_, für <span>\$</span>5 oder <span>\$</span>6." in notebook
+
+
+def test_what_was_printed_stands_there_as_it_was(foreign_gallery: Path) -> None:
+    """Blank lines, indents, the order of the streams, and the HTML of a last expression."""
+    for language in ("fr", "de"):
+        article = page(foreign_gallery, f"{language}/essai")
+        texts = [block.get_text() for block in article.select(".cell_output pre")]
+        assert texts == ["essai: 42\n", "\n  un\n", "deux\n", "  trois\n"]
+        article = page(foreign_gallery, f"{language}/bases/courbe")
+        assert [block.get_text() for block in article.select(".sphx-glr-script-out pre")] == [
+            "\n\n    droite\n  gauche\n"
+        ]
+        assert article.select("table.essai td")[0].get_text() == "\n\n  7"
 
 
 def test_nothing_names_this_project(foreign_gallery: Path, repository: Path) -> None:
@@ -261,6 +274,19 @@ def test_a_failing_example_publishes_nothing(gallery: Path) -> None:
     assert "build failed: the examples; the site in build/html is as it was" in done.stdout
     assert "Traceback" not in done.stdout
     assert foreign.files(gallery / "build" / "html") == site
+
+
+def test_a_figure_without_a_description_publishes_nothing(gallery: Path) -> None:
+    """The words are the page's: no record has them, and nothing runs for them."""
+    site = foreign.files(gallery / "build" / "html")
+    foreign.edit(gallery, "gallery/bases/courbe.py", "# alt: une ligne qui monte\n", "")
+    done = foreign.run(gallery, "-m", "sitekit", "build")
+    assert done.returncode == 1
+    assert NONE_RUN in done.stdout
+    assert "gallery/bases/courbe.py:10: 0 of 1 figures described: write `# alt: …` above" in done.stdout
+    assert foreign.files(gallery / "build" / "html") == site
+    record = foreign.recorded(gallery, "bases/courbe")[1]
+    assert "qui monte" not in repr(record)
 
 
 def test_a_failing_sphinx_publishes_nothing(gallery: Path) -> None:

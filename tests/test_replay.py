@@ -7,7 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import docutils.core
+import docutils.nodes
+import docutils.parsers.rst.directives
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sitekit.execute import examples, runner
 from sitekit.execute.record import Cell, Record, Store
 from sitekit.project.layout import Project
@@ -52,16 +57,16 @@ def blocks(text: str, folder: Path) -> list[Any]:
     return found
 
 
-def test_outputs_are_sphinx_gallerys(recorded: tuple[Record, Store], tmp_path: Path) -> None:
+def test_outputs_stand_below_their_cells(recorded: tuple[Record, Store], tmp_path: Path) -> None:
     cut = blocks(PAGE, tmp_path)
     outputs = replay.outputs_for_replay(recorded[0], cut, "chapter/images")
     assert len(outputs) == len(cut)
     first = outputs[1]
     assert ".. image:: /chapter/images/page_01_01_light.webp\n   :alt: a line\n" in first
     assert "only-dark" in first
-    assert " .. code-block:: none\n\n    drawn:  tabs and escapes\n" in first
+    assert '.. recorded-output:: text\n\n   "drawn:\\ttabs and escapes"\n' in first
     assert all(not output for output, block in zip(outputs, cut, strict=True) if block.type == "text")
-    assert "    end\n" in outputs[-1]
+    assert '"end"' in outputs[-1]
 
 
 def test_words_are_those_of_the_script(recorded: tuple[Record, Store], tmp_path: Path) -> None:
@@ -74,6 +79,25 @@ def test_words_are_those_of_the_script(recorded: tuple[Record, Store], tmp_path:
 def test_other_cells_are_an_error(recorded: tuple[Record, Store], tmp_path: Path) -> None:
     with pytest.raises(replay.ReplayError, match="1 code cells and its record 2"):
         replay.outputs_for_replay(recorded[0], blocks(script("x = 1"), tmp_path), "images")
+
+
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]) | st.sampled_from("\n\t `\\|*:"), min_size=1
+)
+
+
+@given(TEXTS, st.integers(1, 5000))
+@example("\n\n  a  b\n  1  2\n\n", 1)
+@example("x", 30_000)
+def test_text_stands_on_the_page_as_it_was_printed(text: str, times: int) -> None:
+    """Blank lines, indents, tabs, markup, lines of any length: the page's code block holds just that."""
+    docutils.parsers.rst.directives.register_directive("recorded-output", replay.RecordedOutput)
+    record = replace(make(), cells=(Cell((("stdout", text * times), ("html", f"<b>{text}</b>"))),))
+    rst = replay.cell_rst(record, 0, "images", [])
+    document = docutils.core.publish_doctree(rst, settings_overrides={"report_level": 1, "halt_level": 1})
+    shown = [node.astext() for node in document.findall(docutils.nodes.literal_block)]
+    assert shown == ([(text * times).removesuffix("\n")] if text.strip() else [])
+    assert f"<b>{text}</b>" in next(document.findall(docutils.nodes.raw)).astext()
 
 
 def test_images_are_placed_once(recorded: tuple[Record, Store], tmp_path: Path) -> None:
@@ -115,10 +139,10 @@ def test_imports_tell_the_objects_of_a_notebook() -> None:
 
 def test_outputs_of_a_notebook() -> None:
     outputs = replay.notebook_outputs(
-        replace(make(), cells=(Cell((), "", make().cells[1].figures, make().cells[2].bundles),)),
+        replace(make(), cells=(Cell((), make().cells[1].figures, make().cells[2].bundles),)),
         0,
         "images",
-        "# alt: one line\nplt.show()",
+        ["one line"],
     )
     text = outputs[0]["data"]["text/markdown"]
     assert '```{image} /images/page_01_01_light.webp\n:alt: "one line"\n:width: 650\n:height: 400' in text

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from .execute import runner
-from .execute.chosen import SHOWN, ShownRecord, write_listing
+from .execute.chosen import SHOWN, ShownRecord, undescribed, write_listing
 from .execute.cluster import dask_executor
-from .execute.examples import Options, documents, examples, store_for
+from .execute.examples import Options, documents, examples, print_warning, store_for
 from .execute.record import forget_read
+from .project.errors import SourceErrors
 from .project.files import digest
 from .project.layout import Language, Project
 from .translate.localise import LISTING, localise
@@ -66,7 +67,7 @@ def prepare(
     scheduler
         The address of a Dask scheduler whose workers run the examples.
     draft
-        Whether source text may stand where a translation is missing.
+        Whether source text may stand where a translation is missing, and a figure without its description.
     """
     forget_reusable(project)
     localise(project, draft=draft)
@@ -90,6 +91,11 @@ def prepare(
             found = committed.committed(example.page, digest(example.code_part(options)))
             if found:
                 chosen[example.page].append(ShownRecord(found[0], committed, found[1]))
+    faults = [fault for example in wanted for fault in undescribed(example, chosen[example.page])]
+    if faults and not draft:
+        raise SourceErrors(faults)
+    for fault in faults:
+        print_warning(str(fault))
     write_listing(project, chosen, others_too=bool(only))
     return True
 

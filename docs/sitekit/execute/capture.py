@@ -4,20 +4,151 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import ctypes
 import io
 import os
 import re
 import site
 import sys
 import sysconfig
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-OVERWRITTEN = re.compile(r"[^\n]*\r")
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029]")
+from ..markup.units import display_width
+
+__all__ = ["Capture", "Scrubber", "as_terminal", "machine_folders", "plain", "shown"]
+
+Pieces = Sequence[tuple[str, str]]
+"""Text in the order it was written: pairs of a stream's name and what was written to it."""
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+STRING = r"\x1b[P\]X^_][^\x07\x1b\n]*(?:\x07|\x1b\\|(?=\n)|\Z)"
+ESCAPE = re.compile(rf"{STRING}|\x1b\[(?P<given>[0-?]*)[ -/]*(?P<order>[@-~])|\x1b[ -/]*[0-~]|[\x07\x1b]")
+TOKEN = re.compile(rf"(?P<character>[^\x07\x08\r\x1b])|(?P<back>[\r\x08])|{ESCAPE.pattern}")
+MOVES = re.compile(r"[\r\x08]|\x1b\[[0-9;]*[A-HJKf]")
+FRAGMENT = re.compile(r"""[^\s"'`=:,;(\[{<>|&“‘（《【，。、；：？！]*\Z""")
+"""What stands before a folder's name in the word that it belongs to."""
+LONGEST_FRAGMENT = 200
+LONGEST_MOVE = 999
+"""Columns or lines: a terminal has edges."""
 
 
 # -- text
+
+
+def plain(text: str) -> str:
+    """`text` without bells and what colours it, links it or moves a terminal's cursor."""
+    return ESCAPE.sub("", text)
+
+
+class _Screen:
+    """A terminal without edges; its first line is the first that a cell writes.
+
+    A line is a list of columns, each a stream and a character; the further columns of a wide one are empty.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[list[tuple[str, str]]] = [[]]
+        self.ends: list[str] = []
+        """The stream that ended each line but the last."""
+        self.changed: set[int] = set()
+        """The lines that something was erased from or written over: blanks at their ends are no text."""
+        self.row = self.column = 0
+
+    def put(self, stream: str, character: str) -> None:
+        """Write `character` at the cursor."""
+        line = self.lines[self.row]
+        if character == "\n":
+            if self.row == len(self.ends):
+                self.lines.append([])
+                self.ends.append(stream)
+            self.row, self.column = self.row + 1, 0
+            return
+        width = 8 - self.column % 8 if character == "\t" else display_width(character)
+        if character == "\t" and self.column < len(line):
+            self.column += width
+            return
+        line += [(stream, " ")] * (self.column - len(line))
+        if not width and self.column:  # an accent
+            line[self.column - 1] = (line[self.column - 1][0], line[self.column - 1][1] + character)
+            return
+        end = self.column + max(width, 1)
+        if self.column < len(line):
+            self.erase(self.column, end)
+        line[self.column : end] = [(stream, character), *[(stream, "")] * (width - 1)]
+        self.column = end
+
+    def erase(self, start: int, end: int) -> None:
+        """Make the columns from `start` to `end` blank, with the wide characters that they belong to."""
+        self.changed.add(self.row)
+        line = self.lines[self.row]
+        while 0 < start < len(line) and not line[start][1]:
+            start -= 1
+        while end < len(line) and not line[end][1]:
+            end += 1
+        line[start:end] = [(stream, " ") for stream, _ in line[start:end]]
+
+    def order(self, order: str, given: str) -> None:
+        """Do what a control character or the sequence ``CSI given order`` says."""
+        if given.strip("0123456789;"):
+            return
+        numbers = [min(int(number[:9] or 0), LONGEST_MOVE) for number in given.split(";")]
+        first, count, last = numbers[0], max(numbers[0], 1), len(self.ends)
+        if order in "AF":
+            self.row = max(self.row - count, 0)
+        elif order in "BE":
+            self.row = min(self.row + count, last)
+        elif order in "Hf":
+            self.row, self.column = min(count - 1, last), max(numbers[-1], 1) - 1 if numbers[1:] else 0
+        elif order == "C":
+            self.column += count
+        elif order in "D\b":
+            self.column = max(self.column - count, 0)
+        elif order == "G":
+            self.column = count - 1
+        if order in "EF\r":
+            self.column = 0
+        if order in "JK":
+            here, ends = self.row, [(self.column, sys.maxsize), (0, self.column + 1), (0, sys.maxsize)]
+            self.erase(*ends[min(first, 2)])
+            rows = {0: range(here + 1, last + 1), 1: range(here)}.get(first, range(last + 1))
+            for self.row in rows if order == "J" else ():
+                self.erase(0, sys.maxsize)
+            self.row = here
+
+    def shown(self) -> list[tuple[str, str]]:
+        """What stands there in the end."""
+        for row in self.changed:
+            line = self.lines[row]
+            while line and line[-1][1] == " ":
+                line.pop()
+        while len(self.lines) - 1 > self.row and not self.lines[-1]:
+            self.lines.pop()
+        ends = [[(stream, "\n")] for stream in self.ends[: len(self.lines) - 1]]
+        columns = [column for line, end in zip(self.lines, [*ends, []], strict=True) for column in line + end]
+        runs = groupby(columns, key=lambda column: column[0])
+        return [(stream, "".join(character for _, character in run)) for stream, run in runs]
+
+
+def as_terminal(pieces: Pieces) -> list[tuple[str, str]]:
+    """What a terminal shows in the end of what one cell wrote to it.
+
+    It knows how to go back, up and to a place, how to erase, and how wide characters are; what was there before the
+    cell is out of reach. Colours, links, bells and titles of windows are left out, and so is every other order.
+    """
+    if not any(MOVES.search(text) for _, text in pieces):
+        return [(stream, plain(text)) for stream, text in pieces]
+    screen = _Screen()
+    for stream, text in pieces:
+        for match in TOKEN.finditer(text):
+            if match["character"]:
+                screen.put(stream, match["character"])
+            elif order := match["back"] or match["order"]:
+                screen.order(order, match["given"] or "")
+    return screen.shown()
 
 
 class Scrubber:
@@ -26,18 +157,28 @@ class Scrubber:
     def __init__(self, folders: Mapping[str, str]) -> None:
         self._known = {folder.rstrip(os.sep): shown for folder, shown in folders.items() if len(folder) > 1}
         longest = sorted(map(re.escape, self._known), key=len, reverse=True)
-        self._pattern = re.compile(rf"({'|'.join(longest)})({re.escape(os.sep)}|(?![\w.-]))")
+        after = r"(?![\w@%+~-]|\.[\w-])"
+        self._pattern = re.compile(rf"({'|'.join(longest)})({re.escape(os.sep)}|{after})", re.ASCII)
 
     def _shown(self, match: re.Match[str]) -> str:
+        start = match.start()
+        before = FRAGMENT.search(match.string[max(0, start - LONGEST_FRAGMENT) : start])
+        # In `file:///tmp` and `sqlite:////tmp` a path begins after two or three slashes, in `http://host/tmp` none.
+        if before and before[0] not in {"//", "///"} and re.search("[!-~]", before[0]):
+            return match[0]
         replacement = self._known[match[1]]
         if match[2]:
             return replacement + "/" if replacement else ""
         return replacement or "."
 
     def __call__(self, text: str) -> str:
-        """`text` as a terminal would show it on any machine."""
-        text = OVERWRITTEN.sub("", text.replace("\r\n", "\n"))
+        """`text` as it would read on any machine; a name that only begins or ends like a folder's stays."""
         return CONTROL.sub("\ufffd", self._pattern.sub(self._shown, text))
+
+
+def shown(pieces: Pieces, scrub: Callable[[str], str]) -> list[tuple[str, str]]:
+    """What a page shows of what a cell wrote."""
+    return [(stream, scrub(text)) for stream, text in as_terminal(pieces) if text]
 
 
 def machine_folders(root: Path, hidden: Mapping[str, str]) -> dict[str, str]:
@@ -49,71 +190,115 @@ def machine_folders(root: Path, hidden: Mapping[str, str]) -> dict[str, str]:
     return folders | {os.path.realpath(folder): shown for folder, shown in folders.items()}
 
 
+# -- streams
+
+
 class Capture:
     """Everything that the process and its children write, in order.
 
     Standard output and error are two files. Text written through Python is in them at once, and before
     each such write what others wrote meanwhile is read, so the order is that of a terminal.
+
+    Parameters
+    ----------
+    root
+        The example's folder, where the files are.
+    limit_bytes
+        More than this is not read at once.
+    flushed
+        Called when the example has Python send on what it wrote.
     """
 
-    def __init__(self, streams: Sequence[Path], limit_bytes: int, scrub: Callable[[str], str]) -> None:
-        self._limit, self.scrub = limit_bytes, scrub
-        self._open = False
+    def __init__(
+        self, root: Path, limit_bytes: int = 2**20, flushed: Callable[[], None] = lambda: None
+    ) -> None:
+        self._limit, self.flushed = limit_bytes, flushed
+        self.owner, self.lock = os.getpid(), threading.RLock()
+        self.deaf_to: int | None = None
+        """The thread whose writes are no output of the example, and neither are those of code that isn't Python."""
         self._chunks: list[tuple[str, str]] = []
-        self.written: list[tuple[str, str]] = []
         decoder = codecs.getincrementaldecoder("utf-8")
         self._files = []
+        self.handles: dict[int, int] = {}
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        for number, (name, path) in enumerate(zip(("stdout", "stderr"), streams, strict=True), 1):
-            handle = os.open(path, flags)
-            os.dup2(handle, number)
-            os.close(handle)
-            self._files.append((name, path.open("rb", buffering=0), decoder("replace")))
-            stream = _Stream(self, number)
+        for number, name in enumerate(("stdout", "stderr"), 1):
+            self.handles[number] = os.open(root / name, flags)
+            os.dup2(self.handles[number], number)
+            file = (root / name).open("rb", buffering=0)
+            file.seek(0, os.SEEK_END)
+            self._files.append((name, file, decoder("replace")))
+            errors = "strict" if number == 1 else "backslashreplace"
+            raw: Any = _File(self, number)
+            stream = io.TextIOWrapper(raw, encoding="utf-8", errors=errors, write_through=True)
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
 
+    def listen(self, on: bool) -> None:
+        """Take what is written from now on for output of the example, or not.
+
+        What other threads print and other processes write always is.
+        """
+        _flush_c()
+        self.collect()
+        self.deaf_to = None if on else threading.get_ident()
+        null = os.open(os.devnull, os.O_WRONLY)
+        for number, handle in self.handles.items():
+            os.dup2(handle if on else null, number)
+        os.close(null)
+
     def collect(self) -> None:
-        """Take in what was written since the last time."""
-        for name, file, decoder in self._files:
-            content = file.read(self._limit + 1)
-            if content and (text := decoder.decode(content)):
-                if self._chunks and self._chunks[-1][0] == name:
-                    text = self._chunks.pop()[1] + text
-                self._chunks.append((name, text))
+        """Read what was written since the last time."""
+        with self.lock:
+            for name, file, decoder in self._files:
+                content = file.read(self._limit + 1)
+                if content and (text := decoder.decode(content)):
+                    self._chunks.append((name, text))
 
-    def begin(self) -> None:
-        """Start a cell; what was written since the last one belongs to it."""
-        self._open = True
-
-    def end(self) -> None:
-        """End the cell, once: `written` is what it wrote, streams and texts in order."""
-        if not self._open:
-            return
-        self._open = False
+    def take(self) -> list[tuple[str, str]]:
+        """What was written since the last time, streams and texts in order; what Python holds back apart from that."""
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
+        return self.read()
+
+    def read(self) -> list[tuple[str, str]]:
+        """What was written since the last time, streams and texts in order."""
+        _flush_c()
         self.collect()
-        self.written = [(name, self.scrub(text)) for name, text in self._chunks]
-        self._chunks = []
+        with self.lock:
+            taken, self._chunks = self._chunks, []
+        runs = groupby(taken, key=lambda chunk: chunk[0])
+        return [(name, "".join(text for _, text in run)) for name, run in runs]
 
 
-class _Stream(io.TextIOWrapper):
+def _flush_c() -> None:
+    """Have the C library write what was printed through it."""
+    with contextlib.suppress(OSError, TypeError, AttributeError):  # Windows names its library otherwise
+        ctypes.CDLL(None).fflush(None)
+
+
+class _File(io.FileIO):
     """Standard output or error, unbuffered."""
 
     def __init__(self, capture: Capture, number: int) -> None:
+        super().__init__(number, "wb", closefd=False)
         self._capture = capture
-        raw = open(number, "wb", buffering=0, closefd=False)  # noqa: SIM115
-        errors = "strict" if number == 1 else "backslashreplace"
-        super().__init__(raw, encoding="utf-8", errors=errors, write_through=True)
-        self._owner = os.getpid()
 
-    def write(self, text: str) -> int:
-        """Write `text` at once."""
-        if os.getpid() != self._owner:  # a forked child shares the file, not the reading of it
-            return super().write(text)
-        self._capture.collect()
-        written = super().write(text)
-        self._capture.collect()
+    def write(self, data: Any) -> int:
+        """Write `data` at once."""
+        capture = self._capture
+        if os.getpid() != capture.owner:  # a forked child shares the file, not the reading of it
+            return super().write(data)
+        if capture.deaf_to == threading.get_ident():
+            return memoryview(data).nbytes
+        with capture.lock:
+            capture.collect()
+            written = os.write(capture.handles[self.fileno()], data)
+            capture.collect()
         return written
+
+    def flush(self) -> None:
+        """Send on what was written."""
+        super().flush()
+        if os.getpid() == self._capture.owner:
+            self._capture.flushed()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["CodeCell", "has_code", "markdown_cells", "script_cells"]
+__all__ = ["CodeCell", "coded", "has_code", "markdown_cells", "script_cells"]
 
 # The same pattern as Sphinx-Gallery's, so that cells here are its code blocks (a test compares them).
 TEXT_BLOCK = re.compile(
@@ -30,7 +32,8 @@ class CodeCell:
 # -- cells
 
 
-def parse(code: str) -> ast.Module | None:
+def parse(code: str | bytes) -> ast.Module | None:
+    """The syntax tree of `code`, None where Python can't read it."""
     try:
         return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -41,6 +44,11 @@ def has_code(code: str) -> bool:
     """Whether a cell holds a statement; one with only comments is no cell of a record."""
     tree = parse(code)
     return tree is None or bool(tree.body)
+
+
+def coded(blocks: Sequence[Any]) -> list[int]:
+    """Which of a script's blocks, as Sphinx-Gallery cuts it, are the cells of a record."""
+    return [at for at, block in enumerate(blocks) if block.type == "code" and has_code(block.content)]
 
 
 def script_cells(text: str) -> list[CodeCell]:

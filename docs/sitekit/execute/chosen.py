@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..project.errors import SitekitError
+from ..project.errors import SitekitError, SourceError
 from ..project.files import write_if_changed
 from ..project.layout import Project
-from .examples import store_for
+from .examples import Example, store_for
+from .figures import alt_texts
 from .keys import Key
 from .record import Record, Store
 
-__all__ = ["SHOWN", "ShownRecord", "read_listing", "write_listing"]
+__all__ = ["SHOWN", "ShownRecord", "read_listing", "undescribed", "write_listing"]
 
 SHOWN = "shown.json"
 
@@ -27,6 +28,19 @@ class ShownRecord:
     store: Store
     current: bool
     """Whether it was made from the code as it is now."""
+
+
+def undescribed(example: Example, shown: Sequence[ShownRecord]) -> Iterator[SourceError]:
+    """The cells of a page that draw more figures than their ``# alt:`` comments describe."""
+    alts = alt_texts(cell.code for cell in example.cells)
+    for record in (item.record for item in shown if item.current):
+        for cell, given, texts in zip(example.cells, record.cells, alts, strict=True):
+            drawn = len(given.figures)
+            if drawn > len(texts) or not all(texts[:drawn]):
+                line = cell.line + len(cell.code) - len(cell.code.lstrip("\n"))
+                told = len(list(filter(None, texts)))
+                fault = f"{told} of {drawn} figures described: write `# alt: …` above each `plt.show()`"
+                yield SourceError(example.path, line, fault)
 
 
 def write_listing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -11,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ..project.errors import SitekitError, SourceError
-from ..project.files import digest
+from ..project.files import digest, read_text
 from ..project.layout import Page, Project
 from .cells import CodeCell, markdown_cells, script_cells
 from .keys import NOTEBOOK_PACKAGES, PACKAGES, Key, canonical, code_part, environment_part
 from .nursery import CAN_FORK
 from .place import OUTPUT_MIB
 from .record import Kind, Store
-from .worker import ALLOWED_WARNINGS
 
 __all__ = ["Example", "Options", "chosen", "documents", "examples", "print_warning", "store_for"]
 
@@ -46,7 +46,7 @@ class Options:
     seconds: float = 120.0
     memory_mib: float = 2048.0
     output_mib: float = OUTPUT_MIB
-    allowed_warnings: tuple[tuple[str, str], ...] = ALLOWED_WARNINGS
+    capture_repr: tuple[str, ...] = ()
     packages: tuple[str, ...] = PACKAGES
     """Distributions whose versions are part of every key."""
     jobs: int = 0
@@ -57,7 +57,9 @@ class Options:
     def of(cls, project: Project, **values: Any) -> Options:
         """The options of a project laid out as this one is."""
         folders = tuple(folder for folder in (project.root / "src",) if folder.is_dir())
-        return cls(**{"root": project.root, "folders": folders, **values})
+        return cls(
+            **{"root": project.root, "folders": folders, "capture_repr": project.capture_repr, **values}
+        )
 
     @property
     def workers(self) -> int:
@@ -77,11 +79,12 @@ class Example:
     data: dict[str, Path] = field(default_factory=dict)
     seconds: float | None = None
     memory_mib: float | None = None
+    allowed_warnings: tuple[str, ...] = ()
 
     @functools.cached_property
     def text(self) -> str:
         """The source."""
-        return self.path.read_text(encoding="utf-8")
+        return read_text(self.path)
 
     @functools.cached_property
     def cells(self) -> list[CodeCell]:
@@ -90,7 +93,9 @@ class Example:
 
     def code_part(self, options: Options) -> dict[str, Any]:
         """The code part of its key."""
-        return code_part(self.cells, text=self.text, folders=options.folders, data=self.data)
+        part = code_part(self.cells, text=self.text, folders=options.folders, data=self.data)
+        repr_of_values = options.capture_repr if self.kind == "script" else ()
+        return part | {"project": [list(repr_of_values), list(self.allowed_warnings)]}
 
     def environment_part(self, options: Options, device: str) -> dict[str, Any]:
         """The environment part of its key, here and now."""
@@ -129,6 +134,7 @@ def examples(project: Project, device: str = "cpu") -> list[Example]:
             _data(project, page),
             page.limits.get("seconds"),
             page.limits.get("memory_mib"),
+            _allowed(project, page.docname),
         )
         for page in project.pages()
         if device in page.devices
@@ -142,10 +148,17 @@ def documents(project: Project) -> list[Example]:
         relative = path.relative_to(project.docs)
         if any(part.startswith(("_", ".")) for part in relative.parts):
             continue
-        example = Example(relative.with_suffix("").as_posix(), "notebook", path)
-        if example.cells:
-            found.append(example)
+        docname = relative.with_suffix("").as_posix()
+        example = Example(docname, "notebook", path, allowed_warnings=_allowed(project, docname))
+        with contextlib.suppress(SourceError):  # whoever runs it will say so
+            if not example.cells:
+                continue
+        found.append(example)
     return found
+
+
+def _allowed(project: Project, page: str) -> tuple[str, ...]:
+    return (*project.allowed_warnings.get("*", ()), *project.allowed_warnings.get(page, ()))
 
 
 def store_for(project: Project, device: str = "cpu", *, trusted: bool = False) -> Store:

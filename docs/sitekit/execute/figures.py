@@ -1,4 +1,4 @@
-"""Saves the figures of an example, in a light and a dark version, with the text that describes each.
+"""Saves the figures of an example, in a light and a dark version, and reads the text that describes each.
 
 Sphinx-Gallery calls `scrape`, named by this dotted string in its configuration, after every code cell.
 Of each figure there are two images for the page (lossless WebP, twice the screen's density) and a PNG of
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-__all__ = ["Saved", "alt_texts", "figure_rst", "recoloured", "save", "scrape"]
+__all__ = ["Saved", "alt_texts", "recoloured", "save", "scrape"]
 
 
 ALT = re.compile(r"^[ \t]*# alt: (?P<first>.*)$(?P<rest>(?:\n[ \t]*# .*$)*)", re.MULTILINE)
+DEFERRED = re.compile(r"^[ \t]*#\s*sphinx_gallery_defer_figures[ \t]*$", re.MULTILINE)
 DENSITY = 100
 """CSS pixels in an inch of a figure."""
 SCALE = 2
@@ -41,12 +42,21 @@ WHITE, BLACK = 0.94, 0.06
 """From here on a grey is white or black."""
 
 
-def alt_texts(code: str) -> list[str]:
-    """The texts of the ``# alt:`` comments of a code cell, in order, each on one line."""
-    return [
-        join_lines([match["first"], *(line.strip()[1:] for line in match["rest"].splitlines())])
-        for match in ALT.finditer(code)
-    ]
+def alt_texts(codes: Iterable[str]) -> list[list[str]]:
+    """The texts of the ``# alt:`` comments of each code cell, in order, each on one line.
+
+    Those of a cell that leaves its figures to the next one are the next one's.
+    """
+    found, carried = [], []
+    for code in codes:
+        carried += [
+            join_lines([match["first"], *(line.strip()[1:] for line in match["rest"].splitlines())])
+            for match in ALT.finditer(code)
+        ]
+        deferred = DEFERRED.search(code)
+        found.append([] if deferred else carried)
+        carried = carried if deferred else []
+    return found
 
 
 # -- colours
@@ -234,7 +244,6 @@ class Saved:
     width: int
     height: int
     """In CSS pixels."""
-    alt: str
     light: Path
     dark: Path
     png: Path
@@ -255,7 +264,7 @@ def _image(pixels: np.ndarray[Any, Any]) -> Image:
     return Image.fromarray(pixels[..., :3] if opaque else pixels)
 
 
-def save(figure: Any, png: Path, alt: str = "") -> Saved:
+def save(figure: Any, png: Path) -> Saved:
     """Write the three images of a matplotlib figure.
 
     Parameters
@@ -264,8 +273,6 @@ def save(figure: Any, png: Path, alt: str = "") -> Saved:
         The figure.
     png
         Where its PNG goes; the others get the same name with ``-light.webp`` and ``-dark.webp``.
-    alt
-        What it shows, in words.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL.Image import Dither, Resampling
@@ -284,7 +291,6 @@ def save(figure: Any, png: Path, alt: str = "") -> Saved:
     saved = Saved(
         width=round(light.shape[1] / SCALE),
         height=round(light.shape[0] / SCALE),
-        alt=alt,
         light=png.with_name(f"{png.stem}-light.webp"),
         dark=png.with_name(f"{png.stem}-dark.webp"),
         png=png,
@@ -297,55 +303,20 @@ def save(figure: Any, png: Path, alt: str = "") -> Saved:
     return saved
 
 
-def figure_rst(light: str, dark: str, width: int, height: int, alt: str) -> str:
-    """The reStructuredText of one figure; the theme shows the image that fits its colours.
-
-    Parameters
-    ----------
-    light, dark
-        The images' addresses, from the source folder.
-    width, height
-        In CSS pixels.
-    alt
-        What it shows, in words, in the page's language.
-    """
-    return "".join(
-        f".. image:: /{address}\n"
-        f"   :alt: {' '.join(alt.split())}\n"
-        f"   :width: {width}\n   :height: {height}\n   :loading: lazy\n"
-        f"   :class: figure only-{theme}\n\n"
-        for theme, address in (("light", light), ("dark", dark))
-    )
-
-
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
-    """Save the open figures of a code cell (called by Sphinx-Gallery).
+    """Save the open figures of a code cell (called by Sphinx-Gallery where it runs one).
 
-    Where the configuration holds a list ``recorded_figures``, as the worker's does, what was saved is
-    appended to it with the cell's line, and lines that stand for the figures are returned in place of
-    images.
+    What was saved is appended to the configuration's list ``recorded_figures`` with the cell's line; the page
+    is told nothing of them.
     """
     import sys
 
-    from .record import FIGURE
-
-    plt = sys.modules.get("matplotlib.pyplot")
-    if plt is None:
-        return ""
-    described = alt_texts(block.content)
-    recorded: list[tuple[int, Saved]] | None = gallery_conf.get("recorded_figures")
-    rst = []
-    for index, number in enumerate(plt.get_fignums()):
+    plt: Any = sys.modules.get("matplotlib.pyplot")
+    for number in plt.get_fignums() if plt else ():
         path = Path(next(block_vars["image_path_iterator"]))
         path.parent.mkdir(parents=True, exist_ok=True)
-        saved = save(plt.figure(number), path, described[index] if index < len(described) else "")
-        if recorded is not None:
-            recorded.append((block.lineno, saved))
-            rst.append(f"{FIGURE}{index}\n\n")
-            continue
-        light, dark = (
-            image.relative_to(gallery_conf["src_dir"]).as_posix() for image in (saved.light, saved.dark)
-        )
-        rst.append(figure_rst(light, dark, saved.width, saved.height, saved.alt))
-    plt.close("all")
-    return "".join(rst)
+        saved = save(plt.figure(number), path)
+        gallery_conf.get("recorded_figures", []).append((block.lineno, saved))
+    if plt:
+        plt.close("all")
+    return ""

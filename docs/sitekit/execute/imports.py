@@ -77,6 +77,6 @@ def local_files(codes: Iterable[str], folders: Sequence[Path]) -> dict[str, Path
             is_package = file.name == "__init__.py"
             for path in [file, *(_package_files(file) if is_package else ())]:
                 files[path.relative_to(folder).as_posix()] = path
-            if module := parse(file.read_text(encoding="utf-8")):
+            if module := parse(file.read_bytes()):
                 queue.append((module, name if is_package else name.rpartition(".")[0]))
     return dict(sorted(files.items()))

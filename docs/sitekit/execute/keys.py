@@ -104,30 +104,29 @@ def _tokens(tree: ast.AST, *, docstrings: bool) -> Iterator[str]:
             yield f"={_constant(item)}"
 
 
-def canonical(code: str) -> str:
+def canonical(code: str | bytes) -> str:
     """A digest of what `code` does: equal for code that differs in comments, docstrings or layout.
 
     Code that Python can't read (a notebook's magics), or that can read its own text, stands for itself.
     """
     tree = parse(code)
+    text = code.encode() if isinstance(code, str) else code
     if tree is None:
-        return digest(code.strip().encode())
+        return digest(text.strip())
     itself = any(
         getattr(node, field, None) in READS_ITSELF
         for node in ast.walk(tree)
         for field in ("id", "attr", "name", "module")
         if isinstance(getattr(node, field, None), str)
     )
-    text = "\n".join(_tokens(tree, docstrings=itself))
-    if itself:
-        text += "\n" + code.strip()
-    return digest(text.encode())
+    tokens = "\n".join(_tokens(tree, docstrings=itself)).encode()
+    return digest(tokens + b"\n" + text.strip() if itself else tokens)
 
 
 @cache
 def _file_digest(path: Path, modified: int, size: int) -> str:
     content = path.read_bytes()
-    return canonical(content.decode()) if path.suffix == ".py" else digest(content)
+    return canonical(content) if path.suffix == ".py" else digest(content)
 
 
 def _digest_of(path: Path) -> str:

@@ -9,52 +9,62 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ..project.files import PACKAGE
+from .capture import Scrubber, plain, shown
 from .cells import markdown_cells
+from .figures import Saved
 from .place import keep_figure, note_progress
 
-__all__ = ["run_notebook"]
+__all__ = ["MIME", "run_notebook"]
 
 
+MIME = "application/vnd.sitekit+json"
+"""What the kernel tells: a figure, a piece of text, or an error that IPython would swallow."""
 SETUP = """
 import sys
 sys.path.insert(0, {package!r})
 from {name}.backend import start
 from {name}.worker import warnings_are_errors
 sys.path.remove({package!r})
-start({folder!r})
 warnings_are_errors({allowed!r})
+start({root!r})
 del start, warnings_are_errors, sys
 """
-ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+FINISH = "__import__({name!r}, fromlist=['finish']).finish()"
 
 
-def _output(value: Any, scrub: Callable[[str], str], figures: list[dict[str, Any]], root: Path) -> Any:
-    """An output of nbclient as a record keeps it."""
-    from .backend import MIME
-    from .figures import Saved
+def _cell(outputs: list[Any], scrub: Scrubber, root: Path) -> dict[str, Any]:
+    """What a cell gave, as a record keeps it."""
+    figures: list[dict[str, Any]] = []
+    bundles: list[dict[str, Any]] = []
+    written: list[tuple[str, str]] = []
+    for is_text, run in groupby(outputs, key=lambda value: "stream" in value.get("data", {}).get(MIME, {})):
+        if is_text:
+            told = [(value["data"][MIME]["stream"], value["data"][MIME]["text"]) for value in run]
+            pieces = shown(told, scrub)
+            written += pieces
+            bundles += [{"output_type": "stream", "name": name, "text": text} for name, text in pieces]
+            continue
+        for value in run:
+            if entry := value.get("data", {}).get(MIME):
+                png = root / "images" / Path(entry["png"]).name
+                light, dark = (png.with_name(f"{png.stem}-{theme}.webp") for theme in ("light", "dark"))
+                figures.append(keep_figure(root, Saved(entry["width"], entry["height"], light, dark, png)))
+                bundles.append({"figure": len(figures) - 1})
+                continue
+            value.pop("execution_count", None)
+            for kind, content in value.get("data", {}).items():
+                if kind.startswith("text/") and isinstance(content, str):
+                    value["data"][kind] = scrub(plain(content))
+            bundles.append(value)
+    return {"output": written, "figures": figures, "bundles": bundles}
 
-    value = json.loads(json.dumps(value))
-    if MIME in value.get("data", {}):
-        entry = value["data"][MIME]
-        png = root / "images" / Path(entry["png"]).name
-        light, dark = (png.with_name(f"{png.stem}-{theme}.webp") for theme in ("light", "dark"))
-        saved = Saved(entry["width"], entry["height"], entry["alt"], light, dark, png)
-        figures.append(keep_figure(root, saved))
-        return {"figure": len(figures) - 1}
-    value.pop("execution_count", None)
-    if "text" in value:
-        value["text"] = scrub(value["text"])
-    for kind, content in value.get("data", {}).items():
-        if kind.startswith("text/") and isinstance(content, str):
-            value["data"][kind] = scrub(content)
-    return value
 
-
-def run_notebook(root: Path, job: Mapping[str, Any], scrub: Callable[[str], str]) -> dict[str, Any]:
+def run_notebook(root: Path, job: Mapping[str, Any], scrub: Scrubber) -> dict[str, Any]:
     """Execute the page of `job`, and return what the worker writes down."""
     import time
 
@@ -68,11 +78,13 @@ def run_notebook(root: Path, job: Mapping[str, Any], scrub: Callable[[str], str]
     setup = SETUP.format(
         package=str(PACKAGE.parent),
         name=__package__,
-        folder=str(root / "images"),
-        allowed=[tuple(item) for item in job["allowed_warnings"]],
+        root=str(root),
+        allowed=job["allowed_warnings"],
     )
-    page = new_notebook(cells=[new_cell(setup), *(new_cell(cell.code) for cell in cells)])
-    for cell, node in zip(cells, page.cells[1:], strict=True):
+    codes = [setup, *(cell.code for cell in cells), FINISH.format(name=f"{__package__}.backend")]
+    page = new_notebook(cells=[new_cell(code) for code in codes])
+    first, *nodes, last = page.cells
+    for cell, node in zip(cells, nodes, strict=True):
         node.metadata["tags"] = re.findall(r"[\w-]+", " ".join(cell.options))
     (root / "images").mkdir()
     client = NotebookClient(
@@ -82,27 +94,26 @@ def run_notebook(root: Path, job: Mapping[str, Any], scrub: Callable[[str], str]
     number, line = 0, 0
     try:
         with client.setup_kernel():
-            client.execute_cell(page.cells[0], 0, store_history=False)
-            for number, (cell, node) in enumerate(zip(cells, page.cells[1:], strict=True), 1):
+            client.execute_cell(first, 0, store_history=False)
+            for number, (cell, node) in enumerate(zip(cells, nodes, strict=True), 1):
                 line = cell.line
                 note_progress(root, number, line)
                 client.execute_cell(node, number)
+                for value in node.outputs:
+                    if fault := value.get("data", {}).get(MIME, {}).get("error"):
+                        return {"status": "error", "message": scrub(fault), "cell": number, "line": line}
+            client.execute_cell(last, number + 1)
     except CellExecutionError as error:
-        text = ESCAPES.sub("", error.traceback)
+        text = plain(error.traceback)
         found = re.findall(r"(?:Cell In\[\d+\], line |^-+> ?)(\d+)", text, re.MULTILINE)
         return {
             "status": "error",
-            "message": scrub(f"{error.ename}: {ESCAPES.sub('', str(error.evalue))}"),
+            "message": scrub(plain(f"{error.ename}: {error.evalue}")),
             "cell": number or None,
             "line": line + int(found[0]) - 1 if found and line else line or None,
         }
-    recorded = []
-    for node in page.cells[1:]:
-        figures: list[dict[str, Any]] = []
-        bundles = [_output(value, scrub, figures, root) for value in node.outputs]
-        written = [
-            (bundle["name"], bundle["text"]) for bundle in bundles if bundle.get("output_type") == "stream"
-        ]
-        recorded.append({"output": written, "rst": "", "figures": figures, "bundles": bundles})
+    outputs = [json.loads(json.dumps(node.outputs)) for node in nodes]
+    outputs[-1] += json.loads(json.dumps(last.outputs))
+    recorded = [_cell(found, scrub, root) for found in outputs]
     seconds = time.monotonic() - started
     return {"status": "done", "seconds": seconds, "names": {}, "cells": recorded}

@@ -59,8 +59,10 @@ class Job:
     seconds: float = 120.0
     memory_mib: float = 2048.0
     output_mib: float = OUTPUT_MIB
-    allowed_warnings: tuple[tuple[str, str], ...] = ()
-    """Category and pattern of each warning that is no error."""
+    allowed_warnings: tuple[str, ...] = ()
+    """Each warning that is no error: its category's dotted name, ``:``, the start of its message."""
+    capture_repr: tuple[str, ...] = ()
+    """What is asked for a text of a cell's last expression, as Sphinx-Gallery has it."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """What the worker must have, where it is another machine."""
     hidden: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class Outcome:
     """How a run ended."""
 
     kind: str
-    """``done``, or what went wrong: ``error``, ``exit``, ``signal``, ``time``, ``memory``, ``output``,
+    """``done``, or what went wrong: ``refused`` (its file can't be read), ``error``, ``exit``, ``signal``, ``time``, ``memory``, ``output``,
     ``children``, ``environment``, ``stopped`` or ``lost``."""
     message: str = ""
     cell: int | None = None
@@ -188,7 +190,7 @@ def note_progress(root: Path, number: int, line: int) -> None:
 
 def keep_figure(root: Path, saved: Any) -> dict[str, Any]:
     """Move the images of a figure among the results, named by their content."""
-    value = {"width": saved.width, "height": saved.height, "alt": saved.alt}
+    value = {"width": saved.width, "height": saved.height}
     for name in ("light", "dark", "png"):
         path = getattr(saved, name)
         content = path.read_bytes()

@@ -31,16 +31,13 @@ __all__ = ["Cell", "DamagedRecord", "Figure", "Record", "Store", "forget_read"]
 
 
 Kind = Literal["script", "notebook"]
-FORMAT = 1
+FORMAT = 2
 NEWEST = 4
 """How many records of a page stay: with them one can change one's mind, or the branch, and nothing runs."""
 LEFT_SECONDS = 3600.0
 """After this time a figure that no record names is what a kill left, and none of a record that is being put."""
 PAGE = re.compile(r"[A-Za-z0-9][\w-]*(/[A-Za-z0-9][\w-]*)*")
 FILE = re.compile(r"[0-9a-f]{24}\.[a-z0-9]{1,8}")
-FIGURE, OUTPUT = ".. recorded-figure:: ", ".. recorded-output::"
-"""Lines of a cell's reStructuredText that stand for a figure of that cell, by its number, and for what it
-wrote."""
 
 
 class DamagedRecord(ValueError):
@@ -49,13 +46,11 @@ class DamagedRecord(ValueError):
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure as files of its record, and how the page shows it."""
+    """One figure as files of its record; what it shows, in words, stands on the page."""
 
     width: int
     height: int
     """In CSS pixels."""
-    alt: str
-    """The ``# alt:`` comment at the time; a page takes the text from its own source, which may be newer."""
     light: str
     dark: str
     png: str
@@ -66,10 +61,9 @@ class Figure:
 class Cell:
     """What one code cell gave."""
 
-    output: tuple[tuple[Literal["stdout", "stderr"], str], ...] = ()
-    """Text in the order it came: the stream and what was written."""
-    rst: str = ""
-    """Sphinx-Gallery's output block, with `FIGURE` and `OUTPUT` in place of our figures and the text."""
+    output: tuple[tuple[Literal["stdout", "stderr", "value", "html"], str], ...] = ()
+    """Text in the order it came: pairs of ``stdout`` or ``stderr`` and what was written; at the end what
+    ``capture_repr`` asks of the last expression, as ``value`` or ``html``."""
     figures: tuple[Figure, ...] = ()
     bundles: tuple[dict[str, Any], ...] = ()
     """Outputs of a notebook's cell as nbformat writes them; figures of ours stand as
@@ -78,7 +72,12 @@ class Cell:
     @property
     def text(self) -> str:
         """Everything written, in order."""
-        return "".join(text for _, text in self.output)
+        return "".join(text for stream, text in self.output if stream != "html")
+
+    @property
+    def html(self) -> str:
+        """The HTML of the last expression."""
+        return "".join(text for stream, text in self.output if stream == "html")
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,6 @@ def _dump(record: Record) -> bytes:
     del body["checksum"]
     for cell in body["cells"]:
         cell["output"] = [[stream, text.split("\n")] for stream, text in cell["output"]]
-        cell["rst"] = cell["rst"].split("\n")
     whole = {"format": FORMAT, "checksum": digest(body), "record": body}
     text = json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
     return (text + "\n").encode()
@@ -152,7 +150,6 @@ def _load(content: bytes, *, trusted: bool = False) -> Record:
             raise DamagedRecord("the checksum differs")
         for cell in body["cells"]:
             cell["output"] = [[stream, "\n".join(lines)] for stream, lines in cell["output"]]
-            cell["rst"] = "\n".join(cell["rst"])
         record = msgspec.convert({**body, "checksum": whole["checksum"]}, Record)
     except (KeyError, TypeError, ValueError, RecursionError, msgspec.ValidationError) as error:
         raise DamagedRecord(f"{type(error).__name__}: {error}") from None

@@ -25,6 +25,8 @@ class Failure:
 
     def __str__(self) -> str:
         outcome = self.outcome
+        if outcome.kind == "refused":
+            return f"{self.source}:{outcome.line}: {outcome.message}"
         where = [f"cell {outcome.cell}"] if outcome.cell else []
         where += [f"line {outcome.line}"] if outcome.line else []
         lines = [f"FAILED {self.page}: {', '.join(where) or 'before its first cell'}"]
@@ -64,7 +66,6 @@ def as_record(
     cells = tuple(
         Cell(
             output=tuple((stream, text) for stream, text in cell["output"]),
-            rst=cell["rst"],
             figures=tuple(Figure(**figure) for figure in cell["figures"]),
             bundles=tuple(cell.get("bundles", ())),
         )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..project.errors import SitekitError
+from ..project.errors import SitekitError, SourceError
 from ..project.seams import check
 from .examples import Example, Options
 from .imports import local_files
@@ -64,19 +64,20 @@ class _Run:
         modules = local_files((cell.code for cell in example.cells), options.folders)
         environment = example.environment_part(options, self.device)
         versions = {"python": environment["python"], **environment["packages"]} if self.remote else {}
-        files = {example.path.name: example.path, **example.data}
         driver_mib = DRIVER_MIB if self.device != "cpu" else 0
         return Job(
             page=example.page,
             kind=example.kind,
             source=example.source(options),
-            files={name: path.read_bytes() for name, path in files.items()},
+            files={example.path.name: example.text.encode()}
+            | {name: path.read_bytes() for name, path in example.data.items()},
             modules={name: path.read_bytes() for name, path in modules.items()},
             device=self.device,
             seconds=example.seconds or options.seconds,
             memory_mib=(example.memory_mib or options.memory_mib) + driver_mib,
             output_mib=options.output_mib,
-            allowed_warnings=options.allowed_warnings,
+            allowed_warnings=example.allowed_warnings,
+            capture_repr=options.capture_repr,
             versions={name: value for name, value in versions.items() if value != "none"},
             hidden={str(options.root): "", str(Path.home()): "~"},
         )
@@ -135,7 +136,13 @@ def record(
     summary = Summary(device)
     waiting: list[Example] = []
     for example in wanted:
-        key = example.key(options, device)
+        try:
+            key = example.key(options, device)
+        except SourceError as error:
+            refused = Outcome("refused", error.message, line=error.line)
+            summary.counts[example.kind][2] += 1
+            summary.failures.append(Failure(example.page, example.source(options), refused))
+            continue
         if store.get(example.page, key):
             summary.used[example.page] = key
             summary.counts[example.kind][0] += 1
@@ -165,7 +172,7 @@ def _preload(waiting: Iterable[Example], options: Options) -> tuple[str, ...]:
     scripts = [example for example in waiting if example.kind == "script"]
     modules = local_files((cell.code for example in scripts for cell in example.cells), options.folders)
     texts = ["", *(example.text for example in scripts)]
-    texts += [path.read_text(encoding="utf-8") for path in modules.values() if path.suffix == ".py"]
+    texts += [path.read_text(errors="replace") for path in modules.values() if path.suffix == ".py"]
     return tuple(name for word, names in PRELOAD if any(word in text for text in texts) for name in names)
 
 

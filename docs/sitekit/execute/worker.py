@@ -14,39 +14,40 @@ import os
 import platform
 import re
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .capture import Capture, Scrubber, machine_folders
-from .cells import has_code
+from .capture import Capture, Scrubber, machine_folders, plain, shown
+from .cells import coded
 from .device import CannotRun, check_device, device_name, device_peak_mib, peak_mib, toolkit
 from .names import names_in
 from .place import keep_figure, note_progress
-from .record import OUTPUT
 
-__all__ = ["ALLOWED_WARNINGS", "run", "warnings_are_errors"]
+__all__ = ["run", "warnings_are_errors"]
 
 
 ALLOWED_WARNINGS = (
     # `plt.show()` can't open a window here; the figure is saved when the cell ends.
-    ("UserWarning", "FigureCanvasAgg is non-interactive"),
+    "UserWarning: FigureCanvasAgg is non-interactive",
 )
-ESCAPES = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")  # as Sphinx-Gallery has it
+LONGEST_ERROR = 300
+"""Characters."""
 
 
-def warnings_are_errors(allowed: Iterable[tuple[str, str]]) -> None:
-    """Make every warning that a reader would see an error.
+class _Named(type):
+    """The type of a warning that is known by its dotted name, for its package may be imported later or never."""
 
-    Parameters
-    ----------
-    allowed
-        Category, by its name among the built-in ones, and start of the message, a pattern.
-    """
-    import builtins
+    def __subclasscheck__(cls, category: type) -> bool:
+        module, _, name = cls.__name__.rpartition(".")
+        return getattr(sys.modules.get(module or "builtins"), name, None) in category.__mro__
 
+
+def warnings_are_errors(allowed: Iterable[str]) -> None:
+    """Make every warning that a reader would see an error, but for those that are `allowed`."""
     warnings.resetwarnings()
     warnings.simplefilter("error")
     # As in Python's own list of what is not shown.
@@ -54,8 +55,10 @@ def warnings_are_errors(allowed: Iterable[tuple[str, str]]) -> None:
     warnings.filterwarnings("error", category=DeprecationWarning, module="__main__")
     for category in (PendingDeprecationWarning, ImportWarning, ResourceWarning):
         warnings.filterwarnings("ignore", category=category)
-    for name, message in allowed:
-        warnings.filterwarnings("ignore", message=message, category=getattr(builtins, name))
+    for item in (*ALLOWED_WARNINGS, *allowed):
+        name, _, message = item.partition(":")
+        named: Any = _Named(name, (Warning,), {})
+        warnings.filterwarnings("ignore", message=re.escape(message.strip()), category=named)
 
 
 # -- setting up
@@ -124,7 +127,7 @@ def run(root: Path) -> NoReturn:
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     _trace_crashes(root / "trace")
     scrub = Scrubber(machine_folders(root, job["hidden"]))
-    capture = Capture([root / "stdout", root / "stderr"], int(job["output_mib"] * 2**20), scrub)
+    capture = Capture(root, int(job["output_mib"] * 2**20))
     sys.path[:0] = [str(root / "work"), str(root / "lib")]
     result: dict[str, Any]
     try:
@@ -139,14 +142,15 @@ def run(root: Path) -> NoReturn:
         else:
             if job["device"] == "cpu":
                 _limit_memory(job["memory_mib"])
-            result = _run_script(root, job, capture)
+            result = _run_script(root, job, capture, scrub)
     except CannotRun as error:
         result = {"status": "environment", "message": str(error)}
     except SystemExit as error:
         code = error.code if error.code is not None else 0
         result = {"status": "exit", "message": f"called sys.exit({code!r})", "line": _line(error, job)}
     except BaseException as error:
-        message = scrub(f"{type(error).__name__}: {error}")
+        notes = " ".join(f"({note})" for note in getattr(error, "__notes__", ()))
+        message = scrub(f"{_said(error)} {notes}".strip())
         result = {"status": "error", "message": message, "line": _line(error, job)}
     if result["status"] == "done":
         result["device_name"] = device_name(job["device"])
@@ -160,10 +164,17 @@ def run(root: Path) -> NoReturn:
     os._exit(0)
 
 
+def _said(error: BaseException) -> str:
+    """The error on one line, at most so long that one reads it."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", LONGEST_ERROR, placeholder=" …")
+
+
 def _line(error: BaseException, job: Mapping[str, Any]) -> int | None:
     """The line of the example that `error` passed last."""
     import traceback
 
+    if isinstance(error, SyntaxError) and Path(error.filename or "").name == job["script"]:
+        return error.lineno
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(error.__traceback__)
@@ -181,7 +192,7 @@ def _reset_argv(gallery_conf: dict[str, Any], script_vars: dict[str, Any]) -> li
     return []
 
 
-def _run_script(root: Path, job: Mapping[str, Any], capture: Capture) -> dict[str, Any]:
+def _run_script(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scrubber) -> dict[str, Any]:
     import logging
 
     from sphinx_gallery import gen_gallery, gen_rst, py_source_parser, scrapers
@@ -194,117 +205,120 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture) -> dict[st
     conf = copy.deepcopy(gen_gallery.DEFAULT_GALLERY_CONF) | {
         "src_dir": str(root / "work"),
         "image_scrapers": (f"{__package__}.figures.scrape",),
-        "capture_repr": (),
+        "capture_repr": tuple(job["capture_repr"]),
         "plot_gallery": True,
         "reset_argv": _reset_argv,
         "recorded_figures": recorded,
     }
     file_conf, blocks, node = py_source_parser.split_code_and_text_blocks(script, return_node=True)
-    cells = [block for block in blocks if block.type == "code" and has_code(block.content)]
-    numbers = {block.lineno: number for number, block in enumerate(cells, 1)}
-    outputs: list[list[tuple[str, str]]] = []
+    cells = [blocks[at] for at in coded(blocks)]
+    written: list[list[tuple[str, str]]] = []
+    values: dict[int, tuple[str, str]] = {}
+    errors: list[BaseException] = []
+
+    def end_cell() -> None:
+        if capture.deaf_to is None:
+            written.append(capture.take())
+            capture.listen(False)
 
     class Tee(gen_rst._LoggingTee):  # type: ignore[misc]
         """Hands Sphinx-Gallery our capture in place of its own, which is deaf to child processes."""
 
         def __init__(self, src_filename: Any) -> None:
             self.closed = False
+            self.output = io.StringIO()
 
         def set_std_and_reset_position(self) -> Tee:
             return self
 
         def restore_std(self) -> None:
-            capture.end()
+            end_cell()
 
-        @property
-        def output(self) -> io.StringIO:
-            return io.StringIO("".join(text for _, text in capture.written))
+    def noting_error(info: Any, *_: Any) -> str:
+        errors.append(info[1])
+        script_vars["execute_script"] = False
+        return ""
 
-    execute_block = gen_rst.execute_code_block
+    execute_block, get_last_repr = gen_rst.execute_code_block, gen_rst._get_last_repr
 
     def noting(compiler: Any, block: Any, *rest: Any) -> Any:
-        if block.type != "code" or not has_code(block.content):
-            return execute_block(compiler, block, *rest)
+        if block not in cells:
+            return ""
         blank = len(block.content) - len(block.content.lstrip("\n"))
-        note_progress(root, numbers[block.lineno], block.lineno + blank)
-        capture.begin()
+        note_progress(root, cells.index(block) + 1, block.lineno + blank)
+        capture.listen(True)
         try:
-            return execute_block(compiler, block, *rest)
+            execute_block(compiler, block, *rest)
+        except Exception as error:  # it saves what a cell that failed has drawn, and that can fail, too
+            if not errors:
+                raise
+            errors[0].add_note(f"and drawing its figures: {_said(error)}")
         finally:
-            capture.end()
-            outputs.append(capture.written)
+            end_cell()
+        return ""
 
-    gen_rst._LoggingTee, gen_rst.execute_code_block = Tee, noting
+    def noting_value(wanted: tuple[str, ...], value: Any) -> Any:
+        text, method = get_last_repr(wanted, value)
+        if method and isinstance(text, str):
+            values[len(written)] = ("html" if method == "_repr_html_" else "value", text)
+        return text, method
+
+    gen_rst._LoggingTee, gen_rst.handle_exception = Tee, noting_error
+    gen_rst.execute_code_block, gen_rst._get_last_repr = noting, noting_value
     template = str(root / "images" / f"{script.stem}_{{0:03}}.png")
-    script_vars = {
+    script_vars: dict[str, Any] = {
         "execute_script": True,
         "image_path_iterator": scrapers.ImagePathIterator(template),
         "src_file": str(script),
         "target_file": str(script),
     }
     sys.argv = [str(script)]
-    rst, seconds = gen_rst.execute_script(blocks, script_vars, conf, file_conf)
-    if "formatted_exception" in script_vars:
-        return _failure(capture.scrub(str(script_vars["formatted_exception"])), job, cells)
-    capture.begin()
-    _end_children()
-    capture.end()
-    names = names_in(blocks, script_vars["example_globals"], node)
+    capture.listen(False)
+    _, seconds = gen_rst.execute_script(blocks, script_vars, conf, file_conf)
+    if errors:
+        raise errors[0]
+    capture.listen(True)
+    _end_as_python_does()
+    if cells:
+        written[-1] += capture.take()
+    capture.listen(False)
     return {
         "status": "done",
         "seconds": seconds,
-        "names": names,
-        "cells": list(_cells(root, blocks, numbers, rst, outputs, capture.written, recorded)),
+        "names": names_in(blocks, script_vars["example_globals"], node),
+        "cells": [
+            {
+                "output": [*shown(pieces, scrub), *_value(values.get(number), pieces, scrub)],
+                "figures": [keep_figure(root, saved) for line, saved in recorded if line == cell.lineno],
+            }
+            for number, (cell, pieces) in enumerate(zip(cells, written, strict=True), 1)
+        ],
     }
 
 
-def _failure(text: str, job: Mapping[str, Any], cells: Sequence[Any]) -> dict[str, Any]:
-    """What a traceback says: the error, and where in the example."""
-    lines = re.findall(rf'File "[^"]*{re.escape(job["script"])}", line (\d+)', text)
-    line = int(lines[-1]) if lines else None
-    reached = [number for number, cell in enumerate(cells, 1) if line and cell.lineno <= line]
-    said = [said for said in text.splitlines()[1:] if said and not said[0].isspace()]
-    message = said[0] if said else text.strip()
-    return {"status": "error", "message": message, "line": line, "cell": reached[-1] if reached else None}
+def _value(
+    value: tuple[str, str] | None, pieces: Sequence[tuple[str, str]], scrub: Scrubber
+) -> Iterator[tuple[str, str]]:
+    """The text of a cell's last expression, a blank line below what the cell wrote, as Sphinx-Gallery shows it."""
+    if value and value[1]:
+        kind, text = value
+        yield kind, scrub(text if kind == "html" else "\n" * bool(pieces) + plain(text))
 
 
-def _end_children() -> None:
-    """What `multiprocessing` does when an interpreter ends: join its children, end its daemons."""
-    if util := sys.modules.get("multiprocessing.util"):
-        util._exit_function()
+def _end_as_python_does() -> None:
+    """Wait for the threads of the example, and call what it registered for the end.
 
+    Raises
+    ------
+    Exception
+        What such a call raised, which Python only prints.
+    """
+    import atexit
+    import threading
 
-def _cells(
-    root: Path,
-    blocks: Sequence[Any],
-    numbers: Mapping[int, int],
-    rst: Sequence[str],
-    outputs: Sequence[list[tuple[str, str]]],
-    late: Sequence[tuple[str, str]],
-    recorded: Sequence[tuple[int, Any]],
-) -> Iterator[dict[str, Any]]:
-    for block, text in zip(blocks, rst, strict=True):
-        number = numbers.get(block.lineno) if block.type == "code" else None
-        if number is None:
-            continue
-        written = outputs[number - 1]
-        text = _without_text(text, "".join(line for _, line in written))
-        if number == len(numbers) and late:
-            written = [*written, *late]
-            text = text if OUTPUT in text else f"{text}\n\n{OUTPUT}"
-        figures = [saved for line, saved in recorded if line == block.lineno]
-        yield {
-            "output": written,
-            "rst": text,
-            "figures": [keep_figure(root, saved) for saved in figures],
-        }
-
-
-def _without_text(rst: str, written: str) -> str:
-    """Sphinx-Gallery's output block with a line in place of what was written."""
-    from textwrap import indent
-
-    from sphinx_gallery.gen_rst import CODE_OUTPUT
-
-    shown = ESCAPES.sub("", CODE_OUTPUT.format(indent(written.expandtabs(), " " * 4)))
-    return rst.replace(shown, OUTPUT, 1).strip("\n") if written.strip() else rst.strip("\n")
+    raised: list[BaseException] = []
+    sys.unraisablehook = lambda found: raised.append(found.exc_value) if found.exc_value else None
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()  # among others `multiprocessing` joins its children then
+    if raised:
+        raise raised[0]

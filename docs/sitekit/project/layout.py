@@ -6,6 +6,9 @@ of a page.
 
 from __future__ import annotations
 
+import ast
+import builtins
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +18,7 @@ from typing import Any
 from .errors import SourceError, SourceErrors
 from .files import read_text, read_toml
 
-__all__ = ["GALLERY", "Chapter", "Language", "Page", "Project"]
+__all__ = ["CAPTURE_REPR", "GALLERY", "Chapter", "Language", "Page", "Project"]
 
 
 HEADER = "GALLERY_HEADER.rst"
@@ -23,6 +26,10 @@ GALLERY = "gallery"
 """The folder of a language's tree that has its examples."""
 PAGE_NAME = re.compile(r"[a-z][a-z0-9_]*$")
 FOLDER_NAME = re.compile(r"[a-z][a-z0-9-]*$")
+DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+CAPTURE_REPR = ("_repr_html_", "__repr__")
+"""Sphinx-Gallery's default."""
+REPR_METHODS = {"_repr_html_", "__repr__", "__str__"}
 PAGE_TABLES = {"limits": ("seconds", "memory_mib"), "tolerance": ("relative", "absolute", "integers")}
 PAGE_KEYS = {
     "prerequisites": "a list of pages",
@@ -87,6 +94,10 @@ class Project:
     letters: re.Pattern[str]
     anchors: str
     chapters: tuple[Chapter, ...]
+    allowed_warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By page, or ``*`` for all: warnings that are no error, as ``package.Category: start of the message``."""
+    capture_repr: tuple[str, ...] = ()
+    """What is shown of the last expression of a gallery's cells, as Sphinx-Gallery's option of this name has it."""
     machine: tuple[str, ...] = ()
     """Pages whose output tells of the machine it was made on: nobody expects the same on another."""
 
@@ -154,9 +165,14 @@ class Project:
         values = _languages(root / docs / "languages.toml", errors)
         mistaken = len(errors)
         chapters = _chapters(curriculum, errors)
-        machine = () if len(errors) > mistaken else _machine(curriculum, errors)
+        machine: tuple[str, ...] = ()
+        allowed: dict[str, tuple[str, ...]] = {}
         if len(errors) == mistaken:
+            machine = _machine(curriculum, errors)
+            scripts = {page.docname for chapter in chapters for page in chapter.pages}
+            allowed = _allowed_warnings(curriculum, scripts, root / docs, errors)
             errors += _check_files(root / gallery, curriculum, chapters)
+        capture_repr = _capture_repr(root / docs / "conf.py", errors)
         if errors:
             raise SourceErrors(errors)
         return cls(
@@ -166,6 +182,8 @@ class Project:
             locale=root / docs / "locale",
             chapters=chapters,
             machine=machine,
+            allowed_warnings=allowed,
+            capture_repr=capture_repr,
             **values,
         )
 
@@ -201,6 +219,57 @@ def _machine(path: Path, errors: list[SourceError]) -> tuple[str, ...]:
         return tuple(listed)
     errors.append(SourceError(path, _lines_of(path, "machine")[0], "machine is a list of pages"))
     return ()
+
+
+def _allowed_warnings(
+    path: Path, scripts: set[str], docs: Path, errors: list[SourceError]
+) -> dict[str, tuple[str, ...]]:
+    """The table ``allowed_warnings`` of ``curriculum.toml``: of `scripts`, and of pages in `docs`."""
+    table = read_toml(path).get("allowed_warnings", {})
+    if not isinstance(table, dict):
+        fault = 'allowed_warnings is a table: lists of warnings by page, "*" for all'
+        errors.append(SourceError(path, _lines_of(path, "allowed_warnings")[0], fault))
+        return {}
+    for page, listed in table.items():
+        wrong, fault = page, ""
+        if page not in {"*", *scripts} and not (docs / f"{page}.md").is_file():
+            fault = f"allowed_warnings names an unknown page {page!r}"
+        elif not isinstance(listed, list):
+            fault = f"the allowed warnings of {page!r} are a list of texts"
+        elif others := [str(item) for item in listed if not _is_warning(item)]:
+            wrong, fault = (
+                others[0],
+                f"{others[0]!r} is no warning: write `package.Category: start of the message`",
+            )
+        if fault:
+            errors.append(SourceError(path, _lines_of(path, wrong)[-1], fault))
+    return {page: tuple(listed) for page, listed in table.items()}
+
+
+def _is_warning(item: Any) -> bool:
+    """Whether `item` is a text that names a category, one of Python's own or by its dotted name."""
+    name = item.partition(":")[0] if isinstance(item, str) else ""
+    category = getattr(builtins, name, None)
+    return bool(DOTTED.fullmatch(name)) or (isinstance(category, type) and issubclass(category, Warning))
+
+
+def _capture_repr(conf: Path, errors: list[SourceError]) -> tuple[str, ...]:
+    """The option ``capture_repr`` in ``conf.py``, which is read and not run: recording needs no Sphinx."""
+    if not conf.is_file():
+        return ()
+    try:
+        dicts = [node for node in ast.walk(ast.parse(read_text(conf))) if isinstance(node, ast.Dict)]
+    except (SourceError, SyntaxError, ValueError):
+        return CAPTURE_REPR  # Sphinx will say what is wrong there
+    for key, value in (pair for node in dicts for pair in zip(node.keys, node.values, strict=True)):
+        if getattr(key, "value", None) == "capture_repr":
+            with contextlib.suppress(ValueError, TypeError):
+                given = ast.literal_eval(value)
+                if isinstance(given, tuple) and REPR_METHODS.issuperset(given):
+                    return given
+            fault = f"capture_repr is a tuple, written out, of some of {', '.join(sorted(REPR_METHODS))}"
+            errors.append(SourceError(conf, value.lineno, fault))
+    return CAPTURE_REPR
 
 
 def _fits(value: Any, key: str) -> bool:

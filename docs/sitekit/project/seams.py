@@ -35,7 +35,7 @@ sphinx_gallery.gen_rst:execute_script(script_blocks, script_vars, gallery_conf, 
 sphinx_gallery.gen_rst:execute_code_block(compiler, block, …) | execute.worker | wrapped, to tell one block's output from the next one's
 sphinx_gallery.gen_rst:_LoggingTee(src_filename); sphinx_gallery.gen_rst:_LoggingTee.set_std_and_reset_position(self); sphinx_gallery.gen_rst:_LoggingTee.restore_std(self) | execute.worker | replaced: it doesn't hear child processes
 sphinx_gallery.gen_gallery:DEFAULT_GALLERY_CONF; sphinx_gallery.scrapers:ImagePathIterator(image_path) | execute.worker | what a run without Sphinx needs
-sphinx_gallery.gen_rst:CODE_OUTPUT | execute.worker, site.replay | the frame of printed text: off for the record, on for the page
+sphinx_gallery.gen_rst:handle_exception(exc_info, src_file, script_vars, gallery_conf); sphinx_gallery.gen_rst:_get_last_repr(capture_repr, ___) | execute.worker | the first replaced, to have the error itself; the second wrapped, to have the value of a last expression
 sphinx_gallery.py_source_parser:split_code_and_text_blocks(source_file, return_node, …) | execute.worker, site.downloads | cuts a script into its blocks
 sphinx_gallery.backreferences:identify_names(script_blocks, ref_regex, global_variables, node, …) | execute.names | finds the names in code that become links
 sphinx_gallery.utils:get_md5sum(src_file, mode, …); sphinx_gallery/_doctree_links.py: .codeobj.json | site.records_on_page | notes beside a page: that it is current, and the names in its code
@@ -45,6 +45,7 @@ sphinx_gallery/gen_rst.py: sphx-glr-script-out | site.error_index | marks output
 sphinx_gallery/gen_rst.py: sphx-glr-footer; sphinx_gallery/gen_rst.py: sphx-glr-download-link-note | site.downloads | marks the download links, which move into the box under the title, and a note
 sphinx_gallery/backreferences.py: sphx-glr-thumbnails | site.page_cards | marks the thumbnails, which give way to cards
 myst_nb.core.execute:NotebookClientBase; myst_nb.core.execute:NotebookClientDirect | site.records_on_page | gives a page its outputs; one that has them from the record takes its place
+myst_nb.core.config:NbParserConfig.merge_streams; myst_nb.core.config:NbParserConfig.render_text_lexer | site.records_on_page | set, so that text stays in its order and as it was printed
 myst_nb/core/execute/__init__.py: from .cache import NotebookClientCache; myst_nb/core/execute/__init__.py: from .direct import NotebookClientDirect; myst_nb/core/execute/__init__.py: from .inline import NotebookClientInline | site.renderer | modules with stand-ins, which import nothing
 myst_nb/sphinx_.py: <details class="admonition hide | site.assets | marks a folded answer
 myst_nb/sphinx_.py: <summary aria-label="Toggle hidden content"> | site.chrome | a label that hides the words on it

@@ -20,15 +20,17 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
+from ..execute.cells import coded
 from ..execute.chosen import ShownRecord, read_listing
-from ..execute.figures import ALT
+from ..execute.figures import ALT, alt_texts
 from ..execute.record import Record
 from ..project.errors import SitekitError
 from ..project.files import write_if_changed
+from ..project.layout import CAPTURE_REPR
 from .replay import (
+    RecordedOutput,
     cell_rst,
     code_objects,
-    coded,
     imported_objects,
     notebook_outputs,
     outputs_for_replay,
@@ -62,8 +64,10 @@ def _combined(shown: Sequence[ShownRecord], blocks: Sequence[Any]) -> list[str]:
     outputs = outputs_for_replay(first.record, blocks, image_folder(first.record))
     if not others:
         return outputs
+    cells = coded(blocks)
+    alts = alt_texts(blocks[at].content for at in cells)
     numbers = [(item, _counterparts(first.record, item.record)) for item in shown]
-    for cell, at in enumerate(coded(blocks)):
+    for cell, at in enumerate(cells):
         there = [(item, known[cell]) for item, known in numbers]
         present = [(item, number) for item, number in there if number is not None]
         faces = []
@@ -71,9 +75,9 @@ def _combined(shown: Sequence[ShownRecord], blocks: Sequence[Any]) -> list[str]:
             found = item.record.cells[number]
             faces.append((found.output, [figure.png for figure in found.figures]))
         if any(face != faces[0] for face in faces):
-            code = blocks[at].content
             texts = [
-                cell_rst(item.record, number, image_folder(item.record), code) for item, number in present
+                cell_rst(item.record, number, image_folder(item.record), alts[cell])
+                for item, number in present
             ]
             outputs[at] = _side_by_side([item for item, _number in present], texts)
     return outputs
@@ -172,8 +176,9 @@ def _replay_notebooks(app: Sphinx) -> None:
                 raise ExtensionError(f"{page} has code whose outputs were not recorded; build again")
             record = item.record
             place_images(record, item.store, Path(app.srcdir) / image_folder(record))
+            alts = alt_texts(cell.source for cell in cells)
             for number, cell in enumerate(cells):
-                outputs = notebook_outputs(record, number, image_folder(record), cell.source)
+                outputs = notebook_outputs(record, number, image_folder(record), alts[number])
                 cell.outputs = [from_dict(output) for output in outputs]
                 cell.execution_count = number + 1
             _write_names(app, page, imported_objects("\n".join(cell.source for cell in cells)))
@@ -233,11 +238,18 @@ def _configure(app: Sphinx, config: Config) -> None:
         raise ExtensionError(str(error)) from None
     config.sphinx_gallery_conf["reset_modules"] = ()  # nothing runs here that would need it
     config.nb_execution_mode = "force"
+    config.nb_merge_streams = False  # it would part the two streams; a record's are merged in order
+    config.nb_render_text_lexer = "none"  # its own drops the blank lines that a text begins with
+    if config.sphinx_gallery_conf.get("capture_repr", CAPTURE_REPR) != site(app).project.capture_repr:
+        raise ExtensionError(
+            "conf.py: write capture_repr out in sphinx_gallery_conf; records are made without Sphinx"
+        )
 
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.add_config_value("sitekit_versions_shown", ["python"], "env", [list])
+    app.add_directive("recorded-output", RecordedOutput)
     app.connect("config-inited", _configure, priority=6)  # the tree is known from 5 on
     app.connect("builder-inited", _replay, priority=400)  # Sphinx-Gallery makes its pages at 500
     app.connect("builder-inited", _replayed, priority=600)

@@ -4,8 +4,7 @@ Sphinx-Gallery runs an example by `sphinx_gallery.gen_rst.execute_script`, which
 reStructuredText per block of the script; `records_on_page` puts a function in its place that returns what
 `outputs_for_replay` makes of the record.
 
-Alt texts are taken from the script that Sphinx-Gallery reads, which is in the page's language; the
-record's own are those of the source at the time.
+Alt texts are taken from the script that Sphinx-Gallery reads, which is in the page's language.
 """
 
 from __future__ import annotations
@@ -14,21 +13,23 @@ import ast
 import json
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
-from textwrap import indent
 from typing import Any
 
+from docutils import nodes
 from sphinx.errors import SphinxError
+from sphinx.util.docutils import SphinxDirective
 
-from ..execute.cells import has_code
-from ..execute.figures import alt_texts, figure_rst
-from ..execute.record import FIGURE, OUTPUT, Record, Store
+from ..execute.cells import coded
+from ..execute.figures import alt_texts
+from ..execute.record import Figure, Record, Store
 from ..project.files import write_if_changed
 
 __all__ = [
+    "RecordedOutput",
     "ReplayError",
     "code_objects",
-    "coded",
     "imported_objects",
     "notebook_outputs",
     "outputs_for_replay",
@@ -36,8 +37,8 @@ __all__ = [
 ]
 
 
-PLACEHOLDER = re.compile(rf"^{re.escape(FIGURE)}(\d+)$|^{re.escape(OUTPUT)}$", re.MULTILINE)
-ESCAPES = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
+LONGEST_PIECE = 800
+"""Characters, of which each takes up to twelve as JSON; Docutils refuses lines of more than 10,000."""
 
 
 class ReplayError(SphinxError):
@@ -72,14 +73,41 @@ def place_images(record: Record, store: Store, folder: Path) -> list[Path]:
     return pngs
 
 
-def _text_rst(text: str) -> str:
-    from sphinx_gallery.gen_rst import CODE_OUTPUT
+def _figure_rst(light: str, dark: str, figure: Figure, alt: str) -> str:
+    """The reStructuredText of one figure; the theme shows the image that fits its colours."""
+    return "".join(
+        f".. image:: /{address}\n"
+        f"   :alt: {alt}\n"
+        f"   :width: {figure.width}\n   :height: {figure.height}\n   :loading: lazy\n"
+        f"   :class: figure only-{theme}\n\n"
+        for theme, address in (("light", light), ("dark", dark))
+    )
 
-    return ESCAPES.sub("", str(CODE_OUTPUT.format(indent(text.expandtabs(), " " * 4))))
+
+def _verbatim(kind: str, text: str) -> str:
+    """A directive that gives `text` as it is: in pieces, each written as JSON, for Docutils' lines have an end."""
+    pieces = (text[at : at + LONGEST_PIECE] for at in range(0, len(text), LONGEST_PIECE))
+    lines = "".join(f"   {json.dumps(piece)}\n" for piece in pieces)
+    return f".. recorded-output:: {kind}\n\n{lines}\n"
 
 
-def cell_rst(record: Record, at: int, images: str, code: str) -> str:
-    """The output of code cell `at` (from 0) as Sphinx-Gallery would give it.
+class RecordedOutput(SphinxDirective):
+    """What a cell wrote, blanks and all, or the HTML of its last expression."""
+
+    has_content = True
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Make the node."""
+        text = "".join(map(json.loads, self.content))
+        if self.arguments == ["html"]:
+            box = f'<div class="output_subarea output_html rendered_html output_result">\n{text}\n</div>\n'
+            return [nodes.raw("", box, format="html")]
+        return [nodes.literal_block(text, text, language="none", classes=["sphx-glr-script-out"])]
+
+
+def cell_rst(record: Record, at: int, images: str, alts: Sequence[str]) -> str:
+    """The output of code cell `at` (from 0): its figures, what it wrote, the HTML of its last expression.
 
     Parameters
     ----------
@@ -89,27 +117,21 @@ def cell_rst(record: Record, at: int, images: str, code: str) -> str:
         The cell.
     images
         The address of the folder that `place_images` filled, from the source folder.
-    code
-        The cell's code in the page's language, for its ``# alt:`` comments.
+    alts
+        What the figures show, in the page's language.
     """
-    cell = record.cells[at]
-    alts = alt_texts(code)
-
-    def written(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return _text_rst(cell.text)
-        number = int(match[1])
-        figure = cell.figures[number]
+    cell, parts = record.cells[at], [""]
+    for number, (figure, alt) in enumerate(
+        zip_longest(cell.figures, alts[: len(cell.figures)], fillvalue="")
+    ):
+        assert isinstance(figure, Figure)
         light, dark, _ = (f"{images}/{name}" for name in image_names(record.page, at, number))
-        alt = alts[number] if number < len(alts) else figure.alt
-        return figure_rst(light, dark, figure.width, figure.height, alt)
-
-    return f"\n{PLACEHOLDER.sub(written, cell.rst)}\n\n"
-
-
-def coded(blocks: Sequence[Any]) -> list[int]:
-    """Where in a script's blocks those stand that have a cell in its record."""
-    return [at for at, block in enumerate(blocks) if block.type == "code" and has_code(block.content)]
+        parts.append(_figure_rst(light, dark, figure, str(alt)))
+    if cell.text.strip():
+        parts.append(_verbatim("text", cell.text.removesuffix("\n")))
+    if cell.html:
+        parts.append(_verbatim("html", cell.html))
+    return "\n".join([*parts, ""])
 
 
 def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str) -> list[str]:
@@ -129,14 +151,15 @@ def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str
     ReplayError
         Where the script has more or fewer code cells than the record.
     """
-    places = coded(script_blocks)
-    if len(places) != len(record.cells):
+    cells = coded(script_blocks)
+    if len(cells) != len(record.cells):
         raise ReplayError(
-            f"{record.page}: the script has {len(places)} code cells and its record {len(record.cells)}"
+            f"{record.page}: the script has {len(cells)} code cells and its record {len(record.cells)}"
         )
     outputs = [""] * len(script_blocks)
-    for number, at in enumerate(places):
-        outputs[at] = cell_rst(record, number, images, script_blocks[at].content)
+    alts = alt_texts(script_blocks[at].content for at in cells)
+    for number, at in enumerate(cells):
+        outputs[at] = cell_rst(record, number, images, alts[number])
     return outputs
 
 
@@ -183,21 +206,20 @@ def imported_objects(code: str) -> dict[str, list[dict[str, Any]]]:
     return {name: found for name, found in objects.items() if found[0]["module"]}
 
 
-def notebook_outputs(record: Record, at: int, images: str, code: str) -> list[dict[str, Any]]:
-    """The outputs of code cell `at` (from 0) of a Markdown page, as nbformat writes them.
+def notebook_outputs(record: Record, at: int, images: str, alts: Sequence[str]) -> list[dict[str, Any]]:
+    """The outputs of code cell `at` (from 0) of a Markdown page, as nbformat writes them; `alts` describe its figures.
 
     A figure becomes Markdown with two ``{image}`` directives; MyST-NB shows it with
     ``nb_render_markdown_format = "myst"``.
     """
-    cell, alts = record.cells[at], alt_texts(code)
-    outputs = []
+    cell, outputs = record.cells[at], []
     for bundle in cell.bundles:
         if "figure" not in bundle:
             outputs.append(dict(bundle))
             continue
         number = bundle["figure"]
         figure = cell.figures[number]
-        alt = " ".join((alts[number] if number < len(alts) else figure.alt).split())
+        alt = alts[number] if number < len(alts) else ""
         names = image_names(record.page, at, number)
         text = "\n".join(
             f"```{{image}} /{images}/{name}\n:alt: {json.dumps(alt, ensure_ascii=False)}\n"

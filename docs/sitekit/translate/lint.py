@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from ..markup.units import HAN, Unit, display_width
 from ..project.errors import SourceError
+from ..project.files import read_text
 from ..project.layout import Language, Project
 from . import drift
 from .localise import Localised, check
@@ -27,7 +28,7 @@ LEFT_OVER = re.compile(r"`|\*\*|(?<!\w):\w+:(?=`)")
 
 
 def _script(source: Source) -> Iterator[SourceError]:
-    lines = source.path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(source.path).splitlines()
     if len(lines) > LONGEST_PAGE:
         yield SourceError(source.path, LONGEST_PAGE, f"a page has at most {LONGEST_PAGE} lines")
     if not lines or lines[0] != "# /// script":
