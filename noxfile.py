@@ -72,6 +72,7 @@ command(
 )
 command("record", "Run what has no record; `-- --device cuda` records on a GPU, into docs/records/cuda.")
 command("records", "Print which page has a current, a stale or no record of each device.")
+command("processors", "Run the gallery as other processors would; `-- [page] --mode NAME` narrows it.")
 command(
     "golden",
     "Compare what pages print and draw with tests/golden; `-- --update [page]` agrees to what they show.",
@@ -140,10 +141,9 @@ def constraints(session: nox.Session) -> None:
     wanted = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"], *session.posargs]
     wanted += nox.project.dependency_groups(PROJECT, "docs", "tests", "lint")
     session.install("--upgrade", "--upgrade-strategy", "eager", *wanted)
-    frozen = session.run("python", "-m", "pip", "freeze", silent=True) or ""
+    frozen = (session.run("python", "-m", "pip", "freeze", silent=True) or "").splitlines()
     # A local version ("+cpu") exists in one index only, and what is named nvidia or triton follows from it.
-    pins = [re.sub(r"\+\w+$", "", line) for line in frozen.splitlines() if "==" in line]
-    pins = [pin for pin in pins if not re.match(r"nvidia|cuda|triton", pin)]
+    pins = [re.sub(r"\+\w+$", "", line) for line in frozen if re.match(r"(?!nvidia|cuda|triton).*==", line)]
     made_by = " ".join(["nox", "-s", "constraints", *(["--", *session.posargs] if session.posargs else [])])
     pins.insert(0, f"# The exact versions that nox installs. Made by: {made_by}")
     CONSTRAINTS.write_text("\n".join([*pins, ""]), encoding="utf-8")

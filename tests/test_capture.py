@@ -106,19 +106,19 @@ def test_what_comes_after_a_return_is_on_top(first: str, second: str) -> None:
 # -- folders
 
 
-FOLDERS = {"/root": "~", "/tmp/sitekit-1/work": "", "/tmp/sitekit-1/tmp": "/tmp", "/usr/lib/py": "lib"}
+FOLDERS = {"/mia": "~", "/tmp/sitekit-1/work": "", "/tmp/sitekit-1/tmp": "/tmp", "/usr/lib/py": "lib"}
 
 
 @pytest.mark.parametrize(
     ("written", "left"),
     [
-        ("/root/a.py\n/root/b.py\n", "~/a.py\n~/b.py\n"),
+        ("/mia/a.py\n/mia/b.py\n", "~/a.py\n~/b.py\n"),
         ("/tmp/sitekit-1/work/a.py", "a.py"),
         ("cwd=/tmp/sitekit-1/work", "cwd=."),
-        ("'/root' (/root) [/root/x] <td>/root/x</td> a:/root/b", "'~' (~) [~/x] <td>~/x</td> a:~/b"),
-        ("saved in /root. /root, /root", "saved in ~. ~, ~"),
-        ("保存到/root/数据里，/root目录", "保存到~/数据里，~目录"),
-        ("file:///tmp/sitekit-1/work/a.html sqlite:////root/a.db", "file://a.html sqlite:///~/a.db"),
+        ("'/mia' (/mia) [/mia/x] <td>/mia/x</td> a:/mia/b", "'~' (~) [~/x] <td>~/x</td> a:~/b"),
+        ("saved in /mia. /mia, /mia", "saved in ~. ~, ~"),
+        ("保存到/mia/数据里，/mia目录", "保存到~/数据里，~目录"),
+        ("file:///tmp/sitekit-1/work/a.html sqlite:////mia/a.db", "file://a.html sqlite:///~/a.db"),
     ],
 )
 def test_a_folder_is_taken_out(written: str, left: str) -> None:
@@ -128,12 +128,12 @@ def test_a_folder_is_taken_out(written: str, left: str) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        "https://example.org/root/page",
-        "https://root/x http://localhost:8080/root/x",
-        "/rooted /root-x /root.txt /root_2 /root~ /root%20a",
-        "/srv/root/x ./root ../root/x ~/root /数据/root/x ${HOME}/root f(x)/root",
+        "https://example.org/mia/page",
+        "https://mia/x http://localhost:8080/mia/x",
+        "/miaow /mia-x /mia.txt /mia_2 /mia~ /mia%20a",
+        "/srv/mia/x ./mia ../mia/x ~/mia /数据/mia/x ${HOME}/mia f(x)/mia",
         "s3://bucket/usr/lib/py/a",
-        "and/root/or/usr/lib/py",
+        "and/mia/or/usr/lib/py",
     ],
 )
 def test_what_only_contains_a_folders_name_stays(written: str) -> None:
@@ -478,6 +478,6 @@ def test_settings_belong_to_the_key(
 
 
 def test_shown_is_scrubbed() -> None:
-    assert shown([("stdout", "x\r/root/a\n\x00"), ("stderr", "")], Scrubber(FOLDERS)) == [
+    assert shown([("stdout", "x\r/mia/a\n\x00"), ("stderr", "")], Scrubber(FOLDERS)) == [
         ("stdout", "~/a\n\ufffd")
     ]

@@ -93,6 +93,12 @@ def _versions(project: Project, given: argparse.Namespace) -> int:
     return 0
 
 
+def _processors(project: Project, given: argparse.Namespace) -> int:
+    from .execute.processors import review
+
+    return review(project, given.pages, given.mode)
+
+
 def _live(project: Project, given: argparse.Namespace) -> int:
     from .publish.live import serve
 
@@ -151,6 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--update", action="store_true", help="accept what the pages show now")
     made.add_argument("--device", default="cpu")
     command("versions", _versions, "Say which pages differ under the packages that are installed now.")
+    made = command("processors", _processors, "Say which pages would differ on other processors.")
+    pages(made)
+    made.add_argument("--mode", action="append", default=[], help="one mode; can be given again")
     made = command("live", _live, "Serve the site, and build again what is saved.")
     made.add_argument("--port", type=int, default=8000)
     command("package", _package, "Pack the built site for readers without a network, into dist.")

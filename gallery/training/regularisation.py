@@ -141,7 +141,8 @@ for i, kind in enumerate(data):
     ax.errorbar(means, range(5), xerr=stds, fmt="o", capsize=3, color=f"C{i}")
     ax.axvline(means[0], color=f"C{i}", lw=1, ls=":", ymax=0.86)
     ax.annotate(f"{kind} labels", (means[0], -0.6), color=f"C{i}", ha="center")
-ax.set(yticks=range(5), yticklabels=methods, ylim=(4.4, -0.8), xlabel="test accuracy")
+ax.set(yticks=range(5), yticklabels=methods, ylim=(4.4, -0.8))
+ax.set(xlim=(0.75, 1), xlabel="test accuracy")
 ax.spines[["top", "right"]].set_visible(False)
 # alt: 五种做法的测试准确率，带误差线，虚线是什么都不做。干净时四种都在虚线上或虚线左边，翻转最低；标签有错时前三种都在虚线右边很远，翻转只略微靠右
 plt.show()

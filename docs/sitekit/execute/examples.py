@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Options:
     jobs: int = 0
     """How many examples run at once; 0 is one per core."""
     fork: bool = CAN_FORK
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that examples have beyond the usual; they are part of every key."""
 
     @classmethod
     def of(cls, project: Project, **values: Any) -> Options:
@@ -102,7 +104,8 @@ class Example:
         packages = options.packages
         if self.kind == "notebook":
             packages = (*packages, *NOTEBOOK_PACKAGES)
-        return environment_part(self.text, device, _settings(), packages)
+        settings = _settings() | ({"variables": dict(options.variables)} if options.variables else {})
+        return environment_part(self.text, device, settings, packages)
 
     def key(self, options: Options, device: str) -> Key:
         """Its key, here and now."""

@@ -33,8 +33,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
+from types import MappingProxyType
 
 from ..project.files import PACKAGE
 from .place import TAIL_LINES, Job, Outcome, Place, clean_environment, font_cache
@@ -43,6 +44,7 @@ from .watch import keep
 __all__ = ["Nursery", "run_alone"]
 
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "recv_fds")
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class _Forked:
@@ -175,12 +177,12 @@ def _command(imports: str, call: str) -> list[str]:
 
 
 class Nursery:
-    """Starts examples by forking a process that has imported `preload`.
+    """Starts examples by forking a process that has imported `preload`, with `variables` in its environment.
 
     It can be used from several threads. `close` ends every example that still runs.
     """
 
-    def __init__(self, preload: Sequence[str] = ()) -> None:
+    def __init__(self, preload: Sequence[str] = (), variables: Mapping[str, str] = NONE) -> None:
         self._lock = threading.Lock()
         self._running: set[Connection[Job | None, Outcome]] = set()
         self._closed = False
@@ -190,7 +192,8 @@ class Nursery:
         call = f"nursery_main({theirs.fileno()}, {list(preload)!r})"
         self._process = subprocess.Popen(
             _command(f"from {__name__} import nursery_main", call),
-            env=clean_environment() | {"MPLCONFIGDIR": str(font_cache())},
+            # Libraries read theirs when they are loaded, which is here, before an example exists.
+            env=clean_environment(variables) | {"MPLCONFIGDIR": str(font_cache())},
             cwd=tempfile.gettempdir(),
             stdin=subprocess.DEVNULL,
             stdout=self._errors,
@@ -289,19 +292,21 @@ class _Spawned:
         return -int(getattr(signal, "SIGKILL", 9)) if code is None else code
 
 
-def starter(preload: Sequence[str] = (), *, fork: bool = CAN_FORK) -> Nursery | Fresh:
+def starter(
+    preload: Sequence[str] = (), variables: Mapping[str, str] = NONE, *, fork: bool = CAN_FORK
+) -> Nursery | Fresh:
     """A new nursery, or its stand-in where processes can't be forked."""
-    return Nursery(preload) if fork else Fresh()
+    return Nursery(preload, variables) if fork else Fresh()
 
 
 @functools.cache
-def _shared(preload: tuple[str, ...]) -> Nursery | Fresh:
-    """The only nursery of this process that imports `preload`."""
-    made = starter(preload)
+def _shared(preload: tuple[str, ...], variables: tuple[tuple[str, str], ...]) -> Nursery | Fresh:
+    """The only nursery of this process that imports `preload` and has `variables`."""
+    made = starter(preload, dict(variables))
     atexit.register(made.close)
     return made
 
 
 def run_alone(job: Job, preload: tuple[str, ...] = ()) -> Outcome:
     """Run `job` by this process's own nursery: what an executor of another machine is given to do."""
-    return _shared(preload).run(job)
+    return _shared(preload, tuple(sorted(job.variables.items()))).run(job)

@@ -36,10 +36,11 @@ ONE_THREAD = dict.fromkeys((f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OP
 }
 
 
-def clean_environment() -> dict[str, str]:
-    """The environment variables of an example, those that name its folders apart."""
-    ours = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {"LANG": "C.UTF-8", **ours, **ONE_THREAD, "MPLBACKEND": "agg", "PYTHONUTF8": "1"}
+def clean_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables of an example, with its own `variables`; those that name its folders apart."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    usual = {"LANG": "C.UTF-8", **passed, **ONE_THREAD, "MPLBACKEND": "agg", "PYTHONUTF8": "1"}
+    return {**usual, **variables}
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Job:
     """What is asked for a text of a cell's last expression, as Sphinx-Gallery has it."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """What the worker must have, where it is another machine."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of this run, beyond those of every example."""
     hidden: Mapping[str, str] = field(default_factory=dict)
     """Folders whose names no page may show, and what stands in their place."""
 
@@ -138,7 +141,7 @@ class Place:
             own["PYTHONPATH"] = str(self.modules)
         if job.device == "cpu":
             own["CUDA_VISIBLE_DEVICES"] = ""  # or a page for the CPU would find the card
-        return clean_environment() | own
+        return clean_environment(job.variables) | own
 
     def output_size(self) -> int:
         """How many bytes the example wrote."""

@@ -79,6 +79,7 @@ class _Run:
             allowed_warnings=example.allowed_warnings,
             capture_repr=options.capture_repr,
             versions={name: value for name, value in versions.items() if value != "none"},
+            variables=options.variables,
             hidden={str(options.root): "", str(Path.home()): "~"},
         )
 
@@ -180,7 +181,7 @@ def _run_here(run: _Run, waiting: Sequence[Example]) -> None:
     """Run on this machine, and leave no process behind, whatever happens."""
     if any(example.kind == "script" for example in waiting):
         check("execute")
-    nursery = starter(_preload(waiting, run.options), fork=run.options.fork)
+    nursery = starter(_preload(waiting, run.options), run.options.variables, fork=run.options.fork)
     threads = ThreadPoolExecutor(run.options.workers, thread_name_prefix="example")
     try:
         _run_by(threads, lambda job: (nursery.run, job), run, waiting)

@@ -1,0 +1,189 @@
+"""Which pages print or draw something else on other processors, as far as this one can stand in for them.
+
+Every example of the project runs once per *mode*, with records of its own under ``build/processors/``, and what each
+gives is compared with the golden outputs.
+
+A mode is a set of environment variables that make the libraries under PyTorch and NumPy choose the code that they
+would choose elsewhere: ATen's vectorised loops, MKL's matrix products, oneDNN's convolutions, OpenBLAS in NumPy, and
+the number of threads, which cuts sums into other parts. Each is turned alone, so that what differs names its cause,
+and then three sets stand for machines: one with AVX-512 and no AMX, an AMD one with AVX2, the oldest that wheels
+support. The full product would be forty times as many runs and the same rounding errors. A mode asks a processor only
+for less than it has; one that this processor can't run, or that changes nothing here (``MKL_ENABLE_INSTRUCTIONS`` on
+AMD), is named and left out. What a mode did is read in the worker itself, from what the libraries say of themselves.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..project.errors import SitekitError
+from ..project.layout import Project
+from .examples import Options
+from .nursery import starter
+from .place import ONE_THREAD, Job
+from .record import Store
+from .versions import States, counted, report
+
+__all__ = ["MODES", "review", "run", "seen"]
+
+THREADS = 2
+SECONDS = 600.0
+"""Old code and waiting threads are slow; how long a page may take is not what is asked here."""
+MODES: dict[str, dict[str, str]] = {
+    "default": {},
+    # A thread that waits would hold a core which the other needs, where the machine is busy.
+    "threads": dict.fromkeys(ONE_THREAD, str(THREADS)) | {"OMP_WAIT_POLICY": "PASSIVE"},
+    "aten-avx2": {"ATEN_CPU_CAPABILITY": "avx2"},
+    "aten-default": {"ATEN_CPU_CAPABILITY": "default"},
+    "mkl-avx2": {"MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "mkl-compatible": {"MKL_CBWR": "COMPATIBLE"},
+    "onednn-avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "openblas-haswell": {"OPENBLAS_CORETYPE": "Haswell"},
+    "avx512": {
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "MKL_CBWR": "AVX512",
+        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+        "OPENBLAS_CORETYPE": "SkylakeX",
+    },
+    "zen": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_CBWR": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Zen",
+    },
+    "oldest": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_CBWR": "COMPATIBLE",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Prescott",
+    },
+}
+"""Environment variables by the name of their mode; the first sets none."""
+
+PROBE = '''
+"""A docstring, as every example has."""
+
+import ctypes
+
+try:
+    import torch
+except ImportError:
+    print("ATen: none")
+else:
+    print("ATen:", torch.backends.cpu.get_cpu_capability())
+    print("threads:", torch.get_num_threads())
+    with torch.backends.mkl.verbose(torch.backends.mkl.VERBOSE_ON):
+        torch.rand(64, 64).exp() @ torch.rand(64, 64)
+    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+        torch.conv2d(torch.rand(2, 3, 8, 8), torch.rand(4, 3, 3, 3))
+try:
+    import numpy
+    import threadpoolctl
+except ImportError:
+    pass
+else:
+    numpy.ones((64, 64)) @ numpy.ones((64, 64))
+    for pool in threadpoolctl.threadpool_info():
+        if pool["internal_api"] == "openblas":
+            print("OpenBLAS:", pool["architecture"])
+ctypes.CDLL(None).fflush(None)
+'''
+SAID = {
+    "ATen": r"^ATen: (\w+)",
+    "MKL": r"^MKL_VERBOSE oneMKL .*?64 architecture (.+?)(?: with| instructions| enabled| processors|, Lnx|, Win|, OSX)",
+    "CNR": r" CNR:(\S+)",
+    "oneDNN": r"^onednn_verbose,.*cpu,isa:(.+)",
+    "OpenBLAS": r"^OpenBLAS: (\w+)",
+    "threads": r"^threads: (\d+)",
+}
+"""What each library says of the code it chose, in what `PROBE` prints."""
+
+
+class NotHere(Exception):
+    """A mode that can't be run on this processor; the message says why."""
+
+
+def seen(variables: Mapping[str, str], options: Options) -> dict[str, str]:
+    """What the libraries say of themselves in a worker that has `variables`.
+
+    Raises
+    ------
+    NotHere
+        Where the worker died of them.
+    """
+    nursery = starter(("numpy", "torch"), variables, fork=options.fork)
+    files = {"probe.py": PROBE.encode()}
+    job = Job("probe", "script", "probe.py", files, memory_mib=options.memory_mib, variables=variables)
+    try:
+        outcome = nursery.run(job)
+    finally:
+        nursery.close()
+    if outcome.kind == "signal":
+        raise NotHere(outcome.message)
+    if outcome.kind != "done":
+        raise SitekitError(f"the processor can't be asked: {outcome.message}")
+    text = "".join(chunk for cell in outcome.result["cells"] for _, chunk in cell["output"])
+    found = {name: re.search(pattern, text, re.MULTILINE) for name, pattern in SAID.items()}
+    return {name: match[1] for name, match in found.items() if match}
+
+
+def run(project: Project, pages: Sequence[str], modes: Sequence[str]) -> dict[str, States]:
+    """Run `pages` in each mode that means something here, saying how it goes."""
+    options = Options.of(project)
+    folder = project.root / "build" / "processors"
+    found: dict[str, States] = {}
+    known: dict[tuple[tuple[str, str], ...], str] = {}
+    # On a terminal the runner's bar moves; elsewhere a line per page and mode would be too many.
+    out = None if sys.stderr.isatty() else io.StringIO()
+    for number, name in enumerate(modes, 1):
+        at_once = max(1, options.workers // (THREADS if name == "threads" else 1))
+        mode = replace(options, variables=MODES[name], jobs=at_once, seconds=SECONDS)
+        start = f"[{number}/{len(modes)}] {name}: "
+        try:
+            facts = seen(mode.variables, mode)
+        except NotHere as error:
+            print(f"{start}not on this processor ({error})", flush=True)
+            continue
+        if other := known.get(code := tuple(facts.items())):
+            print(f"{start}the same code as {other} here", flush=True)
+            continue
+        known[code] = name
+        print(start + ", ".join(f"{what} {value}" for what, value in facts.items()), flush=True)
+        began = time.monotonic()
+        found[name] = report(project, Store(folder / name), mode, pages=pages, out=out)
+        moved = [page for page, (state, _) in found[name].items() if state != "same"]
+        seconds = time.monotonic() - began
+        print(f"    {counted(found[name])}, in {seconds:.0f} s", *moved, sep="\n      ", flush=True)
+    return found
+
+
+def review(project: Project, wanted: Sequence[str], modes: Sequence[str]) -> int:
+    """Run the pages `wanted` in `modes`, all by default, and print what differs; 1 if anything does.
+
+    Raises
+    ------
+    SitekitError
+        Where a page or mode is unknown.
+    """
+    if unknown := set(modes) - set(MODES):
+        raise SitekitError(f"no mode {', '.join(sorted(unknown))}; there are {', '.join(MODES)}")
+    found = run(project, wanted, modes or list(MODES))
+    pages = list(next(iter(found.values()), {}))
+    width = max(map(len, pages), default=0) + 2
+    stable = 0
+    for page in pages:
+        other = {name: states[page] for name, states in found.items() if states[page][0] != "same"}
+        stable += not other
+        print(
+            f"{page:{width}}"
+            + (", ".join(f"{state} in {name}" for name, (state, _) in other.items()) or "same")
+        )
+        for name, (_, lines) in other.items():
+            print(f"  {name}:", *(f"    {line}" for line in lines), sep="\n")
+    print(f"{len(found)} modes: {stable} of {len(pages)} pages are the same in all")
+    return 0 if found and stable == len(pages) else 1
