@@ -112,11 +112,14 @@ def test_every_page_is_quiet_and_whole_and_nothing_is_in_anyones_way(
 ) -> None:
     """Console errors, uncaught errors and requests to other hosts fail the test when it ends."""
     wrong = []
-    for path in paths(language):
+    for number, path in enumerate(paths(language)):
         quiet_page.set_viewport_size(WIDE)
         quiet_page.emulate_media(color_scheme="light")
         quiet_page.goto(url(path))
-        found = look(quiet_page, path, axe=scheme == "http", everywhere=everywhere)
+        # A page is built alike in all languages, as other tests see to: axe looks at it in one, in turns.
+        its_turn = "/" not in path or LANGUAGES[number % len(LANGUAGES)] == language
+        axe = scheme == "http" and (everywhere or its_turn)
+        found = look(quiet_page, path, axe=axe, everywhere=everywhere)
         wrong += [f"{path}: {fault}" for fault in found]
     assert wrong + failed == []
 

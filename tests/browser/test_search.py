@@ -264,7 +264,8 @@ QUERY = st.lists(
 ).map("".join) | st.builds(lambda piece, count: piece * count, st.sampled_from(PIECES), st.integers(1, 20_000))  # fmt: skip
 
 
-def test_any_query_is_answered_with_text(page: Page, url: Callable[..., str]) -> None:
+@pytest.mark.parametrize("count", [40, pytest.param(300, marks=pytest.mark.thorough)])
+def test_any_query_is_answered_with_text(count: int, page: Page, url: Callable[..., str]) -> None:
     """An uncaught error or a word on the console fails the test when it ends."""
     page.goto(url("en/search.html"))
     for text in ("广播", "broadcasting"):
@@ -272,7 +273,7 @@ def test_any_query_is_answered_with_text(page: Page, url: Callable[..., str]) ->
         expect(page.locator("#search-results a").first).to_be_visible()
     known = set(page.evaluate("[...new Set([...document.querySelectorAll('*')].map((e) => e.localName))]"))
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=count, deadline=None)
     @given(QUERY)
     def answered(query: str) -> None:
         found = page.evaluate(
