@@ -517,7 +517,8 @@ def test_sphinx_imports_no_torch_and_runs_no_code(
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
     log = tmp_path / "log"
-    path = os.pathsep.join([str(tmp_path / "guard"), str(root / "docs")])
+    engine = (repository if whose == "another's" else root) / "docs"
+    path = os.pathsep.join([str(tmp_path / "guard"), str(engine)])
     printed = foreign.build(root, PYTHONPATH=path, GUARD_LOG=str(log))
     assert re.search(r"^docs pages: \d+ from record, 0 run, 0 failed$", printed, re.MULTILINE), printed
     assert re.search(r"^examples: \d+ from record, 0 run, 0 failed$", printed, re.MULTILINE), printed
