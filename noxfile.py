@@ -110,7 +110,7 @@ def thorough(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Check form, types, and the rules that sources and translations keep."""
-    install(session, "docs", "lint")
+    install(session, "docs", "tests", "lint")
     for words in ("ruff check", "ruff format --check", "mypy"):
         python(session, "-m", *words.split())
     run(session, PYTHON.with_name("lint-imports"), "--cache-dir", ROOT / ".cache" / "import-linter")
