@@ -55,8 +55,7 @@ def test_the_figure_stays_as_it_was(figure: Any, tmp_path: Path) -> None:
 
 def test_dark(figure: Any) -> None:
     figure.dpi = 200
-    figures._draw(figure)
-    with figures.recoloured(figure):
+    with figures.recoloured(figure, figures._draw(figure)):
         texts = {text.get_text(): text for text in figure.findobj(matplotlib.text.Text)}
         light = ["black", "title", "arrow", "boxed"]
         assert all(min(matplotlib.colors.to_rgb(texts[name].get_color())) > 0.7 for name in light)
@@ -76,8 +75,7 @@ def test_text_is_readable_on_what_stands_behind_it_in_the_dark(face: str, dark: 
     axes.axis("off")
     axes.add_patch(matplotlib.patches.Rectangle((0, 0), 1, 1, facecolor=face))
     text = axes.text(0.5, 0.5, "word", color="black")
-    figures._draw(figure)
-    with figures.recoloured(figure):
+    with figures.recoloured(figure, figures._draw(figure)):
         assert (min(matplotlib.colors.to_rgb(text.get_color())) > 0.7) == dark
     plt.close(figure)
 

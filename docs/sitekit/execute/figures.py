@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    Picture = np.ndarray[Any, Any]
+
 __all__ = ["Saved", "alt_texts", "recoloured", "save", "scrape"]
 
 
@@ -32,8 +34,12 @@ DEFERRED = re.compile(r"^[ \t]*#\s*sphinx_gallery_defer_figures[ \t]*$", re.MULT
 DENSITY = 100
 """CSS pixels in an inch of a figure."""
 SCALE = 2
-WEBP = {"lossless": True, "method": 4, "quality": 75}
-"""More effort takes up to ten times as long for 8 % less."""
+WEBP = {"lossless": True, "method": 2, "quality": 30}
+"""Tried on a whole gallery: more effort saves nothing, and below a quality of 26 a file is a fifth larger."""
+PHOTOGRAPH = {"lossless": True, "method": 1, "quality": 0}
+"""Of a picture that hardly repeats itself no effort saves more than 2 %."""
+MANY_COLOURS = 0.2
+"""Different colours, as a part of the pixels, from which on a picture is taken for a photograph."""
 PAPER, INK = (0x13 / 255, 0x14 / 255, 0x16 / 255), (0xCF / 255, 0xD0 / 255, 0xD0 / 255)
 """Dark pages: what white and black become. The theme's dark background and text."""
 NEUTRAL = 0.04
@@ -96,7 +102,10 @@ class _Undo:
     def set(self, artist: Any, name: str, value: Any) -> None:
         old = getattr(artist, f"get_{name}")()
         getattr(artist, f"set_{name}")(value)
-        self._steps.append(lambda: getattr(artist, f"set_{name}")(old))
+        self.add(lambda: getattr(artist, f"set_{name}")(old))
+
+    def add(self, step: Callable[[], Any]) -> None:
+        self._steps.append(step)
 
     def __call__(self) -> None:
         for step in reversed(self._steps):
@@ -141,8 +150,8 @@ def _turn_collection(artist: Any, undo: _Undo) -> None:
             undo.set(artist, name, [color[:3] for color in new] if alpha is not None else new)
 
 
-def _behind(text: Any, picture: np.ndarray[Any, Any]) -> tuple[float, ...] | None:
-    """The commonest colour behind `text` in `picture`; None if it lies outside."""
+def _behind(text: Any, picture: Picture, own: Sequence[float] = ()) -> tuple[float, ...]:
+    """The commonest colour behind `text` in `picture`, but for its `own`; the page's if it lies outside."""
     import numpy as np
 
     box = text.get_window_extent()
@@ -150,10 +159,14 @@ def _behind(text: Any, picture: np.ndarray[Any, Any]) -> tuple[float, ...] | Non
     left, right = max(int(box.x0), 0), min(int(box.x1) + 1, width)
     top, bottom = max(height - int(box.y1) - 1, 0), min(height - int(box.y0), height)
     if left >= right or top >= bottom:
-        return None
-    pixels = picture[top:bottom, left:right].reshape(-1, picture.shape[2])[:, :3]
-    colors, counts = np.unique(pixels >> 3, axis=0, return_counts=True)
-    return tuple((int(value) << 3) / 255 for value in colors[counts.argmax()])
+        return (*PAPER, 1.0)
+    red, green, blue = np.moveaxis(picture[top:bottom, left:right, :3] >> 3, -1, 0).astype(np.int32)
+    counts = np.bincount((red << 10 | green << 5 | blue).ravel(), minlength=1 << 15)
+    if own:
+        red, green, blue = (round(255 * value) >> 3 for value in own[:3])
+        counts[red << 10 | green << 5 | blue] = 0
+    packed = int(counts.argmax())
+    return *((packed >> shift & 31) * 8 / 255 for shift in (10, 5, 0)), 1.0
 
 
 def _contrast(one: Sequence[float], other: Sequence[float]) -> float:
@@ -170,16 +183,34 @@ def _contrast(one: Sequence[float], other: Sequence[float]) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _turn_text(artist: Any, undo: _Undo, picture: np.ndarray[Any, Any]) -> None:
+def _turn_texts(figure: Any, texts: Sequence[Any], undo: _Undo, light: Picture) -> Picture:
+    """Turn the texts that are easier to read for it, and draw `figure`.
+
+    What a text will stand on is guessed from the light picture. What turned itself, or shows the paper
+    through, may have misled the guess: the dark picture tells, and only then there is another.
+    """
     from matplotlib.colors import to_rgba
 
-    if not artist.get_text() or not artist.get_visible() or artist.get_path_effects():
-        return
-    color = to_rgba(artist.get_color())
-    turned = _dark_stroke(color)
-    behind = _behind(artist, picture) or PAPER
-    if turned != color and _contrast(turned, behind) > _contrast(color, behind):
-        undo.set(artist, "color", turned)
+    def choose(behind: Callable[[Any], Sequence[float]]) -> bool:
+        changed = False
+        for text, colors in choices.items():
+            ground = behind(text)
+            best = max(colors, key=lambda color: _contrast(color, ground))
+            if to_rgba(text.get_color()) != best:
+                undo.set(text, "color", best)
+                changed = True
+        return changed
+
+    choices = {}
+    for text in texts:
+        if text.get_text() and text.get_visible() and not text.get_path_effects():
+            color = to_rgba(text.get_color())
+            if (turned := _dark_stroke(color)) != color:
+                choices[text] = (color, turned)
+    choose(lambda text: _dark_face(_behind(text, light)))
+    dark = _draw(figure)
+    wrong = choose(lambda text: _behind(text, dark, to_rgba(text.get_color())))
+    return _draw(figure) if wrong else dark
 
 
 def _turn_panes(axes: Any, undo: _Undo) -> None:
@@ -188,19 +219,21 @@ def _turn_panes(axes: Any, undo: _Undo) -> None:
         grid = axis._axinfo["grid"]
         old = grid["color"]
         grid["color"] = _mix(0.7, 1.0)
-        undo._steps.append(lambda grid=grid, old=old: grid.update(color=old))  # type: ignore[misc]
+        undo.add(lambda grid=grid, old=old: grid.update(color=old))  # type: ignore[misc]
         axis.pane.set_facecolor(_mix(0.93, 0.5))
-        undo._steps.append(lambda pane=axis.pane: pane.set_facecolor((0.95, 0.95, 0.95, 0.5)))  # type: ignore[misc]
+        undo.add(lambda pane=axis.pane: pane.set_facecolor((0.95, 0.95, 0.95, 0.5)))  # type: ignore[misc]
 
 
 @contextmanager
-def recoloured(figure: Any) -> Iterator[None]:
-    """Give `figure` its colours on a dark page for the time of a ``with`` block.
+def recoloured(figure: Any, light: Picture) -> Iterator[Picture]:
+    """Give `figure` its colours on a dark page for the time of a ``with`` block; its pixels then.
 
     Parameters
     ----------
     figure
-        A matplotlib figure that was drawn before.
+        A matplotlib figure.
+    light
+        Its pixels, just drawn.
     """
     from matplotlib.collections import Collection
     from matplotlib.lines import Line2D
@@ -226,10 +259,11 @@ def recoloured(figure: Any) -> Iterator[None]:
         for axes in figure.axes:
             if hasattr(axes, "zaxis"):
                 _turn_panes(axes, undo)
-        picture = _draw(figure)  # what a text stands on may have turned, or may show the paper through
-        for text in texts:
-            _turn_text(text, undo, picture)
-        yield
+        if (engine := figure.get_layout_engine()) is not None:
+            # Everything has its place, and finding it takes as long as drawing.
+            figure.set_layout_engine("none")
+            undo.add(lambda: figure.set_layout_engine(engine))
+        yield _turn_texts(figure, texts, undo, light)
     finally:
         undo()
 
@@ -249,7 +283,7 @@ class Saved:
     png: Path
 
 
-def _draw(figure: Any) -> np.ndarray[Any, Any]:
+def _draw(figure: Any) -> Picture:
     """The pixels of `figure` as it is now."""
     import numpy as np
 
@@ -257,11 +291,19 @@ def _draw(figure: Any) -> np.ndarray[Any, Any]:
     return np.array(figure.canvas.buffer_rgba())
 
 
-def _image(pixels: np.ndarray[Any, Any]) -> Image:
+def _image(pixels: Picture) -> Image:
     from PIL import Image
 
     opaque = bool((pixels[..., 3] == 255).all())
     return Image.fromarray(pixels[..., :3] if opaque else pixels)
+
+
+def _is_photograph(pixels: Picture) -> bool:
+    """Whether hardly a colour in a picture stands there twice."""
+    import numpy as np
+
+    sample = np.ascontiguousarray(pixels[::4, ::4]).view(np.uint32)
+    return len(np.unique(sample)) > MANY_COLOURS * sample.size
 
 
 def save(figure: Any, png: Path) -> Saved:
@@ -283,8 +325,8 @@ def save(figure: Any, png: Path) -> Saved:
     try:
         figure.dpi = DENSITY * SCALE
         light = _draw(figure)
-        with recoloured(figure):
-            dark = _draw(figure)
+        with recoloured(figure, light) as dark:
+            pass
     finally:
         figure.dpi = density
         figure.set_canvas(canvas)
@@ -295,11 +337,15 @@ def save(figure: Any, png: Path) -> Saved:
         dark=png.with_name(f"{png.stem}-dark.webp"),
         png=png,
     )
+    photograph = _is_photograph(light)
     for pixels, path in ((light, saved.light), (dark, saved.dark)):
-        _image(pixels).save(path, "WEBP", **WEBP)
-    small = _image(light).convert("RGB").resize((saved.width, saved.height), Resampling.LANCZOS)
+        _image(pixels).save(path, "WEBP", **(PHOTOGRAPH if photograph else WEBP))
+    small = _image(light).convert("RGB").resize((saved.width, saved.height), Resampling.BOX)
+    if photograph:
+        # Finding the best palette for each of its colours would take as long as all the rest.
+        small = small.point([value & 0xF8 | value >> 5 for value in range(256)] * 3)
     # 256 colours are enough for a test or a thumbnail, and a third of the size.
-    small.quantize(256, dither=Dither.NONE).save(png, "PNG", optimize=True)
+    small.quantize(256, dither=Dither.NONE).save(png, "PNG")
     return saved
 
 
