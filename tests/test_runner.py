@@ -12,14 +12,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import distributed
 import psutil
 import pytest
-from sitekit.execute import cluster, examples, nursery, place, results, runner
+from sitekit.execute import cluster, examples, nursery, place, results, runner, watch
 from sitekit.execute.progress import Progress
 from sitekit.execute.record import Store
 from sitekit.project.files import PACKAGE
@@ -90,6 +92,27 @@ FAULTY = {
     "crashes": script("import ctypes\n\nctypes.string_at(0)"),
     "hangs": script("print('start')", "x = 1\nwhile True: pass"),
     "hangs_in_c": script("import time\n\ntime.sleep(1000)"),
+    "burns_in_children": script(
+        """
+        import subprocess, sys
+        burn = "import time\\nwhile time.process_time() < 0.3: pass"
+        while True:
+            subprocess.run([sys.executable, "-S", "-c", burn], check=True)
+        """
+    ),
+    "burns_in_orphan": script(
+        """
+        import os, time
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                while True:
+                    pass
+            os._exit(0)
+        os.wait()
+        time.sleep(1000)
+        """
+    ),
     "grows": script("parts = []\nwhile True: parts.append(bytearray(2**24))"),
     "children_grow": script(
         """
@@ -181,7 +204,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[results.Summary, Stor
     marks = root / "marks"
     pages = {**FAULTY, **GOOD, **UNTIDY}
     pages = {name: text.replace("MARKS", repr(str(marks))) for name, text in pages.items()}
-    limits = dict.fromkeys(("hangs", "hangs_in_c"), "limits = {seconds = 1}") | {
+    burning = ("hangs", "hangs_in_c", "burns_in_children", "burns_in_orphan")
+    limits = dict.fromkeys(burning, "limits = {seconds = 1}") | {
         "prints": "limits = {seconds = 60, memory_mib = 900}"
     }
     write_project(root, pages, limits=limits)
@@ -213,8 +237,10 @@ def test_only_the_faulty_fail(ran: tuple[results.Summary, Store, str, Path]) -> 
         ("os_exits", "exit", 1, None, "os._exit"),
         ("aborts", "signal", 2, "os.abort()", "SIGABRT"),
         ("crashes", "signal", 1, "ctypes.string_at", "SIGSEGV"),
-        ("hangs", "time", 2, "pass", "limit of 1 s"),
-        ("hangs_in_c", "time", 1, "time.sleep", "limit of 1 s"),
+        ("hangs", "time", 2, "pass", r"used 1\.\d+ s of processor time, more than its limit of 1 s"),
+        ("hangs_in_c", "time", 1, "time.sleep", "stood still for its limit of 1 s"),
+        ("burns_in_children", "time", 1, "subprocess.run", r"used 1\.\d+ s of processor time"),
+        ("burns_in_orphan", "time", 1, "time.sleep", r"used 1\.\d+ s of processor time"),
         ("grows", "error|memory", 1, "bytearray", "Memory|MiB"),
         ("children_grow", "memory", 1, None, "limit of 350 MiB"),
         ("floods", "output", 1, None, "limit of 1 MiB"),
@@ -247,6 +273,61 @@ def test_failure_says_where(
         assert code in lines[found.outcome.line - 1]
         assert f"{found.source}:{found.outcome.line}" in str(found)
     assert str(ran[3]) not in str(found).replace(str(ran[3] / "marks"), "")
+
+
+@contextlib.contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    """Make the machine busy for the time of a ``with`` block."""
+    loops = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+        for loop in loops:
+            loop.wait()
+
+
+def test_a_busy_machine_ends_nothing(tmp_path: Path) -> None:
+    """On a busy machine it takes long for what it uses; saving, which takes longer than it may, is not its own."""
+    burn = """
+        import time
+        began = time.monotonic()
+        while time.process_time() < 1:
+            pass
+        seconds = time.monotonic() - began
+        """
+    draw = """
+        import matplotlib.pyplot as plt
+        import matplotlib.ticker
+
+        def slow(value, position):
+            while time.process_time() < 2.5:
+                pass
+            return str(position)
+
+        plt.figure(figsize=(1, 1)).gca().xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(slow))
+        """
+    text = script(burn, draw, "print(seconds > 2, time.process_time() > 2)")
+    root = write_project(tmp_path, {"one": text}, limits={"one": "limits = {seconds = 2}"})
+    with busy_loops(4 * (os.cpu_count() or 1)):
+        summary, store, _ = record(root, jobs=1, memory_mib=900)
+    assert [str(item) for item in summary.failures] == []
+    assert cells(summary, store, "chapter/one")[2].text == "True True\n"
+
+
+def test_processor_time_is_neither_lost_nor_counted_twice() -> None:
+    def process(own: float, children: float = 0.0) -> Any:
+        times = SimpleNamespace(user=own, system=0.0, children_user=children, children_system=0.0)
+        return SimpleNamespace(cpu_times=lambda: times)
+
+    used = watch.Used()
+    assert used.read([process(1), process(3)]) == 4
+    assert used.read([process(1)]) == 4  # its parent was read before it ended
+    assert used.read([process(1, 3)]) == 4
+    assert used.read([process(2, 3), process(2)], 1) == 8
+    assert used.read([process(2, 3)], 1) == used.read([process(2, 3)], 1) == 8  # nobody collected it
+    assert used.read([process(3, 3)], 1) == 9
 
 
 def test_last_output_is_told(ran: tuple[results.Summary, Store, str, Path]) -> None:

@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from . import figures
 from .capture import Capture
 from .notebook import MIME
+from .place import saving
 
 __all__ = ["finish", "start"]
 
@@ -47,7 +48,8 @@ def _show_all() -> None:
         path = _state["folder"] / f"figure-{next(_state['numbers']):03}.png"
         _state["capture"].listen(False)
         try:
-            saved = figures.save(plt.figure(number), path)
+            with saving(path.parent.parent):
+                saved = figures.save(plt.figure(number), path)
         finally:
             _state["capture"].listen(True)
         _tell({"width": saved.width, "height": saved.height, "png": path.name})

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..markup.units import join_lines
+from .place import saving
 
 if TYPE_CHECKING:
     import numpy as np
@@ -361,7 +362,8 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any])
     for number in plt.get_fignums() if plt else ():
         path = Path(next(block_vars["image_path_iterator"]))
         path.parent.mkdir(parents=True, exist_ok=True)
-        saved = save(plt.figure(number), path)
+        with saving(path.parent.parent):
+            saved = save(plt.figure(number), path)
         gallery_conf.get("recorded_figures", []).append((block.lineno, saved))
     if plt:
         plt.close("all")

@@ -11,14 +11,15 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .record import file_name
 
-__all__ = ["Job", "Outcome", "Place", "keep_figure", "note_progress"]
+__all__ = ["Job", "Outcome", "Place", "keep_figure", "note_progress", "saving"]
 
 OUTPUT_MIB = 1.0
 """More text than this is no page."""
@@ -58,6 +59,7 @@ class Job:
     """Local modules, by their path from the folder that is importable."""
     device: str = "cpu"
     seconds: float = 120.0
+    """On the processor, of all its processes together; it may also stand still for so long."""
     memory_mib: float = 2048.0
     output_mib: float = OUTPUT_MIB
     allowed_warnings: tuple[str, ...] = ()
@@ -173,6 +175,13 @@ class Place:
                 return int(found[1])
         return None
 
+    def saving(self) -> tuple[float, bool]:
+        """The processor seconds that saving figures took so far, and whether one is being saved."""
+        with contextlib.suppress(OSError, ValueError):
+            seconds, *now = (self.root / "saving").read_text(encoding="ascii").split()
+            return float(seconds), bool(now)
+        return 0.0, (self.root / "saving").exists()  # it is just being written
+
     def remove(self) -> None:
         """Delete everything."""
         shutil.rmtree(self.root, ignore_errors=True)
@@ -189,6 +198,18 @@ def font_cache() -> Path:
 def note_progress(root: Path, number: int, line: int) -> None:
     """Tell the keeper which cell runs from now on, should it be the last."""
     (root / "cell").write_text(f"{number} {line}", encoding="ascii")
+
+
+@contextlib.contextmanager
+def saving(root: Path) -> Iterator[None]:
+    """Tell the keeper what saving figures takes in a ``with`` block: it isn't the example's own."""
+    note, began = root / "saving", time.process_time()
+    spent = float(note.read_text(encoding="ascii")) if note.exists() else 0.0
+    note.write_text(f"{spent} now", encoding="ascii")
+    try:
+        yield
+    finally:
+        note.write_text(f"{spent + time.process_time() - began}", encoding="ascii")
 
 
 def keep_figure(root: Path, saved: Any) -> dict[str, Any]:
