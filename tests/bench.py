@@ -353,6 +353,17 @@ class Bench:
         )
         self.add("isolation", "isolation, an example", (isolated - one) / count, "s", None, 0.3, detail)
 
+    def part_figures(self) -> None:
+        """What saving a figure takes against a plain `savefig` of as many pixels, in turn, in one process."""
+        program = Path(__file__).with_name("bench_figures.py")
+        ran = tools.run("-P", program, cwd=self.folder, path=(self.copy.root / "docs",), fonts=self.fonts)
+        for _, line in ran.lines:
+            if line.startswith("figure "):
+                _, ours, plain, name = line.split(maxsplit=3)
+                detail = f"{float(ours):.2f} s of CPU; savefig {float(plain):.2f} s"
+                ratio = float(ours) / float(plain)
+                self.add("figures", f"saving {name}", ratio, "× savefig", None, 3.0, detail)
+
     def part_reading(self) -> None:
         """How soon a reader with a slow telephone sees text."""
         program = Path(__file__).with_name("bench_first_paint.py")

@@ -1,7 +1,11 @@
-"""Small projects and records for the tests of the engine."""
+"""Small projects and records for the tests of the engine, and a busy machine."""
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -76,3 +80,16 @@ def make(page: str = "chapter/page", code: str = "a", environment: str = "b") ->
         ),
         names={"x.view": ["torch:Tensor.view"]},
     )
+
+
+@contextlib.contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    """Make the machine busy for the time of a ``with`` block."""
+    loops = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+        for loop in loops:
+            loop.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -78,6 +79,27 @@ def test_text_is_readable_on_what_stands_behind_it_in_the_dark(face: str, dark: 
     with figures.recoloured(figure, figures._draw(figure)):
         assert (min(matplotlib.colors.to_rgb(text.get_color())) > 0.7) == dark
     plt.close(figure)
+
+
+def test_the_dark_image_is_laid_out_as_the_light_one_and_drawn_once(tmp_path: Path) -> None:
+    """But for text that the light image misled about what it will stand on."""
+    from matplotlib.figure import Figure
+
+    for face, drawn in (("#1f77b4", 2), ("#1f77b440", 3)):
+        made, grid = plt.subplots(2, 2, figsize=(3, 3), layout="constrained")
+        for axes in grid.flat:
+            axes.imshow(np.arange(9).reshape(3, 3), cmap="viridis")
+            axes.set_title("word", bbox={"facecolor": face, "edgecolor": "none"})
+        engine = made.get_layout_engine()
+        with mock.patch.object(Figure, "draw", autospec=True, side_effect=Figure.draw) as draw:
+            saved = figures.save(made, tmp_path / "a.png")
+        assert draw.call_count == drawn
+        assert made.get_layout_engine() is engine
+        light, dark = (np.asarray(Image.open(path).convert("RGB")) for path in (saved.light, saved.dark))
+        coloured = np.ptp(light.astype(int), axis=2) > 100  # viridis, but for its edges
+        same = (light == dark).all(axis=2)
+        assert same[coloured].mean() > 0.97
+        plt.close(made)
 
 
 def test_images(figure: Any, tmp_path: Path) -> None:

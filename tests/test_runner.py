@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +26,7 @@ from sitekit.execute.record import Store
 from sitekit.project.files import PACKAGE
 from sitekit.project.layout import Project
 
-from tests.engine_project import script, write_project
+from tests.engine_project import busy_loops, script, write_project
 
 pytestmark = [
     pytest.mark.skipif(not nursery.CAN_FORK, reason="the faults are told apart by fork's means"),
@@ -273,19 +272,6 @@ def test_failure_says_where(
         assert code in lines[found.outcome.line - 1]
         assert f"{found.source}:{found.outcome.line}" in str(found)
     assert str(ran[3]) not in str(found).replace(str(ran[3] / "marks"), "")
-
-
-@contextlib.contextmanager
-def busy_loops(count: int) -> Iterator[None]:
-    """Make the machine busy for the time of a ``with`` block."""
-    loops = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-        for loop in loops:
-            loop.wait()
 
 
 def test_a_busy_machine_ends_nothing(tmp_path: Path) -> None:
