@@ -341,7 +341,7 @@ def save(figure: Any, png: Path) -> Saved:
     photograph = _is_photograph(light)
     for pixels, path in ((light, saved.light), (dark, saved.dark)):
         _image(pixels).save(path, "WEBP", **(PHOTOGRAPH if photograph else WEBP))
-    small = _image(light).convert("RGB").resize((saved.width, saved.height), Resampling.BOX)
+    small = _image(light).convert("RGB").resize((saved.width, saved.height), Resampling.LANCZOS)
     if photograph:
         # Finding the best palette for each of its colours would take as long as all the rest.
         small = small.point([value & 0xF8 | value >> 5 for value in range(256)] * 3)
