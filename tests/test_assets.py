@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from fontTools.ttLib import TTFont
 from sitekit.project.policy import meta
-from sitekit.site.assets import condensed
+from sitekit.site.assets import condensed, uncommented
 from sitekit.site.formulas import subset
 
 from tests import built
@@ -188,6 +188,17 @@ def test_styles_are_condensed_and_mean_the_same() -> None:
     )
     for name in ("pygments", "site", "search", "parallel"):
         assert "/*" not in (SITE / "en" / "_static" / f"{name}.css").read_text(encoding="utf-8")
+
+
+def test_scripts_of_ours_lose_the_lines_that_only_comment() -> None:
+    script = (
+        '// Says hello.\n/** A greeting. */\nconst hello = "// hello"; // stays\n  // inside\n  hi(hello);\n'
+    )
+    assert uncommented(script) == 'const hello = "// hello"; // stays\n  hi(hello);\n'
+    for path in (PROJECT.docs / "_static").glob("*.js"):
+        published = SITE / "en" / "_static" / path.name
+        assert published.read_text("utf-8") == uncommented(path.read_text("utf-8")), path.name
+        assert "`//" not in path.read_text("utf-8"), path.name
 
 
 # -- the font for formulas

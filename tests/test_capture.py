@@ -407,7 +407,7 @@ def test_threads_and_exit_handlers_are_waited_for(ran: tuple[results.Summary, St
     assert last == "the end...from a thread\nregistered last\nregistered first\n"
     assert "ValueError: at the end" in failure(ran, "chapter/exits_wrong")
     assert "gallery/chapter/exits_wrong.py:10\n" in failure(ran, "chapter/exits_wrong")
-    assert "took longer than its limit of 2 s" in failure(ran, "chapter/waits")
+    assert "stood still for its limit of 2 s" in failure(ran, "chapter/waits")
 
 
 def test_the_cells_own_error_is_told_first(ran: tuple[results.Summary, Store, Path]) -> None:

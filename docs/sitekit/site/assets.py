@@ -55,9 +55,17 @@ def _texts() -> dict[str, dict[str, str]]:
     }
 
 
+COMMENT = re.compile(r"^[ \t]*(//.*|/\*\*.*\*/)\n", re.MULTILINE)
+
+
 def condensed(style: str) -> str:
     """A style sheet without comments, licences apart, and without blanks that mean nothing."""
     return TOKEN.sub(lambda token: token["whole"] or token["mark"] or (" " if token["blank"] else ""), style)
+
+
+def uncommented(script: str) -> str:
+    """A script of ours without the lines that only comment."""
+    return COMMENT.sub("", script)
 
 
 def _marks(app: Sphinx, name: str) -> set[str]:
@@ -91,7 +99,7 @@ def _leave_out(app: Sphinx, pagename: str, template: str, context: Context, doct
 
 
 def _tidy(app: Sphinx, exception: Exception | None) -> None:
-    """Publish no file that no page may load, and condense the style sheets."""
+    """Publish no file that no page may load, condense the style sheets, and take comments out of our scripts."""
     if exception is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
         return
     static = Path(app.outdir) / "_static"
@@ -101,6 +109,8 @@ def _tidy(app: Sphinx, exception: Exception | None) -> None:
             path.unlink()
         elif path.suffix == ".css" and not marks:  # the next build compares those of extensions with its own
             path.write_text(condensed(path.read_text(encoding="utf-8")), encoding="utf-8")
+        elif path.suffix == ".js" and (Path(app.confdir) / "_static" / path.relative_to(static)).is_file():
+            path.write_text(uncommented(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:

@@ -89,8 +89,8 @@ def _markdown_problems(unit: Unit, translation: str) -> Iterator[str]:
 def _rst_problems(source: Source, unit: Unit, translation: str) -> Iterator[str]:
     if source.dialect == "python" and '"""' in translation:
         yield 'the translation can\'t hold """'
-    if source.dialect == "python" and translation.startswith(("%%", "sphinx_gallery_")):
-        yield "the translation would start a new cell or set an option of Sphinx-Gallery"
+    if source.dialect == "python" and translation.startswith(("%%", "///", "sphinx_gallery_")):
+        yield "the translation would start a new cell or metadata, or set an option of Sphinx-Gallery"
     if read_as := rst.block_start(translation):
         yield f"the translation starts or ends like {read_as}, not like text"
     # Sphinx-Gallery writes titles into HTML as they are, and a notebook's text is Markdown.
