@@ -67,7 +67,7 @@ def test_the_site_has_every_page_and_no_other(language: str) -> None:
 @in_every_language
 @built.for_every("page", TABLE)
 def test_the_seeds_results_are_printed(page: str, language: str) -> None:
-    printed = "\n".join(built.outputs(language, page))
+    printed = "\n".join(built.outputs(language, page)).expandtabs()
     missing = {line: times for line, times in TABLE[page].items() if printed.count(line) < times}
     assert not missing, printed
 

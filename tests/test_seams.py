@@ -99,7 +99,10 @@ def test_every_part_of_a_build_looks_first(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_readers_find_the_same_list() -> None:
     text = (PACKAGE.parent / "how_it_works.md").read_text(encoding="utf-8")
-    items = re.findall(rf"^- `((?:{'|'.join(ROOMS)})\.\w+)`(.*)$", text, re.MULTILINE)
-    shown = {user: set(re.findall("`([^`]+)`", rest)) for user, rest in items}
+    described = set(re.findall(rf"^- `((?:{'|'.join(ROOMS)})\.\w+)` ", text, re.MULTILINE))
+    (block,) = re.findall(r"```text\n(\w+\.\w+\n    .*?)```", text, re.DOTALL)
+    parts = [part.splitlines() for part in re.split(r"^(?=\S)", block, flags=re.MULTILINE) if part]
+    shown = {user: {place.strip() for place in places} for user, *places in parts}
     users = {user for seam in seams.SEAMS for user in seam.used_by}
+    assert described == users
     assert shown == {user: {seam.place for seam in seams.SEAMS if user in seam.used_by} for user in users}

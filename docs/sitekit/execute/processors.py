@@ -7,9 +7,9 @@ A mode is a set of environment variables that make the libraries under PyTorch a
 would choose elsewhere: ATen's vectorised loops, MKL's matrix products, oneDNN's convolutions, OpenBLAS in NumPy, and
 the number of threads, which cuts sums into other parts. Each is turned alone, so that what differs names its cause,
 and then three sets stand for machines: one with AVX-512 and no AMX, an AMD one with AVX2, the oldest that wheels
-support. The full product would be forty times as many runs and the same rounding errors. A mode asks a processor only
-for less than it has; one that this processor can't run, or that changes nothing here (``MKL_ENABLE_INSTRUCTIONS`` on
-AMD), is named and left out. What a mode did is read in the worker itself, from what the libraries say of themselves.
+support. The full product would be hundreds of modes with the same kinds of rounding. A mode asks a processor only for
+less than it has; one that this processor can't run, or that changes nothing here, is named and left out. What a mode
+did is what the libraries say of themselves in a trial run, in the same kind of process as the examples.
 """
 
 from __future__ import annotations
