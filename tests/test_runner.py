@@ -279,9 +279,8 @@ def test_a_busy_machine_ends_nothing(tmp_path: Path) -> None:
     burn = """
         import time
         began = time.monotonic()
-        while time.process_time() < 1:
+        while time.monotonic() - began < 2.5:  # longer than it may, were it alone
             pass
-        seconds = time.monotonic() - began
         """
     draw = """
         import matplotlib.pyplot as plt
@@ -294,12 +293,12 @@ def test_a_busy_machine_ends_nothing(tmp_path: Path) -> None:
 
         plt.figure(figsize=(1, 1)).gca().xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(slow))
         """
-    text = script(burn, draw, "print(seconds > 2, time.process_time() > 2)")
+    text = script(burn, draw, "print(time.process_time() > 2)")
     root = write_project(tmp_path, {"one": text}, limits={"one": "limits = {seconds = 2}"})
     with busy_loops(4 * (os.cpu_count() or 1)):
         summary, store, _ = record(root, jobs=1, memory_mib=900)
     assert [str(item) for item in summary.failures] == []
-    assert cells(summary, store, "chapter/one")[2].text == "True True\n"
+    assert cells(summary, store, "chapter/one")[2].text == "True\n"
 
 
 def test_processor_time_is_neither_lost_nor_counted_twice() -> None:
