@@ -383,6 +383,14 @@ def _sentence(copy: Copy, page: str) -> str:
     raise Broken(f"{page} has no paragraph of one line")
 
 
+def has_sentence(copy: Copy, page: str) -> bool:
+    """Whether the edits below can change this page."""
+    try:
+        return bool(_sentence(copy, page))
+    except Broken:
+        return False
+
+
 def edit_prose(copy: Copy, page: str, number: int) -> None:
     """Change a sentence, and its translations with it."""
     edit_catalogue(copy, page, number)
