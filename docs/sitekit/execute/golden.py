@@ -45,7 +45,7 @@ class Tolerance:
     """Relative, for counts that depend on the processor; the page then says so."""
 
     @classmethod
-    def of(cls, values: Mapping[str, float]) -> Tolerance:
+    def of(cls, values: Mapping[Any, float]) -> Tolerance:
         """The tolerance of a page, as ``curriculum.toml`` gives it."""
         return cls(**values)
 

@@ -11,11 +11,14 @@ import builtins
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
-from .errors import SourceError, SourceErrors
+import msgspec
+
+from .errors import SourceError, SourceErrors, gathered
 from .files import read_text, read_toml
 
 __all__ = ["CAPTURE_REPR", "GALLERY", "Chapter", "Language", "Page", "Project"]
@@ -25,32 +28,34 @@ HEADER = "GALLERY_HEADER.rst"
 GALLERY = "gallery"
 """The folder of a language's tree that has its examples."""
 PAGE_NAME = re.compile(r"[a-z][a-z0-9_]*$")
-FOLDER_NAME = re.compile(r"[a-z][a-z0-9-]*$")
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 CAPTURE_REPR = ("_repr_html_", "__repr__")
 """Sphinx-Gallery's default."""
 REPR_METHODS = {"_repr_html_", "__repr__", "__str__"}
-PAGE_TABLES = {"limits": ("seconds", "memory_mib"), "tolerance": ("relative", "absolute", "integers")}
-PAGE_KEYS = {
-    "prerequisites": "a list of pages",
-    "minutes": "a whole number",
-    "devices": "a list of names",
-    "data": "a list of files",
-} | {key: f"a table of numbers: {', '.join(names)}" for key, names in PAGE_TABLES.items()}
+Read = TypeVar("Read")
 
 
-@dataclass(frozen=True)
-class Language:
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of TOML."""
+
+
+class Language(_Table, frozen=True):
     """One language of the site, as ``languages.toml`` describes it."""
 
-    folder: str
+    folder: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]*$")]
     tag: str
     sphinx: str
     name: str
 
 
-@dataclass(frozen=True)
-class Page:
+class _Languages(_Table, frozen=True):
+    letters: str
+    anchors: str
+    languages: tuple[Language, ...]
+    title: str = ""
+
+
+class Page(_Table, frozen=True):
     """One example, as ``curriculum.toml`` describes it."""
 
     chapter: str
@@ -58,9 +63,9 @@ class Page:
     prerequisites: tuple[str, ...] = ()
     minutes: int = 0
     devices: tuple[str, ...] = ("cpu",)
-    limits: dict[str, float] = field(default_factory=dict)
+    limits: dict[Literal["seconds", "memory_mib"], float] = {}
     data: tuple[str, ...] = ()
-    tolerance: dict[str, float] = field(default_factory=dict)
+    tolerance: dict[Literal["relative", "absolute", "integers"], float] = {}
 
     @property
     def docname(self) -> str:
@@ -76,9 +81,15 @@ class Chapter:
     pages: tuple[Page, ...]
 
 
-def _lines_of(path: Path, text: str) -> list[int]:
-    """The lines that hold `text`; TOML's values come without their places."""
-    return [number for number, line in enumerate(read_text(path).split("\n"), 1) if text in line] or [1]
+class _Chapter(_Table, frozen=True):
+    name: Annotated[str, msgspec.Meta(pattern=f"^{PAGE_NAME.pattern}")]
+    pages: dict[str, dict[str, Any]] = {}
+
+
+class _Curriculum(_Table, frozen=True):
+    chapters: tuple[dict[str, Any], ...] = ()
+    machine: tuple[str, ...] = ()
+    allowed_warnings: dict[str, tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True)
@@ -94,11 +105,11 @@ class Project:
     letters: re.Pattern[str]
     anchors: str
     chapters: tuple[Chapter, ...]
-    allowed_warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    allowed_warnings: dict[str, tuple[str, ...]]
     """By page, or ``*`` for all: warnings that are no error, as ``package.Category: start of the message``."""
-    capture_repr: tuple[str, ...] = ()
+    capture_repr: tuple[str, ...]
     """What is shown of the last expression of a gallery's cells, as Sphinx-Gallery's option of this name has it."""
-    machine: tuple[str, ...] = ()
+    machine: tuple[str, ...]
     """Pages whose output tells of the machine it was made on: nobody expects the same on another."""
 
     @property
@@ -151,106 +162,101 @@ class Project:
         return next(language for language in self.languages if language.folder == folder)
 
     @classmethod
-    def load(cls, root: Path, *, docs: str = "docs", gallery: str = "gallery") -> Project:
+    def load(cls, root: Path) -> Project:
         """Read the two files and check the curriculum against the folders, both ways.
 
         Raises
         ------
-        SourceError
-            With the file and line of the first mistake.
+        SourceErrors
+            With the files and lines of all mistakes.
         """
         root = root.resolve()
-        curriculum = root / gallery / "curriculum.toml"
+        docs, gallery = root / "docs", root / GALLERY
+        path, curriculum = docs / "languages.toml", gallery / "curriculum.toml"
         errors: list[SourceError] = []
-        values = _languages(root / docs / "languages.toml", errors)
-        mistaken = len(errors)
-        chapters = _chapters(curriculum, errors)
-        machine: tuple[str, ...] = ()
-        allowed: dict[str, tuple[str, ...]] = {}
-        if len(errors) == mistaken:
-            machine = _machine(curriculum, errors)
-            scripts = {page.docname for chapter in chapters for page in chapter.pages}
-            allowed = _allowed_warnings(curriculum, scripts, root / docs, errors)
-            errors += _check_files(root / gallery, curriculum, chapters)
-        capture_repr = _capture_repr(root / docs / "conf.py", errors)
-        if errors:
+        languages = _read(path, _Languages, errors)
+        if languages:
+            errors += _check_languages(path, languages)
+        of_languages = len(errors)
+        listed = _read(curriculum, _Curriculum, errors)
+        chapters = _chapters(curriculum, listed, errors) if listed else ()
+        if listed and len(errors) == of_languages:
+            errors += _check_warnings(curriculum, listed, docs, chapters)
+            errors += _check_files(gallery, curriculum, chapters)
+        capture_repr = _capture_repr(docs / "conf.py", errors)
+        if errors or not languages or not listed:
             raise SourceErrors(errors)
         return cls(
             root=root,
-            docs=root / docs,
-            gallery=root / gallery,
-            locale=root / docs / "locale",
+            title=languages.title or root.name,
+            docs=docs,
+            gallery=gallery,
+            locale=docs / "locale",
+            languages=languages.languages,
+            letters=re.compile(languages.letters),
+            anchors=languages.anchors,
             chapters=chapters,
-            machine=machine,
-            allowed_warnings=allowed,
+            allowed_warnings=listed.allowed_warnings,
             capture_repr=capture_repr,
-            **values,
+            machine=listed.machine,
         )
 
 
-def _languages(path: Path, errors: list[SourceError]) -> dict[str, Any]:
-    """The values of ``languages.toml``."""
+def _lines_of(path: Path, pattern: str) -> list[int]:
+    """The lines that begin with `pattern`; TOML's values come without their places."""
+    lines = enumerate(read_text(path).split("\n"), 1)
+    return [number for number, line in lines if re.match(pattern, line)] or [1]
+
+
+def _converted(path: Path, values: Any, kind: type[Read], start: int = 1, what: str = "") -> Read:
+    """`values`, which stand in `path` from the line `start` on, as `kind`; a mistake begins with `what`."""
     try:
-        values = read_toml(path)
-        languages = tuple(Language(**language) for language in values["languages"])
-        folders = [language.folder for language in languages]
-        for folder in folders:
-            if not FOLDER_NAME.match(folder) or folders.count(folder) > 1:
-                line = _lines_of(path, f'"{folder}"')[-1]
-                errors.append(SourceError(path, line, "a folder is lower-case ASCII and used once"))
-        letters, anchors = re.compile(values["letters"]), values["anchors"]
-        if anchors not in folders:
-            errors.append(SourceError(path, _lines_of(path, "anchors")[-1], f"no language {anchors!r}"))
-        title = values.get("title", path.parent.parent.name)
-        return {"languages": languages, "letters": letters, "anchors": anchors, "title": title}
-    except SourceError as error:
-        errors.append(error)
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        keys, places = re.findall(r"(\w+)(?:\[\.{3}\])?`", str(error)), re.findall(r"\[(\d+)\]", str(error))
+        found = [line for line in _lines_of(path, rf"\W*{keys[-1]}\b") if line >= start]
+        line = dict(enumerate(found)).get(int(places[-1]) if places else 0, start)
+        raise SourceError(path, line, f"{what}{error}") from None
+
+
+def _read(path: Path, kind: type[Read], errors: list[SourceError]) -> Read | None:
+    """A file of TOML as `kind`; a mistake goes to `errors`."""
+    with gathered(errors):
+        return _converted(path, read_toml(path), kind)
+    return None
+
+
+def _check_languages(path: Path, values: _Languages) -> Iterator[SourceError]:
+    """What types don't say of ``languages.toml``."""
+    folders = [language.folder for language in values.languages]
+    for number, folder in enumerate(folders):
+        if folder in folders[:number]:
+            yield SourceError(path, _lines_of(path, "folder")[number], "a folder is used once")
+    if values.anchors not in folders:
+        yield SourceError(path, _lines_of(path, "anchors")[0], f"no language {values.anchors!r}")
+    try:
+        re.compile(values.letters)
     except re.error as error:
-        errors.append(SourceError(path, _lines_of(path, "letters =")[0], f"not a pattern: {error}"))
-    except (KeyError, TypeError) as error:
-        errors.append(SourceError(path, 1, f"a value is missing, unknown or of another kind: {error}"))
-    return {}
+        yield SourceError(path, _lines_of(path, "letters")[0], f"not a pattern: {error}")
 
 
-def _machine(path: Path, errors: list[SourceError]) -> tuple[str, ...]:
-    """The pages that ``curriculum.toml`` names as telling of the machine."""
-    listed = read_toml(path).get("machine", [])
-    if isinstance(listed, list) and all(isinstance(page, str) for page in listed):
-        return tuple(listed)
-    errors.append(SourceError(path, _lines_of(path, "machine")[0], "machine is a list of pages"))
-    return ()
-
-
-def _allowed_warnings(
-    path: Path, scripts: set[str], docs: Path, errors: list[SourceError]
-) -> dict[str, tuple[str, ...]]:
-    """The table ``allowed_warnings`` of ``curriculum.toml``: of `scripts`, and of pages in `docs`."""
-    table = read_toml(path).get("allowed_warnings", {})
-    if not isinstance(table, dict):
-        fault = 'allowed_warnings is a table: lists of warnings by page, "*" for all'
-        errors.append(SourceError(path, _lines_of(path, "allowed_warnings")[0], fault))
-        return {}
-    for page, listed in table.items():
-        wrong, fault = page, ""
+def _check_warnings(
+    path: Path, listed: _Curriculum, docs: Path, chapters: tuple[Chapter, ...]
+) -> Iterator[SourceError]:
+    """The table ``allowed_warnings`` of ``curriculum.toml``: of examples, and of pages in `docs`."""
+    scripts = {page.docname for chapter in chapters for page in chapter.pages}
+    for page, texts in listed.allowed_warnings.items():
+        line = _lines_of(path, rf'"?{re.escape(page)}"? *=')[-1]
         if page not in {"*", *scripts} and not (docs / f"{page}.md").is_file():
-            fault = f"allowed_warnings names an unknown page {page!r}"
-        elif not isinstance(listed, list):
-            fault = f"the allowed warnings of {page!r} are a list of texts"
-        elif others := [str(item) for item in listed if not _is_warning(item)]:
-            wrong, fault = (
-                others[0],
-                f"{others[0]!r} is no warning: write `package.Category: start of the message`",
-            )
-        if fault:
-            errors.append(SourceError(path, _lines_of(path, wrong)[-1], fault))
-    return {page: tuple(listed) for page, listed in table.items()}
-
-
-def _is_warning(item: Any) -> bool:
-    """Whether `item` is a text that names a category, one of Python's own or by its dotted name."""
-    name = item.partition(":")[0] if isinstance(item, str) else ""
-    category = getattr(builtins, name, None)
-    return bool(DOTTED.fullmatch(name)) or (isinstance(category, type) and issubclass(category, Warning))
+            yield SourceError(path, line, f"allowed_warnings names an unknown page {page!r}")
+        for text in texts:
+            name = text.partition(":")[0]
+            category = getattr(builtins, name, None)
+            if not DOTTED.fullmatch(name) and not (
+                isinstance(category, type) and issubclass(category, Warning)
+            ):
+                fault = f"{text!r} is no warning: write `package.Category: start of the message`"
+                yield SourceError(path, line, fault)
 
 
 def _capture_repr(conf: Path, errors: list[SourceError]) -> tuple[str, ...]:
@@ -272,62 +278,32 @@ def _capture_repr(conf: Path, errors: list[SourceError]) -> tuple[str, ...]:
     return CAPTURE_REPR
 
 
-def _fits(value: Any, key: str) -> bool:
-    """Whether `value` is what ``PAGE_KEYS`` says of `key`."""
-    if key == "minutes":
-        return isinstance(value, int)
-    if PAGE_KEYS[key].startswith("a list"):
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, dict) and all(
-        name in PAGE_TABLES[key] and isinstance(item, int | float) for name, item in value.items()
-    )
-
-
-def _chapters(path: Path, errors: list[SourceError]) -> tuple[Chapter, ...]:
+def _chapters(path: Path, listed: _Curriculum, errors: list[SourceError]) -> tuple[Chapter, ...]:
     """The chapters and pages of ``curriculum.toml``."""
-    try:
-        listed = read_toml(path).get("chapters", [])
-    except SourceError as error:
-        errors.append(error)
-        return ()
-    if not isinstance(listed, list) or not all(isinstance(chapter, dict) for chapter in listed):
-        errors.append(SourceError(path, _lines_of(path, "chapters")[0], "a chapter starts with [[chapters]]"))
-        return ()
     chapters: list[Chapter] = []
     seen: set[str] = set()
-    for chapter in listed:
-        name = chapter.get("name", "")
-        places = _lines_of(path, f'name = "{name}"')
-        if not isinstance(name, str) or not PAGE_NAME.match(name):
-            errors.append(SourceError(path, places[0], "a chapter needs a lower-case name"))
-            continue
-        if any(name == other.name for other in chapters):
-            errors.append(SourceError(path, places[-1], f"chapter {name!r} stands twice"))
-        pages = []
-        entries = chapter.get("pages", {})
-        if not isinstance(entries, dict):
-            errors.append(SourceError(path, places[0], "a chapter's page is a table, [chapters.pages.name]"))
-            continue
-        for page, values in entries.items():
-            places = _lines_of(path, f"[chapters.pages.{page}]")
-            fault = ""
-            if not PAGE_NAME.match(page):
-                fault = f"{page!r}: a page's name is lower-case ASCII, digits and _"
-            elif page in seen:
-                fault = f"page {page!r} stands twice; names are unique in the site"
-            elif not isinstance(values, dict):
-                fault = f"page {page!r} is a table, [chapters.pages.{page}]"
-            elif unknown := set(values) - set(PAGE_KEYS):
-                fault = f"page {page!r}: unknown {', '.join(sorted(unknown))}"
-            elif wrong := [key for key in values if not _fits(values[key], key)]:
-                fault = f"page {page!r}: {wrong[0]} is {PAGE_KEYS[wrong[0]]}"
-            seen.add(page)
-            if fault:
-                errors.append(SourceError(path, places[-1], fault))
-                continue
-            lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-            pages.append(Page(name, page, **values | lists))
-        chapters.append(Chapter(name, tuple(pages)))
+    starts = _lines_of(path, r"\[\[chapters\]\]")
+    for start, values in zip(chain(starts, repeat(1)), listed.chapters, strict=False):
+        with gathered(errors):
+            chapter = _converted(path, values, _Chapter, start, "a chapter: ")
+            if any(chapter.name == other.name for other in chapters):
+                raise SourceError(path, start, f"chapter {chapter.name!r} stands twice")
+            pages = []
+            for name, page in chapter.pages.items():
+                line = _lines_of(path, re.escape(f"[chapters.pages.{name}]"))[-1]
+                with gathered(errors):
+                    if not PAGE_NAME.match(name):
+                        raise SourceError(
+                            path, line, f"{name!r}: a page's name is lower-case ASCII, digits and _"
+                        )
+                    if name in seen:
+                        raise SourceError(
+                            path, line, f"page {name!r} stands twice; names are unique in the site"
+                        )
+                    seen.add(name)
+                    own = {"chapter": chapter.name, "name": name}
+                    pages.append(_converted(path, own | page, Page, line, f"page {name!r}: "))
+            chapters.append(Chapter(chapter.name, tuple(pages)))
     return tuple(chapters)
 
 
@@ -341,7 +317,7 @@ def _check_files(gallery: Path, curriculum: Path, chapters: tuple[Chapter, ...])
             fault = f"chapter {chapter.name!r} has no {chapter.name}/{HEADER}: label, title and a paragraph"
             yield SourceError(curriculum, line, fault)
         for page in chapter.pages:
-            line = _lines_of(curriculum, f"[chapters.pages.{page.name}]")[0]
+            line = _lines_of(curriculum, rf"\[chapters\.pages\.{page.name}\]")[0]
             if not (gallery / f"{page.docname}.py").is_file():
                 yield SourceError(curriculum, line, f"page {page.docname!r} has no file {page.docname}.py")
             for wanted in page.prerequisites:
