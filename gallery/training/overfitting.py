@@ -103,9 +103,7 @@ def fit(y, seed, n_epochs=30):
 runs = {name: [fit(y, seed) for seed in range(5)] for name, y in data.items()}
 
 # (2, 30, 2)：干净与有错，轮，训练与验证；五个种子的平均
-means = torch.tensor([[curves for _, curves, *_ in runs[name]] for name in runs]).mean(
-    1
-)
+means = torch.tensor([[run[1] for run in runs[name]] for name in runs]).mean(dim=1)
 for name, curves in zip(runs, means, strict=True):
     for epoch in (1, 15, 30):
         numbers = "training {:.2f}, validation {:.2f}".format(*curves[epoch - 1])
