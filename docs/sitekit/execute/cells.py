@@ -14,8 +14,11 @@ __all__ = ["CodeCell", "coded", "has_code", "markdown_cells", "script_cells"]
 TEXT_BLOCK = re.compile(
     r"(?P<header>^#{20,}.*|^# ?%%.*)\s(?P<text>(?:^#.*\s?)*)", re.MULTILINE
 )  # fmt: skip
-FENCE = re.compile(r"(?P<fence>`{3,}|~{3,}|:{3,})\{code-cell\}")
-OPTION = re.compile(r":[\w-]+:")
+FENCED = re.compile(
+    r"^(?P<fence>(?P<mark>[`~:])(?P=mark){2,})\{code-cell\}.*\n"
+    r"(?P<options>(?::[\w-]+:.*\n)*)(?:[ \t]*\n)*(?P<code>(?s:.*?))(?:^(?P=fence)(?P=mark)*[ \t]*$|\Z)",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -70,36 +73,20 @@ def script_cells(text: str) -> list[CodeCell]:
 
 def markdown_cells(text: str) -> list[CodeCell]:
     """The code cells of a MyST-NB page."""
-    cells = []
-    lines = text.split("\n")
-    at = 0
-    while at < len(lines):
-        opening = FENCE.match(lines[at])
-        at += 1
-        if not opening:
-            continue
-        closing = re.compile(rf"{re.escape(opening['fence'][0])}{{{len(opening['fence'])},}}\s*$")
-        start = at
-        while at < len(lines) and not closing.match(lines[at]):
-            at += 1
-        first = start
-        while first < at and OPTION.match(lines[first]):
-            first += 1
-        while first < at and not lines[first].strip():
-            first += 1
-        options = tuple(line.strip() for line in lines[start:first] if line.strip())
-        cells.append(CodeCell(first + 1, "\n".join(lines[first:at]), options))
-    return cells
+    return [
+        CodeCell(
+            1 + text.count("\n", 0, match.start("code")),
+            match["code"].removesuffix("\n"),
+            tuple(map(str.strip, match["options"].splitlines())),
+        )
+        for match in FENCED.finditer(text)
+    ]
 
 
 # -- the syntax tree, the same on every Python
 
 
 def has_docstring(node: ast.AST | None) -> bool:
-    return (
-        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module)
-        and bool(node.body)
-        and isinstance(node.body[0], ast.Expr)
-        and isinstance(node.body[0].value, ast.Constant)
-        and isinstance(node.body[0].value.value, str)
-    )
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+        return False
+    return ast.get_docstring(node, clean=False) is not None

@@ -48,8 +48,6 @@ def _methods(blocks: Sequence[Any], variables: Mapping[str, Any]) -> Iterator[tu
         owner = type(variables.get(variable))
         if variable not in variables or owner.__module__ in {"builtins", "__main__"}:
             continue
-        if not any(attribute in vars(base) for base in owner.__mro__):
-            continue
         objects = []
         for base in owner.__mro__:
             parts = base.__module__.split(".") if hasattr(base, attribute) else []
