@@ -22,67 +22,25 @@ import contextlib
 import functools
 import gc
 import importlib
-import json
 import multiprocessing
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from types import MappingProxyType
 
 from ..project.files import PACKAGE
 from .place import TAIL_LINES, Job, Outcome, Place, clean_environment, font_cache
-from .watch import keep
 
 __all__ = ["Nursery", "run_alone"]
 
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "recv_fds")
 NONE: Mapping[str, str] = MappingProxyType({})
-
-
-class _Forked:
-    """A forked process; its parent collects whatever else dies below it, too."""
-
-    def __init__(self, body: Callable[[], None], news: list[int]) -> None:
-        self._news = news
-        self._status: int | None = None
-        self.pid = os.fork()
-        if self.pid == 0:
-            code = 1
-            try:
-                body()
-                code = 0
-            finally:
-                os._exit(code)
-
-    def reap(self) -> None:
-        with contextlib.suppress(ChildProcessError):
-            while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                if found[0] == self.pid:
-                    self._status = os.waitstatus_to_exitcode(found[1])
-
-    def wait(self, seconds: float) -> bool:
-        self.reap()
-        if self._status is None:
-            ready, _, _ = select.select(self._news, [], [], seconds)
-            if self._news[0] in ready:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._news[0], 4096)
-            self.reap()
-        return self._status is not None
-
-    @property
-    def status(self) -> int:
-        return -signal.SIGKILL if self._status is None else self._status
-
-
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -94,49 +52,50 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
+class _Forked:
+    """A fork that runs the worker; this process collects it, and whatever else dies below."""
+
+    def __init__(self, connection: Connection[Outcome, Job | None], place: Place) -> None:
+        self.top = os.getpid()
+        self.status = -signal.SIGKILL
+        self._ended = threading.Event()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                connection.close()
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                os.setsid()
+                _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+                from . import worker
+
+                worker.run(place.root)
+            finally:
+                os._exit(1)
+        threading.Thread(target=self._collect, daemon=True).start()
+
+    def _collect(self) -> None:
+        with contextlib.suppress(ChildProcessError):  # nothing is left
+            while True:
+                pid, status = os.wait()
+                if pid == self.pid:
+                    self.status = os.waitstatus_to_exitcode(status)
+                    self._ended.set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._ended.wait(seconds)
+
+
 def _keeper(connection: Connection[Outcome, Job | None]) -> None:
     """The life of a keeper: one job in, one outcome out."""
+    from .watch import keep
+
     os.setsid()
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    job = connection.recv()
-    if job is None:
-        return
-    bell, ring = os.pipe()
-    for end in (bell, ring):
-        os.set_blocking(end, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(ring, warn_on_full_buffer=False)
-    child: _Forked | None = None
-
-    def start(place: Place) -> _Forked:
-        def body() -> None:
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            for handle in (connection.fileno(), bell, ring):
-                os.close(handle)
-            os.setsid()
-            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            from . import worker
-
-            worker.run(place.root)
-
-        nonlocal child
-        child = _Forked(body, [bell, connection.fileno()])
-        return child
-
-    def stopped() -> bool:
+    if job := connection.recv():
         # All that the runner can say after the job, or by being gone, is that this is the end.
-        return connection.poll()
-
-    def reap() -> None:
-        if child:
-            child.reap()
-
-    outcome = keep(job, start, lambda child: os.getpid(), stopped, reap)
-    with contextlib.suppress(OSError):
-        connection.send(outcome)
+        outcome = keep(job, functools.partial(_Forked, connection), connection.poll)
+        with contextlib.suppress(OSError):
+            connection.send(outcome)
 
 
 def nursery_main(handle: int, preload: Sequence[str]) -> None:
@@ -153,7 +112,7 @@ def nursery_main(handle: int, preload: Sequence[str]) -> None:
         message, handles, _, _ = socket.recv_fds(listener, 1, 1)
         if not message:
             with contextlib.suppress(ChildProcessError):
-                os.wait()  # until the last keeper has ended
+                os.wait()  # for the last keeper
             os._exit(0)
         pid = os.fork()
         if pid:
@@ -234,15 +193,11 @@ class Nursery:
             for connection in self._running:
                 with contextlib.suppress(OSError):
                     connection.send(None)  # the keeper kills, then hangs up
-        end = time.monotonic() + 15
-        while self._running and time.monotonic() < end:
-            time.sleep(0.01)
         self._socket.close()
-        try:
-            self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(15)  # until the last keeper has ended
+        self._process.kill()
+        self._process.wait()
         self._errors.close()
 
 
@@ -256,7 +211,9 @@ class Fresh:
         """Run `job` to its end."""
         if self._closed.is_set():
             return Outcome("stopped", "stopped")
-        return keep(job, _Spawned, lambda child: child.pid, self._closed.is_set)
+        from .watch import keep
+
+        return keep(job, _Spawned, self._closed.is_set)
 
     def close(self) -> None:
         """End the examples that run."""
@@ -268,28 +225,25 @@ class _Spawned:
 
     def __init__(self, place: Place) -> None:
         call = f"import pathlib; worker.run(pathlib.Path({str(place.root)!r}))"
-        facts = json.loads((place.root / "job.json").read_text(encoding="utf-8"))
         with (place.root / "start").open("wb") as errors:
             self._process = subprocess.Popen(
                 _command(f"from {__package__} import worker", call),
-                env=facts["environment"],
-                cwd=place.work,
+                env=clean_environment(NONE),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
             )
-        self.pid = self._process.pid
+        self.pid = self.top = self._process.pid
+
+    @property
+    def status(self) -> int:
+        return self._process.returncode
 
     def wait(self, seconds: float) -> bool:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return self._process.returncode is not None
-
-    @property
-    def status(self) -> int:
-        code = self._process.returncode
-        return -int(getattr(signal, "SIGKILL", 9)) if code is None else code
 
 
 def starter(

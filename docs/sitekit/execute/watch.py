@@ -10,14 +10,17 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from .place import Job, Outcome, Place
+import psutil
+
+from .place import OUTPUT_MIB, Job, Outcome, Place
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 1.0
 """How long processes that an example started may take to end after it."""
+KILL_SECONDS = 10.0
 STILL = 0.02
 """What takes its whole limit of wall time to use this part of it on the processor stands still."""
 
@@ -26,36 +29,37 @@ class Child(Protocol):
     """The process of an example."""
 
     pid: int
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for its end or for news; whether it has ended."""
+    top: int
+    """The process below which all of the example's are: itself, or this one, which adopts its orphans."""
 
     @property
     def status(self) -> int:
-        """Its exit code, or minus the signal."""
+        """The exit code of one that ended, or minus the signal."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end, at most so long; whether it has ended."""
 
 
-def _descendants(pid: int) -> list[Any]:
-    import psutil
-
+def _tree(child: Child) -> list[psutil.Process]:
+    """The processes of an example, parents first."""
     with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).children(recursive=True)
+        top = psutil.Process(child.top)
+        return [*([top] if top.pid == child.pid else []), *top.children(recursive=True)]
     return []
 
 
-def _alive(process: Any) -> bool:
-    import psutil
+def _living(child: Child) -> list[psutil.Process]:
+    """Those that still run."""
+    found = []
+    for process in _tree(child):
+        with contextlib.suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
 
-
-def _memory_mib(processes: Sequence[Any], main: int) -> float:
+def _memory_mib(processes: Iterable[psutil.Process], main: int) -> float:
     """Resident memory of a tree; of all but the main process only what they don't share."""
-    import psutil
-
     total = 0
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -79,10 +83,8 @@ class Used:
         self._lost = 0.0
         self._fell = False
 
-    def read(self, processes: Sequence[Any], collected: float = 0.0) -> float:
+    def read(self, processes: Iterable[psutil.Process], collected: float = 0.0) -> float:
         """The seconds so far, of `processes` (parents first) and what their common parent `collected`."""
-        import psutil
-
         now = self._lost + collected
         for process in processes:
             with contextlib.suppress(psutil.Error):
@@ -96,30 +98,7 @@ class Used:
         return self.seconds
 
 
-def kill(find: Callable[[], Sequence[Any]], reap: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Kill until nothing is found: first stop all, so that none can start another meanwhile."""
-    import psutil
-
-    end = time.monotonic() + seconds
-    while (found := find()) and time.monotonic() < end:
-        for process in found:
-            with contextlib.suppress(psutil.Error, AttributeError):
-                process.suspend()
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        time.sleep(0.01)
-        reap()
-
-
-def _watch(
-    job: Job,
-    place: Place,
-    child: Child,
-    tree: Callable[[], list[Any]],
-    collected: Callable[[], float],
-    stopped: Callable[[], bool],
-) -> tuple[str, str, float]:
+def _watch(job: Job, place: Place, child: Child, stopped: Callable[[], bool]) -> tuple[str, str, float]:
     """Wait for the end of `child`, or for the limit it passes: what, in words, and peak memory.
 
     Its time is the processor's, so that what else the machine does can't end it; saving figures is not its
@@ -127,12 +106,13 @@ def _watch(
     """
     used, peak = Used(), 0.0
     moved, moved_at = 0.0, time.monotonic()
-    limit = job.output_mib * 2**20
-    while not child.wait(POLL_SECONDS):
+    limit = OUTPUT_MIB * 2**20
+    while not child.wait(POLL_SECONDS) and place.output_size() <= limit:
         if stopped():
             return "stopped", "stopped", peak
-        before, processes = collected(), tree()
-        seconds = used.read(processes, before)
+        collected = sum(os.times()[2:4]) if child.top == os.getpid() else 0.0
+        processes = _tree(child)
+        seconds = used.read(processes, collected)
         if seconds - moved >= STILL * job.seconds:
             moved, moved_at = seconds, time.monotonic()
         if time.monotonic() - moved_at > job.seconds:
@@ -145,95 +125,9 @@ def _watch(
         peak = max(peak, now)
         if now > job.memory_mib:
             return "memory", f"used {now:.0f} MiB, more than its limit of {job.memory_mib:g} MiB", peak
-        if place.output_size() > limit:
-            break
     if place.output_size() > limit:
-        return "output", f"wrote more than its limit of {job.output_mib:g} MiB", peak
+        return "output", f"wrote more than its limit of {OUTPUT_MIB:g} MiB", peak
     return "ended", "", peak
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def keep(
-    job: Job,
-    start: Callable[[Place], Child],
-    root: Callable[[Child], int],
-    stopped: Callable[[], bool],
-    reap: Callable[[], Any] = lambda: None,
-) -> Outcome:
-    """Run `job` from its first process to its last.
-
-    Parameters
-    ----------
-    job
-        What to run.
-    start
-        Starts the example's process.
-    root
-        The process whose descendants belong to the example; they include the example itself, or it is it.
-    stopped
-        Whether the runner wants an end.
-    reap
-        Collects what died.
-    """
-    place = Place.make(job)
-    began = time.monotonic()
-    known: dict[int, Any] = {}
-    try:
-        child = start(place)
-        top = root(child)
-
-        def tree() -> list[Any]:
-            import psutil
-
-            found = {process.pid: process for process in _descendants(top)}
-            if top == child.pid:
-                # Nobody adopts orphans here: remember who was seen.
-                with contextlib.suppress(psutil.Error):
-                    found = {top: known.get(top) or psutil.Process(top)} | found
-                for process in list(found.values()):
-                    known.setdefault(process.pid, process)
-                found |= {pid: process for pid, process in known.items() if _alive(process)}
-            return list(found.values())
-
-        def collected() -> float:
-            # Where it is not the example itself, the root is this process.
-            return 0.0 if top == child.pid else sum(os.times()[2:4])
-
-        def processes() -> list[Any]:
-            return [process for process in tree() if _alive(process)]
-
-        kind, message, peak = _watch(job, place, child, tree, collected, stopped)
-        if kind in {"time", "memory"} and place.trace.exists():
-            _ask_where(child, place)
-        if kind == "ended":
-            end = time.monotonic() + GRACE_SECONDS
-            while (left := processes()) and time.monotonic() < end:
-                time.sleep(0.02)
-                reap()
-            if left:
-                names = sorted({_command(process) for process in left})
-                kind, message = "children", f"left processes running: {'; '.join(names)}"
-        kill(processes, reap)
-        child.wait(1.0)
-        reap()
-        return _outcome(place, child, kind, message, peak, time.monotonic() - began)
-    finally:
-        place.remove()
-
-
-def _command(process: Any) -> str:
-    import psutil
-
-    try:
-        return " ".join(process.cmdline())[:80] or process.name()
-    except psutil.Error:
-        return "a process"
 
 
 def _ask_where(child: Child, place: Place) -> None:
@@ -245,38 +139,69 @@ def _ask_where(child: Child, place: Place) -> None:
             child.wait(0.02)
 
 
+def _kill(child: Child) -> None:
+    """Kill until nothing is left: first stop all, so that none can start another meanwhile."""
+    end = time.monotonic() + KILL_SECONDS
+    while (found := _living(child)) and time.monotonic() < end:
+        for act in (psutil.Process.suspend, psutil.Process.kill):
+            for process in found:
+                with contextlib.suppress(psutil.Error):
+                    act(process)
+        time.sleep(0.01)
+    child.wait(1.0)
+
+
+def keep(job: Job, start: Callable[[Place], Child], stopped: Callable[[], bool]) -> Outcome:
+    """Run `job`, whose process `start` makes, to the end of its last process, or until the runner has `stopped`."""
+    place = Place.make(job)
+    began = time.monotonic()
+    try:
+        child = start(place)
+        kind, message, peak = _watch(job, place, child, stopped)
+        if kind in {"time", "memory"}:
+            _ask_where(child, place)
+        if kind == "ended":
+            psutil.wait_procs(_living(child), GRACE_SECONDS)
+            if left := _living(child):
+                kind, message = (
+                    "children",
+                    f"left processes running: {'; '.join(sorted(map(_command, left)))}",
+                )
+        _kill(child)
+        return _outcome(place, child, kind, message, peak, time.monotonic() - began)
+    finally:
+        place.remove()
+
+
+def _command(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())[:80] or process.name()
+    return "a process"
+
+
 def _outcome(place: Place, child: Child, kind: str, message: str, peak: float, seconds: float) -> Outcome:
-    """What the example left in its folder, read with suspicion."""
+    """What the example left in its folder; only the runner, which compares it with its cells, believes it."""
     cell, line = place.cell()
     result: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        read = json.loads((place.results / "result.json").read_text(encoding="utf-8"))
-        result = read if isinstance(read, dict) else {}
+    with contextlib.suppress(OSError, ValueError):
+        result = json.loads((place.results / "result.json").read_text(encoding="utf-8"))
     if kind in {"ended", "children"}:
-        status = child.status
-        if status == 0 and result.get("status") == "done":
+        if child.status == 0 and result.get("status") == "done":
             if kind == "ended":
                 files = {
                     path.name: path.read_bytes()
-                    for path in sorted(place.results.iterdir())
+                    for path in place.results.iterdir()
                     if path.is_file() and not path.is_symlink() and path.name != "result.json"
                 }
-                own = result.get("peak_mib")
-                peak = max(peak, own) if isinstance(own, float) else peak
+                peak = max(peak, result.get("peak_mib", 0.0))
                 return Outcome("done", result=result, files=files, seconds=seconds, peak_mib=peak)
-        elif result.get("status") in {"error", "exit", "environment"}:
-            kind, message = str(result["status"]), str(result.get("message", ""))
-            own = (result.get("cell"), result.get("line"))
-            cell, line = (
-                number if isinstance(number, int) else known
-                for number, known in zip(own, (cell, line), strict=True)
-            )
-        elif status < 0:
-            kind, message = "signal", f"killed by {_signal_name(-status)}"
-            line = place.line() or line
+        elif result.get("status", "done") != "done":
+            kind, message, line = result["status"], result["message"], result.get("line") or line
+        elif child.status < 0:
+            name = next((known.name for known in signal.Signals if known == -child.status), -child.status)
+            kind, message, line = "signal", f"killed by {name}", place.line() or line
         elif kind == "ended":
-            kind, message = "exit", f"ended by itself with exit code {status} (os._exit)"
+            kind, message = "exit", f"ended by itself with exit code {child.status} (os._exit)"
     elif kind != "stopped":
-        found = result.get("line")
-        line = place.line() or (found if isinstance(found, int) else line)
+        line = place.line() or line
     return Outcome(kind, message, cell, line, place.tail(), seconds=seconds, peak_mib=peak)
