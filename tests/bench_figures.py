@@ -58,10 +58,10 @@ def main() -> None:
         "nine images": images(3, 9),
     }
     with tempfile.TemporaryDirectory() as folder:
-        png = Path(folder, "figure.png")
+        place, png = Path(folder), Path(folder, "figure.png")
         for name, figure in made.items():
             plain = lambda figure=figure: figure.savefig(png, dpi=figures.DENSITY * figures.SCALE)  # noqa: E731
-            ours = lambda figure=figure: figures.save(figure, png)  # noqa: E731
+            ours = lambda figure=figure: figures.save(figure, place)  # noqa: E731
             took = [(seconds(ours), seconds(plain)) for _ in range(TIMES)]
             print("figure", *map(statistics.median, zip(*took, strict=True)), name)
 

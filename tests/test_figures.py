@@ -49,7 +49,7 @@ def colours(fig: Any) -> list[str]:
 def test_the_figure_stays_as_it_was(figure: Any, tmp_path: Path) -> None:
     figure.canvas.draw()
     before, density = colours(figure), figure.dpi
-    figures.save(figure, tmp_path / "a.png")
+    figures.save(figure, tmp_path)
     assert colours(figure) == before
     assert figure.dpi == density
 
@@ -92,10 +92,11 @@ def test_the_dark_image_is_laid_out_as_the_light_one_and_drawn_once(tmp_path: Pa
             axes.set_title("word", bbox={"facecolor": face, "edgecolor": "none"})
         engine = made.get_layout_engine()
         with mock.patch.object(Figure, "draw", autospec=True, side_effect=Figure.draw) as draw:
-            saved = figures.save(made, tmp_path / "a.png")
+            saved = figures.save(made, tmp_path)
         assert draw.call_count == drawn
         assert made.get_layout_engine() is engine
-        light, dark = (np.asarray(Image.open(path).convert("RGB")) for path in (saved.light, saved.dark))
+        images = (Image.open(tmp_path / name).convert("RGB") for name in (saved.light, saved.dark))
+        light, dark = map(np.asarray, images)
         coloured = np.ptp(light.astype(int), axis=2) > 100  # viridis, but for its edges
         same = (light == dark).all(axis=2)
         assert same[coloured].mean() > 0.97
@@ -103,17 +104,18 @@ def test_the_dark_image_is_laid_out_as_the_light_one_and_drawn_once(tmp_path: Pa
 
 
 def test_images(figure: Any, tmp_path: Path) -> None:
-    saved = figures.save(figure, tmp_path / "a.png")
+    saved = figures.save(figure, tmp_path)
     sizes = []
-    for path in (saved.light, saved.dark, saved.png):
-        with Image.open(path) as image:
+    for name in (saved.light, saved.dark, saved.png):
+        with Image.open(tmp_path / name) as image:
             sizes.append(image.size)
-        assert path.stat().st_size < 60_000
+        assert (tmp_path / name).stat().st_size < 60_000
     assert sizes == [(800, 400), (800, 400), (400, 200)]
     assert (saved.width, saved.height) == (400, 200)
-    again = figures.save(figure, tmp_path / "b.png")
-    assert saved.light.read_bytes() == again.light.read_bytes()
-    assert saved.png.read_bytes() == again.png.read_bytes()
+    (tmp_path / "again").mkdir()
+    again = figures.save(figure, tmp_path / "again")
+    assert (tmp_path / saved.light).read_bytes() == (tmp_path / "again" / again.light).read_bytes()
+    assert (tmp_path / saved.png).read_bytes() == (tmp_path / "again" / again.png).read_bytes()
 
 
 def test_alt_texts() -> None:

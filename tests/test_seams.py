@@ -71,7 +71,7 @@ def test_other_parameters_are_a_loss(monkeypatch: pytest.MonkeyPatch, place: str
     module, _, name = f"sphinx_gallery.{place}".partition(":")
     monkeypatch.setattr(resolve_name(module), name, other)
     with pytest.raises(SitekitError, match=rf"Sphinx-Gallery [\d.]+ has no {module}:{name}\(.*adapt"):
-        seams.check("execute")
+        seams.check("execute", "site")
 
 
 def test_more_parameters_are_none_where_only_the_first_are_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import contextlib
 import ctypes
@@ -12,7 +13,7 @@ import site
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,17 @@ LONGEST_MOVE = 999
 """Columns or lines: a terminal has edges."""
 
 
+AT_ONCE = 2**20
+"""Bytes: more is not read at once, for an example may write faster than it is stopped."""
+
+
 # -- text
+
+
+def joined(pieces: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """`pieces`, neighbours of one stream made one."""
+    runs = groupby(pieces, key=lambda piece: piece[0])
+    return [(stream, "".join(text for _, text in run)) for stream, run in runs]
 
 
 def plain(text: str) -> str:
@@ -77,14 +88,14 @@ class _Screen:
             return
         end = self.column + max(width, 1)
         if self.column < len(line):
-            self.erase(self.column, end)
+            self.erase(self.row, self.column, end)
         line[self.column : end] = [(stream, character), *[(stream, "")] * (width - 1)]
         self.column = end
 
-    def erase(self, start: int, end: int) -> None:
+    def erase(self, row: int, start: int = 0, end: int = sys.maxsize) -> None:
         """Make the columns from `start` to `end` blank, with the wide characters that they belong to."""
-        self.changed.add(self.row)
-        line = self.lines[self.row]
+        self.changed.add(row)
+        line = self.lines[row]
         while 0 < start < len(line) and not line[start][1]:
             start -= 1
         while end < len(line) and not line[end][1]:
@@ -97,27 +108,27 @@ class _Screen:
             return
         numbers = [min(int(number[:9] or 0), LONGEST_MOVE) for number in given.split(";")]
         first, count, last = numbers[0], max(numbers[0], 1), len(self.ends)
-        if order in "AF":
-            self.row = max(self.row - count, 0)
-        elif order in "BE":
-            self.row = min(self.row + count, last)
-        elif order in "Hf":
-            self.row, self.column = min(count - 1, last), max(numbers[-1], 1) - 1 if numbers[1:] else 0
-        elif order == "C":
-            self.column += count
-        elif order in "D\b":
-            self.column = max(self.column - count, 0)
-        elif order == "G":
-            self.column = count - 1
+        match order:
+            case "A" | "F":
+                self.row = max(self.row - count, 0)
+            case "B" | "E":
+                self.row = min(self.row + count, last)
+            case "H" | "f":
+                self.row, self.column = min(count - 1, last), max(numbers[-1], 1) - 1 if numbers[1:] else 0
+            case "C":
+                self.column += count
+            case "D" | "\b":
+                self.column = max(self.column - count, 0)
+            case "G":
+                self.column = count - 1
+            case "J" | "K":
+                part = min(first, 2)
+                self.erase(self.row, *[(self.column,), (0, self.column + 1), ()][part])
+                others = [range(self.row + 1, last + 1), range(self.row), range(last + 1)][part]
+                for row in others if order == "J" else ():
+                    self.erase(row)
         if order in "EF\r":
             self.column = 0
-        if order in "JK":
-            here, ends = self.row, [(self.column, sys.maxsize), (0, self.column + 1), (0, sys.maxsize)]
-            self.erase(*ends[min(first, 2)])
-            rows = {0: range(here + 1, last + 1), 1: range(here)}.get(first, range(last + 1))
-            for self.row in rows if order == "J" else ():
-                self.erase(0, sys.maxsize)
-            self.row = here
 
     def shown(self) -> list[tuple[str, str]]:
         """What stands there in the end."""
@@ -128,9 +139,9 @@ class _Screen:
         while len(self.lines) - 1 > self.row and not self.lines[-1]:
             self.lines.pop()
         ends = [[(stream, "\n")] for stream in self.ends[: len(self.lines) - 1]]
-        columns = [column for line, end in zip(self.lines, [*ends, []], strict=True) for column in line + end]
-        runs = groupby(columns, key=lambda column: column[0])
-        return [(stream, "".join(character for _, character in run)) for stream, run in runs]
+        return joined(
+            column for line, end in zip(self.lines, [*ends, []], strict=True) for column in line + end
+        )
 
 
 def as_terminal(pieces: Pieces) -> list[tuple[str, str]]:
@@ -196,38 +207,23 @@ def machine_folders(root: Path, hidden: Mapping[str, str]) -> dict[str, str]:
 class Capture:
     """Everything that the process and its children write, in order.
 
-    Standard output and error are two files. Text written through Python is in them at once, and before
-    each such write what others wrote meanwhile is read, so the order is that of a terminal.
-
-    Parameters
-    ----------
-    root
-        The example's folder, where the files are.
-    limit_bytes
-        More than this is not read at once.
-    flushed
-        Called when the example has Python send on what it wrote.
+    Standard output and error are two files in the example's folder `root`. Text written through Python is in
+    them at once, and before each such write what others wrote meanwhile is read, so the order is that of a terminal.
     """
 
-    def __init__(
-        self, root: Path, limit_bytes: int = 2**20, flushed: Callable[[], None] = lambda: None
-    ) -> None:
-        self._limit, self.flushed = limit_bytes, flushed
+    def __init__(self, root: Path) -> None:
         self.owner, self.lock = os.getpid(), threading.RLock()
         self.deaf_to: int | None = None
         """The thread whose writes are no output of the example, and neither are those of code that isn't Python."""
         self._chunks: list[tuple[str, str]] = []
-        decoder = codecs.getincrementaldecoder("utf-8")
-        self._files = []
+        self._readers = {}
         self.handles: dict[int, int] = {}
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        for number, name in enumerate(("stdout", "stderr"), 1):
+        for number, name, errors in (1, "stdout", "strict"), (2, "stderr", "backslashreplace"):
             self.handles[number] = os.open(root / name, flags)
             os.dup2(self.handles[number], number)
             file = (root / name).open("rb", buffering=0)
-            file.seek(0, os.SEEK_END)
-            self._files.append((name, file, decoder("replace")))
-            errors = "strict" if number == 1 else "backslashreplace"
+            self._readers[name] = codecs.getreader("utf-8")(file, "replace")
             raw: Any = _File(self, number)
             stream = io.TextIOWrapper(raw, encoding="utf-8", errors=errors, write_through=True)
             setattr(sys, name, stream)
@@ -249,26 +245,33 @@ class Capture:
     def collect(self) -> None:
         """Read what was written since the last time."""
         with self.lock:
-            for name, file, decoder in self._files:
-                content = file.read(self._limit + 1)
-                if content and (text := decoder.decode(content)):
+            for name, reader in self._readers.items():
+                if text := reader.read(AT_ONCE):
                     self._chunks.append((name, text))
 
     def take(self) -> list[tuple[str, str]]:
-        """What was written since the last time, streams and texts in order; what Python holds back apart from that."""
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        return self.read()
-
-    def read(self) -> list[tuple[str, str]]:
         """What was written since the last time, streams and texts in order."""
         _flush_c()
         self.collect()
         with self.lock:
             taken, self._chunks = self._chunks, []
-        runs = groupby(taken, key=lambda chunk: chunk[0])
-        return [(name, "".join(text for _, text in run)) for name, run in runs]
+        return joined(taken)
+
+    def take_last(self) -> list[tuple[str, str]]:
+        """What is written while the example's threads and what it registered for the end are waited for.
+
+        What such a call raises, Python only prints; here it is raised.
+        """
+        raised: list[BaseException] = []
+        sys.unraisablehook = lambda found: raised.append(found.exc_value) if found.exc_value else None
+        self.listen(True)
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()  # among others `multiprocessing` joins its children then
+        if raised:
+            raise raised[0]
+        last = self.take()
+        self.listen(False)
+        return last
 
 
 def _flush_c() -> None:
@@ -296,9 +299,3 @@ class _File(io.FileIO):
             written = os.write(capture.handles[self.fileno()], data)
             capture.collect()
         return written
-
-    def flush(self) -> None:
-        """Send on what was written."""
-        super().flush()
-        if os.getpid() == self._capture.owner:
-            self._capture.flushed()

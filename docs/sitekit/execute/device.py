@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 
 class CannotRun(Exception):
@@ -23,41 +24,26 @@ def check_device(device: str) -> None:
         raise CannotRun(f"this machine has no {device} device that torch {torch.__version__} can use")
 
 
-def device_name(device: str) -> str:
-    if device != "cpu":
-        import torch
-
-        name = getattr(getattr(torch, device), "get_device_name", None)
-        return str(name(0)) if name else device
-    with contextlib.suppress(OSError):
-        match = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
-        if match:
-            return " ".join(match[1].split())
-    return platform.processor() or platform.machine()
-
-
-def toolkit(device: str) -> dict[str, str]:
-    if device == "cpu":
-        return {}
-    import torch
-
-    version = getattr(torch.version, device, None)
-    return {device: version} if isinstance(version, str) else {}
-
-
-def peak_mib() -> float:
+def facts(device: str) -> dict[str, Any]:
+    """What a record says of the device and of the memory that was taken; only its own process knows that."""
+    found: dict[str, Any] = {"device_name": platform.processor() or platform.machine(), "versions": {}}
     with contextlib.suppress(ImportError):
         import resource
 
         unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-    return 0.0
-
-
-def device_peak_mib(device: str) -> float | None:
+        found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
     if device == "cpu":
-        return None
+        with contextlib.suppress(OSError):
+            text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+            if match := re.search(r"model name\s*: (.+)", text):
+                found["device_name"] = " ".join(match[1].split())
+        return found
     import torch
 
-    peak = getattr(getattr(torch, device), "max_memory_allocated", None)
-    return peak() / 2**20 if peak else None
+    backend, version = getattr(torch, device), getattr(torch.version, device, None)
+    if isinstance(version, str):
+        found["versions"] = {device: version}
+    found["device_name"] = str(backend.get_device_name(0)) if hasattr(backend, "get_device_name") else device
+    if hasattr(backend, "max_memory_allocated"):
+        found["device_peak_mib"] = backend.max_memory_allocated() / 2**20
+    return found

@@ -17,14 +17,13 @@ from ..project.layout import Page, Project
 from .cells import CodeCell, markdown_cells, script_cells
 from .keys import NOTEBOOK_PACKAGES, PACKAGES, Key, canonical, code_part, environment_part
 from .nursery import CAN_FORK
-from .place import OUTPUT_MIB
 from .record import Kind, Store
 
 __all__ = ["Example", "Options", "chosen", "documents", "examples", "print_warning", "store_for"]
 
 
 CACHE = Path(".cache/records")
-CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook", "backend")
+CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook")
 
 
 @functools.cache
@@ -45,7 +44,6 @@ class Options:
     """Where local modules are."""
     seconds: float = 120.0
     memory_mib: float = 2048.0
-    output_mib: float = OUTPUT_MIB
     capture_repr: tuple[str, ...] = ()
     packages: tuple[str, ...] = PACKAGES
     """Distributions whose versions are part of every key."""

@@ -1,119 +1,164 @@
-"""Runs a page of Markdown with code cells, in the process of one example.
+"""Runs a page of Markdown with code cells, as Jupyter would, in the process of one example.
 
-The page is executed by nbclient in a kernel of its own, which is a child of this process and shares its
-folder, environment and limits.
+IPython runs the cells. What they display stands in order with what they write, which `capture` takes in.
+matplotlib's backend is this module, so that ``plt.show()`` shows a figure where it stands.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
+import time
+import traceback
+import warnings
+from base64 import b64encode
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..project.files import PACKAGE
-from .capture import Scrubber, plain, shown
+import matplotlib
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
+from traitlets.config import Config
+
+from .capture import Capture, Scrubber, plain, shown
 from .cells import markdown_cells
-from .figures import Saved
-from .place import keep_figure, note_progress
+from .figures import save_open
+from .place import note_progress
 
-__all__ = ["MIME", "run_notebook"]
-
-
-MIME = "application/vnd.sitekit+json"
-"""What the kernel tells: a figure, a piece of text, or an error that IPython would swallow."""
-SETUP = """
-import sys
-sys.path.insert(0, {package!r})
-from {name}.backend import start
-from {name}.worker import warnings_are_errors
-sys.path.remove({package!r})
-warnings_are_errors({allowed!r})
-start({root!r})
-del start, warnings_are_errors, sys
-"""
-FINISH = "__import__({name!r}, fromlist=['finish']).finish()"
+__all__ = ["FigureCanvas", "run_notebook", "show"]
 
 
-def _cell(outputs: list[Any], scrub: Scrubber, root: Path) -> dict[str, Any]:
+def _bundle(kind: str, data: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """An output as nbformat has it."""
+    texts = {
+        name: b64encode(value).decode() if isinstance(value, bytes) else value for name, value in data.items()
+    }
+    return {"output_type": kind, "data": texts, "metadata": metadata or {}}
+
+
+class _Publisher(DisplayPublisher):
+    """Takes down what the cell that runs gives: what it wrote as lists, outputs and figures as dictionaries."""
+
+    root: Path
+    capture: Capture
+    outputs: list[Any]
+    named: dict[str | None, dict[str, Any]]
+    """The outputs that were displayed under a name, which can change."""
+
+    def take(self, *outputs: dict[str, Any]) -> None:
+        """Add `outputs`, after what was written before them."""
+        self.outputs += [self.capture.take(), *outputs]
+
+    def publish(
+        self, data: Any, metadata: Any = None, *_: Any, transient: Any = None, update: bool = False, **__: Any
+    ) -> None:
+        """Add what is displayed, or put it in the place of what has its name."""
+        output, name = _bundle("display_data", data, metadata), (transient or {}).get("display_id")
+        if update:
+            self.named.get(name, {}).update(output)
+        else:
+            self.named[name] = output
+            self.take(output)
+
+    def clear_output(self, wait: bool = False) -> None:
+        """Forget what the cell gave so far."""
+        self.capture.take()
+        self.outputs.clear()
+
+    def take_figures(self) -> None:
+        """Save and add the open figures; what is written meanwhile is none of the page."""
+        self.take()
+        self.capture.listen(False)
+        try:
+            self.outputs += save_open(self.root)
+        finally:
+            self.capture.listen(True)
+
+
+class _Hook(DisplayHook):
+    """Takes down the value of a cell's last expression."""
+
+    shell: Any
+
+    def write_output_prompt(self) -> None:
+        """Write nothing."""
+
+    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
+        """Take it down."""
+        self.shell.display_pub.take(_bundle("execute_result", format_dict, md_dict))
+
+
+class _Shell(InteractiveShell):
+    """Takes down an error as an output."""
+
+    display_pub: Any
+
+    def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
+        told = {"ename": etype.__name__, "evalue": str(evalue), "traceback": stb}
+        self.display_pub.take({"output_type": "error", **told})
+
+
+def show(*_: Any, **__: Any) -> None:
+    """Show the open figures (called by matplotlib)."""
+    _Shell.instance().display_pub.take_figures()
+
+
+def _cell(outputs: list[Any], scrub: Scrubber) -> dict[str, Any]:
     """What a cell gave, as a record keeps it."""
     figures: list[dict[str, Any]] = []
     bundles: list[dict[str, Any]] = []
     written: list[tuple[str, str]] = []
-    for is_text, run in groupby(outputs, key=lambda value: "stream" in value.get("data", {}).get(MIME, {})):
+    for is_text, run in groupby(outputs, key=lambda output: isinstance(output, list)):
         if is_text:
-            told = [(value["data"][MIME]["stream"], value["data"][MIME]["text"]) for value in run]
-            pieces = shown(told, scrub)
+            pieces = shown([piece for pieces in run for piece in pieces], scrub)
             written += pieces
             bundles += [{"output_type": "stream", "name": name, "text": text} for name, text in pieces]
             continue
-        for value in run:
-            if entry := value.get("data", {}).get(MIME):
-                png = root / "images" / Path(entry["png"]).name
-                light, dark = (png.with_name(f"{png.stem}-{theme}.webp") for theme in ("light", "dark"))
-                figures.append(keep_figure(root, Saved(entry["width"], entry["height"], light, dark, png)))
-                bundles.append({"figure": len(figures) - 1})
+        for output in run:
+            if "png" in output:
+                bundles.append({"figure": len(figures)})
+                figures.append(output)
                 continue
-            value.pop("execution_count", None)
-            for kind, content in value.get("data", {}).items():
+            for kind, content in output.get("data", {}).items():
                 if kind.startswith("text/") and isinstance(content, str):
-                    value["data"][kind] = scrub(plain(content))
-            bundles.append(value)
+                    output["data"][kind] = scrub(plain(content))
+            bundles.append(output)
     return {"output": written, "figures": figures, "bundles": bundles}
 
 
-def run_notebook(root: Path, job: Mapping[str, Any], scrub: Scrubber) -> dict[str, Any]:
+def run_notebook(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scrubber) -> dict[str, Any]:
     """Execute the page of `job`, and return what the worker writes down."""
-    import time
-
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
-
-    cells = markdown_cells((root / "work" / job["script"]).read_text(encoding="utf-8"))
-    new_cell: Callable[..., Any] = nbformat.v4.new_code_cell
-    new_notebook: Callable[..., Any] = nbformat.v4.new_notebook
-    setup = SETUP.format(
-        package=str(PACKAGE.parent),
-        name=__package__,
-        root=str(root),
-        allowed=job["allowed_warnings"],
-    )
-    codes = [setup, *(cell.code for cell in cells), FINISH.format(name=f"{__package__}.backend")]
-    page = new_notebook(cells=[new_cell(code) for code in codes])
-    first, *nodes, last = page.cells
-    for cell, node in zip(cells, nodes, strict=True):
-        node.metadata["tags"] = re.findall(r"[\w-]+", " ".join(cell.options))
-    (root / "images").mkdir()
-    client = NotebookClient(
-        page, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(root / "work")}}
-    )
-    started = time.monotonic()
-    number, line = 0, 0
-    try:
-        with client.setup_kernel():
-            client.execute_cell(first, 0, store_history=False)
-            for number, (cell, node) in enumerate(zip(cells, nodes, strict=True), 1):
-                line = cell.line
-                note_progress(root, number, line)
-                client.execute_cell(node, number)
-                for value in node.outputs:
-                    if fault := value.get("data", {}).get(MIME, {}).get("error"):
-                        return {"status": "error", "message": scrub(fault), "cell": number, "line": line}
-            client.execute_cell(last, number + 1)
-    except CellExecutionError as error:
-        text = plain(error.traceback)
-        found = re.findall(r"(?:Cell In\[\d+\], line |^-+> ?)(\d+)", text, re.MULTILINE)
-        return {
-            "status": "error",
-            "message": scrub(plain(f"{error.ename}: {error.evalue}")),
-            "cell": number or None,
-            "line": line + int(found[0]) - 1 if found and line else line or None,
-        }
-    outputs = [json.loads(json.dumps(node.outputs)) for node in nodes]
-    outputs[-1] += json.loads(json.dumps(last.outputs))
-    recorded = [_cell(found, scrub, root) for found in outputs]
-    seconds = time.monotonic() - started
-    return {"status": "done", "seconds": seconds, "names": {}, "cells": recorded}
+    with warnings.catch_warnings(action="ignore"):
+        config = Config(HistoryManager={"enabled": False})
+        shell: Any = _Shell.instance(config=config, displayhook_class=_Hook, display_pub_class=_Publisher)
+        matplotlib.use(f"module://{__name__}")
+    page = shell.display_pub
+    page.root, page.capture, page.named = root, capture, {}
+    recorded = []
+    began = time.monotonic()
+    text = (root / "work" / job["script"]).read_text(encoding="utf-8")
+    for number, cell in enumerate(markdown_cells(text), 1):
+        page.outputs = []
+        recorded.append(page.outputs)
+        tags = re.findall(r"[\w-]+", " ".join(cell.options))
+        if "skip-execution" in tags:
+            continue
+        note_progress(root, number, cell.line)
+        capture.listen(True)
+        ran = shell.run_cell(cell.code, store_history=True)
+        error = ran.error_before_exec or ran.error_in_exec
+        if error and "raises-exception" not in tags:
+            frames = traceback.extract_tb(error.__traceback__)
+            inside = next((frame.lineno for frame in frames if frame.name == "<module>"), None)
+            line = cell.line - 1 + (inside or getattr(error, "lineno", None) or 1)
+            message = scrub(plain(f"{type(error).__name__}: {error}"))
+            return {"status": "error", "message": message, "line": line}
+        page.take_figures()
+        page.take()
+        capture.listen(False)
+    page.outputs.append(capture.take_last())
+    seconds = time.monotonic() - began
+    return {"seconds": seconds, "names": {}, "cells": [_cell(outputs, scrub) for outputs in recorded]}

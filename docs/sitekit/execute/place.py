@@ -17,9 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .record import file_name
-
-__all__ = ["Job", "Outcome", "Place", "keep_figure", "note_progress", "saving"]
+__all__ = ["Job", "Outcome", "Place", "note_progress", "saving"]
 
 OUTPUT_MIB = 1.0
 """More text than this is no page."""
@@ -61,7 +59,6 @@ class Job:
     seconds: float = 120.0
     """On the processor, of all its processes together; it may also stand still for so long."""
     memory_mib: float = 2048.0
-    output_mib: float = OUTPUT_MIB
     allowed_warnings: tuple[str, ...] = ()
     """Each warning that is no error: its category's dotted name, ``:``, the start of its message."""
     capture_repr: tuple[str, ...] = ()
@@ -210,14 +207,3 @@ def saving(root: Path) -> Iterator[None]:
         yield
     finally:
         note.write_text(f"{spent + time.process_time() - began}", encoding="ascii")
-
-
-def keep_figure(root: Path, saved: Any) -> dict[str, Any]:
-    """Move the images of a figure among the results, named by their content."""
-    value = {"width": saved.width, "height": saved.height}
-    for name in ("light", "dark", "png"):
-        path = getattr(saved, name)
-        content = path.read_bytes()
-        value[name] = file_name(content, path.suffix)
-        path.replace(root / "result" / value[name])
-    return value

@@ -1,7 +1,7 @@
 """Runs every example that has no record, each alone in a process, and keeps what it gave.
 
 It needs the project's files, what the examples import, NumPy, matplotlib, Sphinx-Gallery, docutils, Pillow,
-psutil, msgspec and tqdm, and for pages of Markdown nbclient and ipykernel: no Sphinx configuration and no catalogue.
+psutil, msgspec and tqdm, and for pages of Markdown IPython: no Sphinx configuration and no catalogue.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NEEDED = {
 """Modules that every run needs, each with the package that has it."""
 PRELOAD = (
     # A word in the source of an example that waits, and what the nursery then imports beforehand.
-    ("", ("psutil", f"{__package__}.worker", f"{__package__}.record", f"{__package__}.figures")),
+    ("", (f"{__package__}.watch", f"{__package__}.worker")),
     ("", ("sphinx_gallery.gen_gallery", "sphinx_gallery.gen_rst", "sphinx_gallery.backreferences")),
     ("numpy", ("numpy",)),
     ("matplotlib", ("matplotlib.pyplot", "matplotlib.backends.backend_agg", "PIL.WebPImagePlugin")),
@@ -75,7 +75,6 @@ class _Run:
             device=self.device,
             seconds=example.seconds or options.seconds,
             memory_mib=(example.memory_mib or options.memory_mib) + driver_mib,
-            output_mib=options.output_mib,
             allowed_warnings=example.allowed_warnings,
             capture_repr=options.capture_repr,
             versions={name: value for name, value in versions.items() if value != "none"},

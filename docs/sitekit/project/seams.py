@@ -31,14 +31,14 @@ FURO_FOOTER = '<div class="right-details">'
 FURO_TOGGLES = '<input type="checkbox" class="sidebar-toggle"'
 FURO_SKIP = '<a class="skip-to-content'
 TABLE = f"""
-sphinx_gallery.gen_rst:execute_script(script_blocks, script_vars, gallery_conf, file_conf) | execute.worker, site.records_on_page | runs a script's blocks; for a page, a function that returns recorded outputs takes its place
-sphinx_gallery.gen_rst:execute_code_block(compiler, block, …) | execute.worker | wrapped, to tell one block's output from the next one's
+sphinx_gallery.gen_rst:execute_code_block(compiler, block, example_globals, script_vars, gallery_conf, file_conf) | execute.worker | runs a block of a script
 sphinx_gallery.gen_rst:_LoggingTee(src_filename); sphinx_gallery.gen_rst:_LoggingTee.set_std_and_reset_position(self); sphinx_gallery.gen_rst:_LoggingTee.restore_std(self) | execute.worker | replaced: it doesn't hear child processes
-sphinx_gallery.gen_gallery:DEFAULT_GALLERY_CONF; sphinx_gallery.scrapers:ImagePathIterator(image_path) | execute.worker | what a run without Sphinx needs
+sphinx_gallery.gen_gallery:DEFAULT_GALLERY_CONF; sphinx_gallery.gen_rst:_check_input(prompt) | execute.worker | what a run without Sphinx needs
 sphinx_gallery.gen_rst:handle_exception(exc_info, src_file, script_vars, gallery_conf); sphinx_gallery.gen_rst:_get_last_repr(capture_repr, ___) | execute.worker | the first replaced, to have the error itself; the second wrapped, to have the value of a last expression
 sphinx_gallery.py_source_parser:split_code_and_text_blocks(source_file, return_node, …) | execute.worker, site.downloads | cuts a script into its blocks
 sphinx_gallery.backreferences:identify_names(script_blocks, ref_regex, global_variables, node, …) | execute.names | finds the names in code that become links
 sphinx_gallery.utils:get_md5sum(src_file, mode, …); sphinx_gallery/_doctree_links.py: .codeobj.json | site.records_on_page | notes beside a page: that it is current, and the names in its code
+sphinx_gallery.gen_rst:execute_script(script_blocks, script_vars, gallery_conf, file_conf) | site.records_on_page | runs a script's blocks; for a page, a function that returns recorded outputs takes its place
 sphinx_gallery._doctree_links:code_links_block | site.code_links, site.sections | code with links in it
 sphinx_gallery._doctree_links:_token_node(ttype, text); sphinx_gallery._doctree_links:_pygments_class(ttype) | site.code_links | replaced: a token as text costs a tenth of an element
 sphinx_gallery/gen_rst.py: sphx-glr-script-out | site.error_index | marks output
