@@ -312,6 +312,36 @@ print("last")
 go.set()
 ```
 """,
+    "outputs": """\
+# Page
+
+```{code-cell} python
+from IPython.display import HTML, clear_output, display
+print("forgotten")
+clear_output()
+shown = display(HTML("<b>first</b>"), display_id=True)
+print("between")
+shown.update(HTML("<b>second</b>"))
+1;
+```
+
+```{code-cell} python
+:tags: [raises-exception]
+print("before")
+1 / 0
+```
+
+```{code-cell} python
+:tags: [skip-execution]
+1 / 0
+```
+
+```{code-cell} python
+!echo a command
+import asyncio
+await asyncio.sleep(0, "waited")
+```
+""",
     "wrong": """\
 # Page
 
@@ -443,6 +473,21 @@ def test_a_page_of_markdown_shows_streams_in_order(ran: tuple[results.Summary, S
     assert second.output == (("stdout", "  before\n"), ("stdout", "after\n"), ("stderr", "  stays\n"))
     assert second.bundles[1] == {"figure": 0}
     assert third.text == "last\nlate\n"
+
+
+def test_a_page_of_markdown_shows_what_jupyter_shows(ran: tuple[results.Summary, Store, Path]) -> None:
+    first, second, third, fourth = cells(ran, "outputs")
+    html, text = first.bundles
+    assert html["data"]["text/html"] == "<b>second</b>"
+    assert (text["text"], first.text) == ("between\n", "between\n")
+    text, error = second.bundles
+    assert text["text"] == "before\n"
+    assert (error["ename"], error["evalue"]) == ("ZeroDivisionError", "division by zero")
+    assert any("1 / 0" in plain(line) for line in error["traceback"])
+    assert third.bundles == ()
+    text, value = fourth.bundles
+    assert text["text"] == "a command\n"
+    assert value["data"] == {"text/plain": "'waited'"}
 
 
 def test_a_page_of_markdown_whose_figure_cant_be_drawn(ran: tuple[results.Summary, Store, Path]) -> None:

@@ -477,10 +477,10 @@ def test_worker_without_the_package(tmp_path: Path) -> None:
     assert outcome.message == "this worker lacks the package no-such-package (1)"
 
 
-def test_file_outside_its_folder() -> None:
+def test_file_outside_its_folder(tmp_path: Path) -> None:
     job = place.Job("a/b", "script", "b.py", {"b.py": b"", "../../evil.py": b""})
     with pytest.raises(ValueError, match="leads out of its folder"):
-        place.Place.make(job)
+        place.Place(tmp_path, job)
 
 
 def start_runner(root: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -217,6 +217,7 @@ class Capture:
         """The thread whose writes are no output of the example, and neither are those of code that isn't Python."""
         self._chunks: list[tuple[str, str]] = []
         self._readers = {}
+        self._null = os.open(os.devnull, os.O_WRONLY)
         self.handles: dict[int, int] = {}
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         for number, name, errors in (1, "stdout", "strict"), (2, "stderr", "backslashreplace"):
@@ -237,10 +238,8 @@ class Capture:
         _flush_c()
         self.collect()
         self.deaf_to = None if on else threading.get_ident()
-        null = os.open(os.devnull, os.O_WRONLY)
         for number, handle in self.handles.items():
-            os.dup2(handle if on else null, number)
-        os.close(null)
+            os.dup2(handle if on else self._null, number)
 
     def collect(self) -> None:
         """Read what was written since the last time."""

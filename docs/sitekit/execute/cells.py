@@ -32,9 +32,6 @@ class CodeCell:
     """Of a Markdown page: the lines ``:name: value`` at its top."""
 
 
-# -- cells
-
-
 def parse(code: str | bytes) -> ast.Module | None:
     """The syntax tree of `code`, None where Python can't read it."""
     try:
@@ -81,9 +78,6 @@ def markdown_cells(text: str) -> list[CodeCell]:
         )
         for match in FENCED.finditer(text)
     ]
-
-
-# -- the syntax tree, the same on every Python
 
 
 def has_docstring(node: ast.AST | None) -> bool:

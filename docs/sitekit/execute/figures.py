@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,8 +153,7 @@ def _turn_texts(figure: Any, texts: Iterable[Any], undo: ExitStack, light: Image
     def choose(behind: Callable[[Any], Sequence[float]]) -> bool:
         changed = False
         for text, known in colors.items():
-            ground = behind(text)
-            best = max(known, key=lambda color: _contrast(color, ground))
+            best = max(known, key=partial(_contrast, behind(text)))
             if to_rgba(text.get_color()) != best:
                 _set(text, "color", best, undo)
                 changed = True

@@ -39,12 +39,13 @@ def _methods(blocks: Sequence[Any], variables: Mapping[str, Any]) -> Iterator[tu
 
     Of ``x.view`` each class of `x` that has it is a guess, in the order of inheritance.
     """
-    names: set[str] = set()
-    for node in ast.walk(ast.parse("\n".join(block.content for block in blocks))):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            names.add(f"{node.value.id}.{node.attr}")
-    for name in sorted(names):
-        variable, attribute = name.split(".")
+    tree = ast.parse("\n".join(block.content for block in blocks))
+    names = {
+        (node.value.id, node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    for variable, attribute in sorted(names):
         owner = type(variables.get(variable))
         if variable not in variables or owner.__module__ in {"builtins", "__main__"}:
             continue
@@ -56,4 +57,4 @@ def _methods(blocks: Sequence[Any], variables: Mapping[str, Any]) -> Iterator[tu
                 if getattr(sys.modules.get(module), base.__name__, None) is base:
                     objects.append(f"{module}:{base.__qualname__}.{attribute}")
         if objects:
-            yield name, objects
+            yield f"{variable}.{attribute}", objects

@@ -40,7 +40,7 @@ def _bundle(kind: str, data: Mapping[str, Any], metadata: Mapping[str, Any] | No
 
 
 class _Publisher(DisplayPublisher):
-    """Takes down what the cell that runs gives: what it wrote as lists, outputs and figures as dictionaries."""
+    """Takes down what the cell that runs gives: what it wrote as pairs, outputs and figures as dictionaries."""
 
     root: Path
     capture: Capture
@@ -50,7 +50,7 @@ class _Publisher(DisplayPublisher):
 
     def take(self, *outputs: dict[str, Any]) -> None:
         """Add `outputs`, after what was written before them."""
-        self.outputs += [self.capture.take(), *outputs]
+        self.outputs += [*self.capture.take(), *outputs]
 
     def publish(
         self, data: Any, metadata: Any = None, *_: Any, transient: Any = None, update: bool = False, **__: Any
@@ -73,9 +73,10 @@ class _Publisher(DisplayPublisher):
         self.take()
         self.capture.listen(False)
         try:
-            self.outputs += save_open(self.root)
+            figures = save_open(self.root)
         finally:
             self.capture.listen(True)
+        self.outputs += figures
 
 
 class _Hook(DisplayHook):
@@ -111,9 +112,9 @@ def _cell(outputs: list[Any], scrub: Scrubber) -> dict[str, Any]:
     figures: list[dict[str, Any]] = []
     bundles: list[dict[str, Any]] = []
     written: list[tuple[str, str]] = []
-    for is_text, run in groupby(outputs, key=lambda output: isinstance(output, list)):
+    for is_text, run in groupby(outputs, key=lambda output: isinstance(output, tuple)):
         if is_text:
-            pieces = shown([piece for pieces in run for piece in pieces], scrub)
+            pieces = shown(list(run), scrub)
             written += pieces
             bundles += [{"output_type": "stream", "name": name, "text": text} for name, text in pieces]
             continue
@@ -132,8 +133,8 @@ def _cell(outputs: list[Any], scrub: Scrubber) -> dict[str, Any]:
 def run_notebook(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scrubber) -> dict[str, Any]:
     """Execute the page of `job`, and return what the worker writes down."""
     with warnings.catch_warnings(action="ignore"):
-        config = Config(HistoryManager={"enabled": False})
-        shell: Any = _Shell.instance(config=config, displayhook_class=_Hook, display_pub_class=_Publisher)
+        history = Config(HistoryManager={"enabled": False})
+        shell: Any = _Shell.instance(config=history, displayhook_class=_Hook, display_pub_class=_Publisher)
         matplotlib.use(f"module://{__name__}")
     page = shell.display_pub
     page.root, page.capture, page.named = root, capture, {}
@@ -157,8 +158,7 @@ def run_notebook(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Sc
             message = scrub(plain(f"{type(error).__name__}: {error}"))
             return {"status": "error", "message": message, "line": line}
         page.take_figures()
-        page.take()
         capture.listen(False)
-    page.outputs.append(capture.take_last())
+    page.outputs += capture.take_last()
     seconds = time.monotonic() - began
     return {"seconds": seconds, "names": {}, "cells": [_cell(outputs, scrub) for outputs in recorded]}

@@ -32,15 +32,13 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
-from types import MappingProxyType
 
 from ..project.files import PACKAGE
-from .place import TAIL_LINES, Job, Outcome, Place, clean_environment, font_cache
+from .place import TAIL_LINES, Job, Outcome, Place, clean_environment
 
 __all__ = ["Nursery", "run_alone"]
 
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "recv_fds")
-NONE: Mapping[str, str] = MappingProxyType({})
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -141,7 +139,7 @@ class Nursery:
     It can be used from several threads. `close` ends every example that still runs.
     """
 
-    def __init__(self, preload: Sequence[str] = (), variables: Mapping[str, str] = NONE) -> None:
+    def __init__(self, preload: Sequence[str] = (), variables: Mapping[str, str] = {}) -> None:
         self._lock = threading.Lock()
         self._running: set[Connection[Job | None, Outcome]] = set()
         self._closed = False
@@ -152,7 +150,7 @@ class Nursery:
         self._process = subprocess.Popen(
             _command(f"from {__name__} import nursery_main", call),
             # Libraries read theirs when they are loaded, which is here, before an example exists.
-            env=clean_environment(variables) | {"MPLCONFIGDIR": str(font_cache())},
+            env=clean_environment(variables),
             cwd=tempfile.gettempdir(),
             stdin=subprocess.DEVNULL,
             stdout=self._errors,
@@ -167,9 +165,7 @@ class Nursery:
         ours, theirs = multiprocessing.Pipe()
         with ours:
             with theirs, self._lock:
-                if self._closed:
-                    return Outcome("stopped", "stopped")
-                with contextlib.suppress(OSError):  # a dead nursery is told below
+                with contextlib.suppress(OSError):  # a closed or dead nursery is told below
                     socket.send_fds(self._socket, [b"j"], [theirs.fileno()])
                 self._running.add(ours)
             try:
@@ -209,8 +205,6 @@ class Fresh:
 
     def run(self, job: Job) -> Outcome:
         """Run `job` to its end."""
-        if self._closed.is_set():
-            return Outcome("stopped", "stopped")
         from .watch import keep
 
         return keep(job, _Spawned, self._closed.is_set)
@@ -228,7 +222,7 @@ class _Spawned:
         with (place.root / "start").open("wb") as errors:
             self._process = subprocess.Popen(
                 _command(f"from {__package__} import worker", call),
-                env=clean_environment(NONE),
+                env=clean_environment({}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -247,7 +241,7 @@ class _Spawned:
 
 
 def starter(
-    preload: Sequence[str] = (), variables: Mapping[str, str] = NONE, *, fork: bool = CAN_FORK
+    preload: Sequence[str] = (), variables: Mapping[str, str] = {}, *, fork: bool = CAN_FORK
 ) -> Nursery | Fresh:
     """A new nursery, or its stand-in where processes can't be forked."""
     return Nursery(preload, variables) if fork else Fresh()

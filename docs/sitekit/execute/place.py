@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -35,11 +34,19 @@ ONE_THREAD = dict.fromkeys((f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OP
 }
 
 
+def font_cache() -> Path:
+    """A folder for matplotlib's list of fonts, which takes seconds to make; nobody's settings are in it."""
+    uid = os.getuid() if hasattr(os, "getuid") else 0
+    path = Path(tempfile.gettempdir()) / f"sitekit-fonts-{uid}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
 def clean_environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment variables of an example, with its own `variables`; those that name its folders apart."""
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     usual = {"LANG": "C.UTF-8", **passed, **ONE_THREAD, "MPLBACKEND": "agg", "PYTHONUTF8": "1"}
-    return {**usual, **variables}
+    return {**usual, **variables, "MPLCONFIGDIR": str(font_cache())}
 
 
 @dataclass(frozen=True)
@@ -91,53 +98,32 @@ class Outcome:
     peak_mib: float = 0.0
 
 
-@dataclass(frozen=True)
 class Place:
-    """The folder that one run lives in; nothing outlasts it."""
+    """The folder `root`, prepared for one run of `job`, which lives in it."""
 
-    root: Path
-
-    work = property(lambda self: self.root / "work")
-    modules = property(lambda self: self.root / "lib")
-    results = property(lambda self: self.root / "result")
-    streams = property(lambda self: (self.root / "stdout", self.root / "stderr"))
-    trace = property(lambda self: self.root / "trace")
-    progress = property(lambda self: self.root / "cell")
-
-    @classmethod
-    def make(cls, job: Job) -> Place:
-        """Create the folder of `job`."""
-        place = cls(Path(tempfile.mkdtemp(prefix="sitekit-")).resolve())
-        try:
-            place._fill(job)
-        except BaseException:
-            place.remove()
-            raise
-        return place
-
-    def _fill(self, job: Job) -> None:
-        for folder in ("work", "lib", "result", "home", "tmp"):
-            (self.root / folder).mkdir()
-        for folder, files in ((self.work, job.files), (self.modules, job.modules)):
+    def __init__(self, root: Path, job: Job) -> None:
+        self.root, self.script = root, next(iter(job.files))
+        self.work, self.results, self.trace = root / "work", root / "result", root / "trace"
+        self.streams = (root / "stdout", root / "stderr")
+        for name in ("work", "lib", "result", "home", "tmp"):
+            (root / name).mkdir()
+        for folder, files in ((self.work, job.files), (root / "lib", job.modules)):
             for name, content in files.items():
                 path = folder / name
                 if not path.resolve().is_relative_to(folder):
                     raise ValueError(f"{job.source}: {name!r} leads out of its folder")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-        for path in (*self.streams, self.progress):
-            path.touch()
         facts = asdict(replace(job, files={}, modules={}))
-        facts |= {"script": next(iter(job.files)), "environment": self.environment(job)}
-        (self.root / "job.json").write_text(json.dumps(facts), encoding="utf-8")
+        facts |= {"script": self.script, "environment": self._environment(job)}
+        (root / "job.json").write_text(json.dumps(facts), encoding="utf-8")
 
-    def environment(self, job: Job) -> dict[str, str]:
+    def _environment(self, job: Job) -> dict[str, str]:
         """The environment variables of the example."""
-        own = {"HOME": str(self.root / "home"), "TMPDIR": str(self.root / "tmp")}
-        own |= {"TEMP": own["TMPDIR"], "TMP": own["TMPDIR"], "USERPROFILE": own["HOME"]}
-        own["MPLCONFIGDIR"] = str(font_cache())
+        own = dict.fromkeys(("HOME", "USERPROFILE"), str(self.root / "home"))
+        own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.root / "tmp"))
         if job.modules:
-            own["PYTHONPATH"] = str(self.modules)
+            own["PYTHONPATH"] = str(self.root / "lib")
         if job.device == "cpu":
             own["CUDA_VISIBLE_DEVICES"] = ""  # or a page for the CPU would find the card
         return clean_environment(job.variables) | own
@@ -159,16 +145,15 @@ class Place:
     def cell(self) -> tuple[int | None, int | None]:
         """The code cell that was running, and its first line."""
         with contextlib.suppress(OSError, ValueError):
-            number, line = self.progress.read_text().split()
-            return int(number) or None, int(line) or None
+            number, line = map(int, (self.root / "cell").read_text(encoding="ascii").split())
+            return number, line
         return None, None
 
     def line(self) -> int | None:
         """The line that a crash or a limit found the example in."""
-        name = re.escape(json.loads((self.root / "job.json").read_text(encoding="utf-8"))["script"])
         with contextlib.suppress(OSError):
             trace = self.trace.read_text(encoding="utf-8", errors="replace")
-            if found := re.search(rf'File "[^"]*{name}", line (\d+)', trace):
+            if found := re.search(rf'File "[^"]*{re.escape(self.script)}", line (\d+)', trace):
                 return int(found[1])
         return None
 
@@ -178,18 +163,6 @@ class Place:
             seconds, *now = (self.root / "saving").read_text(encoding="ascii").split()
             return float(seconds), bool(now)
         return 0.0, (self.root / "saving").exists()  # it is just being written
-
-    def remove(self) -> None:
-        """Delete everything."""
-        shutil.rmtree(self.root, ignore_errors=True)
-
-
-def font_cache() -> Path:
-    """A folder for matplotlib's list of fonts, which takes seconds to make; nobody's settings are in it."""
-    uid = os.getuid() if hasattr(os, "getuid") else 0
-    path = Path(tempfile.gettempdir()) / f"sitekit-fonts-{uid}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
 
 
 def note_progress(root: Path, number: int, line: int) -> None:

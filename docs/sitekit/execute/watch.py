@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
@@ -63,10 +66,8 @@ def _memory_mib(processes: Iterable[psutil.Process], main: int) -> float:
     total = 0
     for process in processes:
         with contextlib.suppress(psutil.Error):
-            if process.pid == main:
-                total += process.memory_info().rss
-            else:
-                total += process.memory_full_info().uss
+            shared = process.pid == main
+            total += process.memory_info().rss if shared else process.memory_full_info().uss
     return total / 2**20
 
 
@@ -153,9 +154,11 @@ def _kill(child: Child) -> None:
 
 def keep(job: Job, start: Callable[[Place], Child], stopped: Callable[[], bool]) -> Outcome:
     """Run `job`, whose process `start` makes, to the end of its last process, or until the runner has `stopped`."""
-    place = Place.make(job)
     began = time.monotonic()
+    # An object that cleans up would do so at the end of the example's process, too, which may be forked from this.
+    root = Path(tempfile.mkdtemp(prefix="sitekit-")).resolve()
     try:
+        place = Place(root, job)
         child = start(place)
         kind, message, peak = _watch(job, place, child, stopped)
         if kind in {"time", "memory"}:
@@ -170,7 +173,7 @@ def keep(job: Job, start: Callable[[Place], Child], stopped: Callable[[], bool])
         _kill(child)
         return _outcome(place, child, kind, message, peak, time.monotonic() - began)
     finally:
-        place.remove()
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _command(process: psutil.Process) -> str:

@@ -121,6 +121,7 @@ def run(root: Path) -> NoReturn:
     _trace_crashes(root / "trace")
     scrub = Scrubber(machine_folders(root, job["hidden"]))
     capture = Capture(root)
+    capture.listen(False)
     sys.path[:0] = [str(root / "work"), str(root / "lib")]
     result: dict[str, Any]
     try:
@@ -140,8 +141,8 @@ def run(root: Path) -> NoReturn:
     except CannotRun as error:
         result = {"status": "environment", "message": str(error)}
     except SystemExit as error:
-        code = error.code if error.code is not None else 0
-        result = {"status": "exit", "message": f"called sys.exit({code!r})", "line": _line(error, job)}
+        message = f"called sys.exit({error.code or 0!r})"
+        result = {"status": "exit", "message": message, "line": _line(error, job)}
     except BaseException as error:
         notes = " ".join(f"({note})" for note in getattr(error, "__notes__", ()))
         message = scrub(plain(f"{_said(error)} {notes}".strip()))
@@ -182,9 +183,7 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scr
         "memory_delta": [],
         "src_file": str(script),
     }
-    written: list[list[tuple[str, str]]] = []
-    values: list[tuple[str, str]] = []
-    drawn: list[list[dict[str, Any]]] = []
+    cells: list[Any] = []
     errors: list[BaseException] = []
 
     class Tee:
@@ -200,7 +199,7 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scr
 
         def restore_std(self) -> None:
             if capture.deaf_to is None:
-                written[-1] += capture.take()
+                cells[-1].pieces += capture.take()
                 capture.listen(False)
 
     def noting_error(info: Any, *_: Any) -> str:
@@ -212,7 +211,7 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scr
     def noting_value(wanted: tuple[str, ...], value: Any) -> Any:
         text, method = get_last_repr(wanted, value)
         if method and isinstance(text, str):
-            values[-1] = ("html" if method == "_repr_html_" else "value", text)
+            cells[-1].kind, cells[-1].value = "html" if method == "_repr_html_" else "value", text
         return text, method
 
     gen_rst._LoggingTee, gen_rst.handle_exception, gen_rst._get_last_repr = Tee, noting_error, noting_value
@@ -221,14 +220,12 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scr
     for number, block in enumerate((blocks[at] for at in coded(blocks)), 1):
         blank = len(block.content) - len(block.content.lstrip("\n"))
         note_progress(root, number, block.lineno + blank)
-        written.append([])
-        values.append(("value", ""))
-        drawn.append([])
+        cells.append(types.SimpleNamespace(pieces=[], figures=[], kind="", value=""))
         conf = gen_gallery.DEFAULT_GALLERY_CONF | {
             "src_dir": str(root),
             "image_scrapers": scrape,
             "capture_repr": tuple(job["capture_repr"]),
-            "recorded_figures": drawn[-1],
+            "recorded_figures": cells[-1].figures,
         }
         capture.listen(True)
         try:
@@ -241,13 +238,14 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scr
             raise errors[0]
     seconds = time.monotonic() - began
     last = capture.take_last()
-    if written:
-        written[-1] += last
-    cells = []
-    for pieces, (kind, value), figures in zip(written, values, drawn, strict=True):
-        output = shown(pieces, scrub)
-        if value:
+    if cells:
+        cells[-1].pieces += last
+    recorded = []
+    for cell in cells:
+        output = shown(cell.pieces, scrub)
+        if cell.value:
             # Sphinx-Gallery leaves a line between what the cell wrote and its value.
-            output.append((kind, scrub(value if kind == "html" else "\n" * bool(pieces) + plain(value))))
-        cells.append({"output": output, "figures": figures})
-    return {"seconds": seconds, "names": names_in(blocks, vars(main), node), "cells": cells}
+            text = cell.value if cell.kind == "html" else "\n" * bool(cell.pieces) + plain(cell.value)
+            output.append((cell.kind, scrub(text)))
+        recorded.append({"output": output, "figures": cell.figures})
+    return {"seconds": seconds, "names": names_in(blocks, vars(main), node), "cells": recorded}
