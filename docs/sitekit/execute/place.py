@@ -142,20 +142,14 @@ class Place:
         shown = (line.replace(str(self.work) + os.sep, "") for line in lines[-TAIL_LINES:])
         return tuple(line[:LONGEST_LINE] for line in shown)
 
-    def cell(self) -> tuple[int | None, int | None]:
-        """The code cell that was running, and its first line."""
+    def where(self) -> tuple[int | None, int | None]:
+        """The code cell that was running, and the line that a crash or a limit found it in, or its first."""
         with contextlib.suppress(OSError, ValueError):
-            number, line = map(int, (self.root / "cell").read_text(encoding="ascii").split())
-            return number, line
-        return None, None
-
-    def line(self) -> int | None:
-        """The line that a crash or a limit found the example in."""
-        with contextlib.suppress(OSError):
+            cell, line = map(int, (self.root / "cell").read_text(encoding="ascii").split())
             trace = self.trace.read_text(encoding="utf-8", errors="replace")
-            if found := re.search(rf'File "[^"]*{re.escape(self.script)}", line (\d+)', trace):
-                return int(found[1])
-        return None
+            found = re.search(rf'File "[^"]*{re.escape(self.script)}", line (\d+)', trace)
+            return cell, int(found[1]) if found else line
+        return None, None
 
     def saving(self) -> tuple[float, bool]:
         """The processor seconds that saving figures took so far, and whether one is being saved."""

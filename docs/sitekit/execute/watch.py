@@ -165,11 +165,8 @@ def keep(job: Job, start: Callable[[Place], Child], stopped: Callable[[], bool])
             _ask_where(child, place)
         if kind == "ended":
             psutil.wait_procs(_living(child), GRACE_SECONDS)
-            if left := _living(child):
-                kind, message = (
-                    "children",
-                    f"left processes running: {'; '.join(sorted(map(_command, left)))}",
-                )
+            if left := {_command(process) for process in _living(child)}:
+                kind, message = "children", f"left processes running: {'; '.join(sorted(left))}"
         _kill(child)
         return _outcome(place, child, kind, message, peak, time.monotonic() - began)
     finally:
@@ -184,7 +181,7 @@ def _command(process: psutil.Process) -> str:
 
 def _outcome(place: Place, child: Child, kind: str, message: str, peak: float, seconds: float) -> Outcome:
     """What the example left in its folder; only the runner, which compares it with its cells, believes it."""
-    cell, line = place.cell()
+    cell, line = place.where()
     result: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError):
         result = json.loads((place.results / "result.json").read_text(encoding="utf-8"))
@@ -202,9 +199,7 @@ def _outcome(place: Place, child: Child, kind: str, message: str, peak: float, s
             kind, message, line = result["status"], result["message"], result.get("line") or line
         elif child.status < 0:
             name = next((known.name for known in signal.Signals if known == -child.status), -child.status)
-            kind, message, line = "signal", f"killed by {name}", place.line() or line
+            kind, message = "signal", f"killed by {name}"
         elif kind == "ended":
             kind, message = "exit", f"ended by itself with exit code {child.status} (os._exit)"
-    elif kind != "stopped":
-        line = place.line() or line
     return Outcome(kind, message, cell, line, place.tail(), seconds=seconds, peak_mib=peak)

@@ -21,7 +21,6 @@ import traceback
 import types
 import warnings
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,6 +28,7 @@ from .capture import Capture, Scrubber, machine_folders, plain, shown
 from .cells import coded
 from .device import CannotRun, check_device, facts
 from .figures import scrape
+from .keys import version
 from .names import names_in
 from .place import note_progress
 
@@ -92,13 +92,12 @@ def _like_fresh_interpreter() -> None:
 
 
 def _check_versions(wanted: Mapping[str, str]) -> None:
-    for name, version in wanted.items():
-        try:
-            found = platform.python_version() if name == "python" else metadata.version(name)
-        except metadata.PackageNotFoundError:
-            raise CannotRun(f"this worker lacks the package {name} ({version})") from None
-        if found != version:
-            raise CannotRun(f"this worker has {name} {found}, not {version}")
+    for name, needed in wanted.items():
+        found = platform.python_version() if name == "python" else version(name)
+        if found == "none":
+            raise CannotRun(f"this worker lacks the package {name} ({needed})")
+        if found != needed:
+            raise CannotRun(f"this worker has {name} {found}, not {needed}")
 
 
 def _trace_crashes(path: Path) -> None:
