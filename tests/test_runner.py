@@ -419,11 +419,17 @@ def test_data_files(tmp_path: Path) -> None:
 
 
 def test_fresh_interpreter_gives_the_same(tmp_path: Path) -> None:
-    root = write_project(tmp_path, {**GOOD, "raises": FAULTY["raises"], "aborts": FAULTY["aborts"]})
+    leaves = """
+        import subprocess, sys, time
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+        time.sleep(1)  # so long as it takes to be seen
+        """
+    faulty = {"raises": FAULTY["raises"], "aborts": FAULTY["aborts"], "leaves": script(leaves)}
+    root = write_project(tmp_path, {**GOOD, **faulty})
     summary, store, _ = record(root, fork=False, memory_mib=900)
-    assert summary.counts["script"] == [0, len(GOOD), 2]
+    assert summary.counts["script"] == [0, len(GOOD), 3]
     assert [item.outcome.kind for item in sorted(summary.failures, key=lambda item: item.page)] == [
-        "signal", "error",
+        "signal", "children", "error",
     ]  # fmt: skip
     assert cells(summary, store, "chapter/draws")[0].figures
 

@@ -32,6 +32,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from typing import Any
 
 from ..project.files import PACKAGE
 from .place import TAIL_LINES, Job, Outcome, Place, clean_environment
@@ -55,6 +56,7 @@ class _Forked:
 
     def __init__(self, connection: Connection[Outcome, Job | None], place: Place) -> None:
         self.top = os.getpid()
+        self.seen: list[Any] = []
         self.status = -signal.SIGKILL
         self._ended = threading.Event()
         self.pid = os.fork()
@@ -229,6 +231,7 @@ class _Spawned:
                 start_new_session=True,
             )
         self.pid = self.top = self._process.pid
+        self.seen: list[Any] = []
 
     @property
     def status(self) -> int:

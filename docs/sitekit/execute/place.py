@@ -147,7 +147,7 @@ class Place:
         with contextlib.suppress(OSError, ValueError):
             cell, line = map(int, (self.root / "cell").read_text(encoding="ascii").split())
             trace = self.trace.read_text(encoding="utf-8", errors="replace")
-            found = re.search(rf'File "[^"]*{re.escape(self.script)}", line (\d+)', trace)
+            found = re.search(rf'File "{re.escape(str(self.work / self.script))}", line (\d+)', trace)
             return cell, int(found[1]) if found else line
         return None, None
 

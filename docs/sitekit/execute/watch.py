@@ -33,7 +33,8 @@ class Child(Protocol):
 
     pid: int
     top: int
-    """The process below which all of the example's are: itself, or this one, which adopts its orphans."""
+    """The process below which the example's are: itself, or this one, which adopts orphans where it can."""
+    seen: list[psutil.Process]
 
     @property
     def status(self) -> int:
@@ -44,11 +45,13 @@ class Child(Protocol):
 
 
 def _tree(child: Child) -> list[psutil.Process]:
-    """The processes of an example, parents first."""
+    """The processes of an example, parents first, with orphans that were seen before they were such."""
     with contextlib.suppress(psutil.Error):
         top = psutil.Process(child.top)
-        return [*([top] if top.pid == child.pid else []), *top.children(recursive=True)]
-    return []
+        found = [*([top] if top.pid == child.pid else []), *top.children(recursive=True)]
+        child.seen = list(dict.fromkeys([*child.seen, *found]))
+    child.seen = [process for process in child.seen if process.is_running()]
+    return child.seen
 
 
 def _living(child: Child) -> list[psutil.Process]:
@@ -185,6 +188,7 @@ def _outcome(place: Place, child: Child, kind: str, message: str, peak: float, s
     result: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError):
         result = json.loads((place.results / "result.json").read_text(encoding="utf-8"))
+    line = result.get("line") or line  # a limit may be passed just after an error, and by it
     if kind in {"ended", "children"}:
         if child.status == 0 and result.get("status") == "done":
             if kind == "ended":
@@ -196,7 +200,7 @@ def _outcome(place: Place, child: Child, kind: str, message: str, peak: float, s
                 peak = max(peak, result.get("peak_mib", 0.0))
                 return Outcome("done", result=result, files=files, seconds=seconds, peak_mib=peak)
         elif result.get("status", "done") != "done":
-            kind, message, line = result["status"], result["message"], result.get("line") or line
+            kind, message = result["status"], result["message"]
         elif child.status < 0:
             name = next((known.name for known in signal.Signals if known == -child.status), -child.status)
             kind, message = "signal", f"killed by {name}"
