@@ -10,15 +10,13 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.locale import _
 
 from .state import Context, Doctree
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
 
 ASSETS = {
     "devices.js": 'class="device-outputs',

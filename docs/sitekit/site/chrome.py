@@ -5,20 +5,17 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jinja2 import FileSystemBytecodeCache
 from jinja2.ext import Extension
+from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.locale import _
 
 from ..project import seams
 from ..project.cache import FOLDER
 from ..project.files import digest
 from .state import Context, Doctree, site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-    from sphinx.config import Config
 
 LITERAL_LABEL = re.compile(r'\b(?P<name>aria-label|title|placeholder)="(?P<text>[^"{}]*[A-Za-z][^"{}]*)"')
 LITERAL_TITLE = re.compile(r"<title>(?P<text>[^<{}]+)</title>")

@@ -12,22 +12,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.application import Sphinx
 from sphinx.locale import _, admonitionlabels
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from ..markup.notebook_text import to_markdown
 from ..project import archive
 from ..project.files import digest, write_if_changed
+from ..project.layout import Page
 from .state import site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-
-    from ..project.layout import Page
 
 
 def _notebook(script: Path, labels: dict[str, str]) -> None:

@@ -16,21 +16,18 @@ from importlib.util import find_spec
 from io import BytesIO
 from logging import WARNING, getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from docutils import nodes
 from math_core import LatexError, LatexToMathML
+from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+from sphinx.writers.html5 import HTML5Translator
 
 from ..project.cache import cached
 from ..project.files import write_if_changed
 from .state import site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-    from sphinx.environment import BuildEnvironment
-    from sphinx.writers.html5 import HTML5Translator
 
 __all__ = ["subset"]
 

@@ -7,12 +7,10 @@ out, and builders of other formats skip it.
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from docutils import nodes
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
+from sphinx.application import Sphinx
 
 __all__ = ["SKIPPED", "element", "page_link"]
 

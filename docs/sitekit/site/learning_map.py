@@ -10,20 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TYPE_CHECKING
 
 from docutils import nodes
+from sphinx.application import Sphinx
 from sphinx.locale import _
 from sphinx.util.docutils import SphinxDirective
 
+from ..project.layout import Chapter, Page
 from . import synopsis
 from .html_nodes import element, page_link
 from .state import site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-
-    from ..project.layout import Chapter, Page
 
 __all__ = ["LANES", "LearningMap", "Station", "lines", "needed", "stations"]
 

@@ -10,18 +10,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Parser
+from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config
 from sphinx.ext.napoleon.docstring import NumpyDocstring
 from sphinx.util.docutils import SphinxDirective
 
 from .state import site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
 
 __all__ = ["package_rst"]
 

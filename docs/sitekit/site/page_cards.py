@@ -6,25 +6,21 @@ A card shows the page's first figure as it was recorded, or, of a page that draw
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.application import Sphinx
 
+from ..execute.record import Record
+from ..project.layout import Page
 from . import replay, synopsis
 from .html_nodes import SKIPPED, element, page_link
 from .records_on_page import image_folder
 from .state import site
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sphinx.application import Sphinx
-
-    from ..execute.record import Record
-    from ..project.layout import Page
 
 PRINTED_LINES = 6
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.application import Sphinx
 from sphinx.locale import _
 
+from ..project.layout import Page
 from . import downloads, synopsis
 from .html_nodes import element
 from .records_on_page import provenance
 from .state import site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-
-    from ..project.layout import Page
 
 
 def _fact(name: str, label: str, *children: nodes.Node | str) -> nodes.Element:

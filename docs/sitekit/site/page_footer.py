@@ -12,15 +12,12 @@ Both come from the project's configuration:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from .state import Context, Doctree, site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
 
 
 def report_address(template: str, page: str, version: str, to_root: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sphinx.locale
 from docutils import nodes
@@ -27,6 +27,7 @@ from docutils.writers._html_base import SimpleListChecker
 from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
 from myst_parser.parsers.mdit import create_md_parser
 from sphinx import addnodes
+from sphinx.application import Sphinx
 from sphinx.locale import admonitionlabels
 from sphinx.transforms import SphinxSmartQuotes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -34,13 +35,9 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxTranslator
 
 from ..markup.dialect import MYST, RST, Dialect
+from ..project.layout import Language
 from .html_nodes import SKIPPED, element
 from .state import Context, Doctree, site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-
-    from ..project.layout import Language
 
 logger = logging.getLogger(__name__)
 SCRIPT = "_static/parallel.js"

@@ -14,9 +14,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from docutils import nodes
+from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.locale import _
 
@@ -24,9 +25,6 @@ from ..project.files import write_if_changed
 from .error_index import aliases
 from .sections import JOINED, Section, sections_of
 from .state import Context, Doctree, site, table
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
 
 DATA = "search-data.js"
 SECTIONS = "sections.json"

@@ -6,13 +6,11 @@ The theme's one inline script is allowed by its hash, which is made from the scr
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+from sphinx.application import Sphinx
 
 from ..project.policy import meta
 from .state import Context, Doctree, site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
 
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from docutils import nodes
+from sphinx.application import Sphinx
 
 from .state import Context, Doctree, site
 from .synopsis import SENTENCE
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
 
 SITEMAP = "sitemap.xml"
 LONGEST = {"han": 110, "other": 200}

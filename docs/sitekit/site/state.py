@@ -5,21 +5,18 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from docutils import nodes
+from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+from ..execute.chosen import ShownRecord
 from ..project.errors import SourceError
 from ..project.files import read_toml
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-
-    from ..execute.chosen import ShownRecord
-    from ..project.layout import Language, Page, Project
-    from .sections import Section
+from ..project.layout import Language, Page, Project
+from .sections import Section
 
 __all__ = ["Context", "Doctree", "Site", "open_site", "site", "table"]
 

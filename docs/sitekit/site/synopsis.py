@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 from docutils.utils.smartquotes import smartyPants
+from sphinx.application import Sphinx
 from sphinx.locale import _
 
 from ..markup import rst
 from ..markup.units import HAN
+from ..project.layout import Chapter, Page
 from .state import site
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-
-    from ..project.layout import Chapter, Page
 
 __all__ = ["chapter_facts", "minutes", "number", "page_title", "promise"]
 
