@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from sitekit.execute import examples, runner
+from sitekit.execute.chosen import ShownRecord
 from sitekit.execute.record import Cell, Record, Store
 from sitekit.project.layout import Project
 from sitekit.site import replay
@@ -47,6 +48,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Store]:
     return record, store
 
 
+def shown(recorded: tuple[Record, Store]) -> list[ShownRecord]:
+    """What the page of a record shows."""
+    return [ShownRecord(*recorded, True)]
+
+
 def blocks(text: str, folder: Path) -> list[Any]:
     """The blocks of a script as Sphinx-Gallery cuts it."""
     from sphinx_gallery.py_source_parser import split_code_and_text_blocks
@@ -59,10 +65,10 @@ def blocks(text: str, folder: Path) -> list[Any]:
 
 def test_outputs_stand_below_their_cells(recorded: tuple[Record, Store], tmp_path: Path) -> None:
     cut = blocks(PAGE, tmp_path)
-    outputs = replay.outputs_for_replay(recorded[0], cut, "chapter/images")
+    outputs = replay.outputs_for_replay(shown(recorded), cut)
     assert len(outputs) == len(cut)
     first = outputs[1]
-    assert ".. image:: /chapter/images/page_01_01_light.webp\n   :alt: a line\n" in first
+    assert ".. image:: /recorded/cpu/chapter/page_01_01_light.webp\n   :alt: a line\n" in first
     assert "only-dark" in first
     assert '.. recorded-output:: text\n\n   "drawn:\\ttabs and escapes"\n' in first
     assert all(not output for output, block in zip(outputs, cut, strict=True) if block.type == "text")
@@ -72,13 +78,13 @@ def test_outputs_stand_below_their_cells(recorded: tuple[Record, Store], tmp_pat
 def test_words_are_those_of_the_script(recorded: tuple[Record, Store], tmp_path: Path) -> None:
     """A translated script has other comments, and maybe fewer blocks of nothing but comments."""
     translated = PAGE.replace("alt: a line", "alt: \u4e00\u6761\u7ebf").replace("# a remark\n", "")
-    outputs = replay.outputs_for_replay(recorded[0], blocks(translated, tmp_path), "elsewhere")
-    assert "/elsewhere/page_01_01_dark.webp\n   :alt: \u4e00\u6761\u7ebf\n" in outputs[1]
+    outputs = replay.outputs_for_replay(shown(recorded), blocks(translated, tmp_path))
+    assert "/recorded/cpu/chapter/page_01_01_dark.webp\n   :alt: \u4e00\u6761\u7ebf\n" in outputs[1]
 
 
 def test_other_cells_are_an_error(recorded: tuple[Record, Store], tmp_path: Path) -> None:
     with pytest.raises(replay.ReplayError, match="1 code cells and its record 2"):
-        replay.outputs_for_replay(recorded[0], blocks(script("x = 1"), tmp_path), "images")
+        replay.outputs_for_replay(shown(recorded), blocks(script("x = 1"), tmp_path))
 
 
 TEXTS = st.text(
@@ -93,7 +99,7 @@ def test_text_stands_on_the_page_as_it_was_printed(text: str, times: int) -> Non
     """Blank lines, indents, tabs, markup, lines of any length: the page's code block holds just that."""
     docutils.parsers.rst.directives.register_directive("recorded-output", replay.RecordedOutput)
     record = replace(make(), cells=(Cell((("stdout", text * times), ("html", f"<b>{text}</b>"))),))
-    rst = replay.cell_rst(record, 0, "images", [])
+    rst = replay.cell_rst(record, 0, [])
     document = docutils.core.publish_doctree(rst, settings_overrides={"report_level": 1, "halt_level": 1})
     shown = [node.astext() for node in document.findall(docutils.nodes.literal_block)]
     assert shown == ([(text * times).removesuffix("\n")] if text.strip() else [])
@@ -101,12 +107,13 @@ def test_text_stands_on_the_page_as_it_was_printed(text: str, times: int) -> Non
 
 
 def test_images_are_placed_once(recorded: tuple[Record, Store], tmp_path: Path) -> None:
-    (png,) = replay.place_images(*recorded, tmp_path)
-    names = {"page_01_01.png", "page_01_01_light.webp", "page_01_01_dark.webp"}
-    assert {path.name for path in tmp_path.iterdir()} == names
-    before = png.stat().st_mtime_ns
     replay.place_images(*recorded, tmp_path)
-    assert png.stat().st_mtime_ns == before
+    folder = tmp_path / "recorded" / "cpu" / "chapter"
+    assert {path.name for path in folder.iterdir()} == {"page_01_01_light.webp", "page_01_01_dark.webp"}
+    light = folder / "page_01_01_light.webp"
+    before = light.stat().st_mtime_ns
+    replay.place_images(*recorded, tmp_path)
+    assert light.stat().st_mtime_ns == before
 
 
 def test_code_objects(recorded: tuple[Record, Store]) -> None:
@@ -141,9 +148,8 @@ def test_outputs_of_a_notebook() -> None:
     outputs = replay.notebook_outputs(
         replace(make(), cells=(Cell((), make().cells[1].figures, make().cells[2].bundles),)),
         0,
-        "images",
         ["one line"],
     )
     text = outputs[0]["data"]["text/markdown"]
-    assert '```{image} /images/page_01_01_light.webp\n:alt: "one line"\n:width: 650\n:height: 400' in text
+    assert '```{image} /recorded/cpu/chapter/page_01_01_light.webp\n:alt: "one line"\n:width: 650\n:height: 400' in text
     assert outputs[1] == {"output_type": "stream", "name": "stdout", "text": "x"}

@@ -19,7 +19,6 @@ from ..execute.record import Record
 from ..project.layout import Page
 from . import replay, synopsis
 from .html_nodes import SKIPPED, element, page_link
-from .records_on_page import image_folder
 from .state import site
 
 PRINTED_LINES = 6
@@ -35,9 +34,8 @@ def _pictures(record: Record) -> Iterator[nodes.Node]:
     if at is None:
         return
     figure = record.cells[at].figures[0]
-    for theme, name in zip(("light", "dark"), replay.image_names(record.page, at, 0), strict=False):
-        uri = f"/{image_folder(record)}/{name}"
-        yield thumbnail("", uri=uri, alt="", theme=theme, wide=figure.width, high=figure.height)
+    for theme, name in replay.image_files(record, at, 0).items():
+        yield thumbnail("", uri=f"/{name}", alt="", theme=theme, wide=figure.width, high=figure.height)
 
 
 def _printed(record: Record) -> nodes.Element:

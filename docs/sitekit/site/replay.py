@@ -1,8 +1,9 @@
-"""What a record gives Sphinx-Gallery and MyST-NB where they would run code: its outputs, figures and names.
+"""What records give Sphinx-Gallery and MyST-NB where they would run code: outputs, figures and names.
 
 Sphinx-Gallery runs an example by `sphinx_gallery.gen_rst.execute_script`, which returns one block of
 reStructuredText per block of the script; `records_on_page` puts a function in its place that returns what
-`outputs_for_replay` makes of the record.
+`outputs_for_replay` makes of the records. Outputs that are equal on all devices are shown once, others one under
+the other with the devices' names, which a script makes tabs of.
 
 Alt texts are taken from the script that Sphinx-Gallery reads, which is in the page's language.
 """
@@ -12,30 +13,22 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from docutils import nodes
 from sphinx.errors import SphinxError
+from sphinx.locale import _
 from sphinx.util.docutils import SphinxDirective
 
 from ..execute.cells import coded
+from ..execute.chosen import ShownRecord
 from ..execute.figures import alt_texts
-from ..execute.record import Figure, Record, Store
+from ..execute.record import Record, Store
 from ..project.files import write_if_changed
-
-__all__ = [
-    "RecordedOutput",
-    "ReplayError",
-    "code_objects",
-    "imported_objects",
-    "notebook_outputs",
-    "outputs_for_replay",
-    "place_images",
-]
-
 
 LONGEST_PIECE = 800
 """Characters, of which each takes up to twelve as JSON; Docutils refuses lines of more than 10,000."""
@@ -47,41 +40,30 @@ class ReplayError(SphinxError):
     category = "Replay"
 
 
-def image_names(page: str, cell: int, figure: int) -> tuple[str, str, str]:
-    """The files of a figure in its page's folder of images: light, dark, PNG."""
-    stem = f"{page.rpartition('/')[2]}_{cell + 1:02}_{figure + 1:02}"
-    return f"{stem}_light.webp", f"{stem}_dark.webp", f"{stem}.png"
+# -- outputs
 
 
-def place_images(record: Record, store: Store, folder: Path) -> list[Path]:
-    """Put the figures of `record` into `folder`, under names that tell page, cell and number.
+def image_files(record: Record, cell: int, figure: int) -> dict[str, str]:
+    """The files of a figure in a language's tree, by theme."""
+    stem = f"recorded/{record.device}/{record.page}_{cell + 1:02}_{figure + 1:02}"
+    return {theme: f"{stem}_{theme}.webp" for theme in ("light", "dark")}
 
-    Files that say the same already are left alone.
 
-    Returns
-    -------
-    list of Path
-        The PNG of each figure, in order: for thumbnails and cards.
-    """
-    pngs = []
+def place_images(record: Record, store: Store, tree: Path) -> None:
+    """Put the figures of `record` into a language's tree; files that say the same already are left alone."""
     for at, cell in enumerate(record.cells):
         for number, figure in enumerate(cell.figures):
-            files = (figure.light, figure.dark, figure.png)
-            for name, content in zip(image_names(record.page, at, number), files, strict=True):
-                write_if_changed(folder / name, store.read_file(record, content))
-            pngs.append(folder / image_names(record.page, at, number)[2])
-    return pngs
+            for theme, name in image_files(record, at, number).items():
+                write_if_changed(tree / name, store.read_file(record, getattr(figure, theme)))
 
 
-def _figure_rst(light: str, dark: str, figure: Figure, alt: str) -> str:
-    """The reStructuredText of one figure; the theme shows the image that fits its colours."""
-    return "".join(
-        f".. image:: /{address}\n"
-        f"   :alt: {alt}\n"
-        f"   :width: {figure.width}\n   :height: {figure.height}\n   :loading: lazy\n"
-        f"   :class: figure only-{theme}\n\n"
-        for theme, address in (("light", light), ("dark", dark))
-    )
+def _images(record: Record, cell: int, figure: int, alt: str) -> Iterator[tuple[str, list[str]]]:
+    """Address and options of a figure's two images; the theme shows the one that fits its colours."""
+    size = record.cells[cell].figures[figure]
+    for theme, name in image_files(record, cell, figure).items():
+        options = {"alt": alt, "width": size.width, "height": size.height}
+        options |= {"loading": "lazy", "class": f"figure only-{theme}"}
+        yield f"/{name}", [f":{option}: {value}" for option, value in options.items()]
 
 
 def _verbatim(kind: str, text: str) -> str:
@@ -106,27 +88,12 @@ class RecordedOutput(SphinxDirective):
         return [nodes.literal_block(text, text, language="none", classes=["sphx-glr-script-out"])]
 
 
-def cell_rst(record: Record, at: int, images: str, alts: Sequence[str]) -> str:
-    """The output of code cell `at` (from 0): its figures, what it wrote, the HTML of its last expression.
-
-    Parameters
-    ----------
-    record
-        The run to show.
-    at
-        The cell.
-    images
-        The address of the folder that `place_images` filled, from the source folder.
-    alts
-        What the figures show, in the page's language.
-    """
+def cell_rst(record: Record, at: int, alts: Sequence[str]) -> str:
+    """The output of code cell `at` (from 0): its figures, which `alts` describe, what it wrote, its HTML."""
     cell, parts = record.cells[at], [""]
-    for number, (figure, alt) in enumerate(
-        zip_longest(cell.figures, alts[: len(cell.figures)], fillvalue="")
-    ):
-        assert isinstance(figure, Figure)
-        light, dark, _ = (f"{images}/{name}" for name in image_names(record.page, at, number))
-        parts.append(_figure_rst(light, dark, figure, str(alt)))
+    for number in range(len(cell.figures)):
+        for address, options in _images(record, at, number, _nth(alts, number)):
+            parts.append("\n   ".join([f".. image:: {address}", *options]) + "\n")
     if cell.text.strip():
         parts.append(_verbatim("text", cell.text.removesuffix("\n")))
     if cell.html:
@@ -134,33 +101,98 @@ def cell_rst(record: Record, at: int, images: str, alts: Sequence[str]) -> str:
     return "\n".join([*parts, ""])
 
 
-def outputs_for_replay(record: Record, script_blocks: Sequence[Any], images: str) -> list[str]:
+def _nth(alts: Sequence[str], number: int) -> str:
+    """The alt text of figure `number`; a draft may lack it."""
+    return alts[number] if number < len(alts) else ""
+
+
+def _numbers(record: Record, other: Record) -> dict[int, int]:
+    """The number that a cell of `record` has in `other`, which may be of an earlier version."""
+    found: dict[int, int] = {}
+    matcher = SequenceMatcher(None, record.code_part["cells"], other.code_part["cells"], autojunk=False)
+    for _tag, start, end, there, until in matcher.get_opcodes():
+        if end - start == until - there:
+            found.update(zip(range(start, end), range(there, until), strict=True))
+    return found
+
+
+def outputs_for_replay(shown: Sequence[ShownRecord], script_blocks: Sequence[Any]) -> list[str]:
     """One block of reStructuredText per block of the script, as `execute_script` returns them.
 
     Parameters
     ----------
-    record
-        The run to show.
+    shown
+        The records of the page, its first device's first.
     script_blocks
         The script as Sphinx-Gallery cut it, in any language.
-    images
-        The address of the folder that `place_images` filled, from the source folder.
 
     Raises
     ------
     ReplayError
-        Where the script has more or fewer code cells than the record.
+        Where the script has more or fewer code cells than the first record.
     """
-    cells = coded(script_blocks)
-    if len(cells) != len(record.cells):
+    first, cells = shown[0].record, coded(script_blocks)
+    if len(cells) != len(first.cells):
         raise ReplayError(
-            f"{record.page}: the script has {len(cells)} code cells and its record {len(record.cells)}"
+            f"{first.page}: the script has {len(cells)} code cells and its record {len(first.cells)}"
         )
     outputs = [""] * len(script_blocks)
     alts = alt_texts(script_blocks[at].content for at in cells)
-    for number, at in enumerate(cells):
-        outputs[at] = cell_rst(record, number, images, alts[number])
+    numbers = [(item, _numbers(first, item.record)) for item in shown]
+    for cell, at in enumerate(cells):
+        there = [(item, known[cell]) for item, known in numbers if cell in known]
+        recorded = [item.record.cells[number] for item, number in there]
+        faces = [(each.output, [figure.png for figure in each.figures]) for each in recorded]
+        texts = [cell_rst(item.record, number, alts[cell]) for item, number in there]
+        same = all(face == faces[0] for face in faces)
+        outputs[at] = texts[0] if same else _side_by_side([item for item, _number in there], texts)
     return outputs
+
+
+def device_label(item: ShownRecord) -> str:
+    """The device's name on the page."""
+    kind, name = item.record.device.upper(), item.record.device_name
+    return kind if item.record.device == "cpu" else f"{kind} · {name}"
+
+
+def version_note(item: ShownRecord) -> str:
+    """What a reader must know of a record that is not current."""
+    if item.current:
+        return ""
+    return str(_("recorded from an earlier version of this code, %s")) % item.record.date[:10]
+
+
+def _side_by_side(shown: Sequence[ShownRecord], texts: Sequence[str]) -> str:
+    lines = [".. container:: device-outputs", ""]
+    for item, text in zip(shown, texts, strict=True):
+        lines += ["   .. container:: device-output", ""]
+        for name, words in ("device-name", device_label(item)), ("device-note", version_note(item)):
+            if words:
+                plain = re.sub(r"([\\*`_|<])", r"\\\1", words)
+                lines += [f"      .. rst-class:: {name}", "", f"      {plain}", ""]
+        lines += [indent(text, "      "), ""]
+    return "\n".join([*lines, ""])
+
+
+def notebook_outputs(record: Record, at: int, alts: Sequence[str]) -> list[dict[str, Any]]:
+    """The outputs of code cell `at` (from 0) of a Markdown page, as nbformat writes them; `alts` describe its figures.
+
+    A figure becomes Markdown with two ``{image}`` directives; MyST-NB shows it with
+    ``nb_render_markdown_format = "myst"``.
+    """
+    outputs = []
+    for bundle in record.cells[at].bundles:
+        if "figure" in bundle:
+            alt = json.dumps(_nth(alts, bundle["figure"]), ensure_ascii=False)
+            images = _images(record, at, bundle["figure"], alt)
+            fences = (["```{image} " + address, *options, "```\n"] for address, options in images)
+            text = "\n".join("\n".join(lines) for lines in fences)
+            bundle = {"output_type": "display_data", "metadata": {}, "data": {"text/markdown": text}}
+        outputs.append(bundle)
+    return outputs
+
+
+# -- names
 
 
 def _object(module: str, name: str, **more: bool) -> dict[str, Any]:
@@ -176,55 +208,35 @@ def code_objects(record: Record) -> dict[str, list[dict[str, Any]]]:
     for name, guesses in record.names.items():
         for guess in guesses:
             module, _, attribute = guess.removeprefix("class ").partition(":")
-            if attribute.rpartition(".")[2] != name.rpartition(".")[2]:
-                continue
-            objects.setdefault(name, []).append(
-                _object(module, attribute, is_class=guess.startswith("class "), is_explicit=False)
-            )
+            if attribute.rpartition(".")[2] == name.rpartition(".")[2]:
+                is_class = guess.startswith("class ")
+                found = _object(module, attribute, is_class=is_class, is_explicit=False)
+                objects.setdefault(name, []).append(found)
     return objects
 
 
-def imported_objects(code: str) -> dict[str, list[dict[str, Any]]]:
-    """The same of code whose run left no names: those that its imports tell, such as ``nn.Linear``."""
-    modules: dict[str, str] = {}
-    tree = ast.parse(code)
+def imported_names(tree: ast.Module) -> dict[str, str]:
+    """What `tree` imports from elsewhere: each name with the full one that it stands for."""
+    found: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 top = alias.name.partition(".")[0]
-                modules[alias.asname or top] = alias.name if alias.asname else top
+                found[alias.asname or top] = alias.name if alias.asname else top
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            modules |= {name.asname or name.name: f"{node.module}.{name.name}" for name in node.names}
-    objects = {}
+            found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imported_objects(code: str) -> dict[str, list[dict[str, Any]]]:
+    """The same of code whose run left no names: those that its imports tell, such as ``nn.Linear``."""
+    tree = ast.parse(code)
+    known, objects = imported_names(tree), {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute | ast.Name):
-            written = ast.unparse(node)
-            first, _, rest = written.partition(".")
-            if first in modules and re.fullmatch(r"[\w.]+", written):
-                module, _, name = f"{modules[first]}.{rest}".rstrip(".").rpartition(".")
+        written = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""
+        first, dot, rest = written.partition(".")
+        if first in known and re.fullmatch(r"[\w.]+", written):
+            module, _, name = f"{known[first]}{dot}{rest}".rpartition(".")
+            if module:
                 objects[written] = [_object(module, name, is_class=True, is_explicit=True)]
-    return {name: found for name, found in objects.items() if found[0]["module"]}
-
-
-def notebook_outputs(record: Record, at: int, images: str, alts: Sequence[str]) -> list[dict[str, Any]]:
-    """The outputs of code cell `at` (from 0) of a Markdown page, as nbformat writes them; `alts` describe its figures.
-
-    A figure becomes Markdown with two ``{image}`` directives; MyST-NB shows it with
-    ``nb_render_markdown_format = "myst"``.
-    """
-    cell, outputs = record.cells[at], []
-    for bundle in cell.bundles:
-        if "figure" not in bundle:
-            outputs.append(dict(bundle))
-            continue
-        number = bundle["figure"]
-        figure = cell.figures[number]
-        alt = alts[number] if number < len(alts) else ""
-        names = image_names(record.page, at, number)
-        text = "\n".join(
-            f"```{{image}} /{images}/{name}\n:alt: {json.dumps(alt, ensure_ascii=False)}\n"
-            f":width: {figure.width}\n:height: {figure.height}\n:loading: lazy\n:class: figure only-{theme}\n```\n"
-            for theme, name in zip(("light", "dark"), names[:2], strict=True)
-        )
-        outputs.append({"output_type": "display_data", "metadata": {}, "data": {"text/markdown": text}})
-    return outputs
+    return objects

@@ -43,8 +43,6 @@ class Site:
     """Closed when Sphinx is done: it holds the checkout's lock where no build does."""
     records: dict[str, list[ShownRecord]] = field(default_factory=dict)
     """The records that each page shows."""
-    replaying: ExitStack = field(default_factory=ExitStack)
-    """Closed when Sphinx-Gallery has its pages: it gives it back its executor."""
     sections: dict[str, list[Section]] = field(default_factory=dict)
     """What the search finds, by page."""
     policy: str = ""
