@@ -151,5 +151,8 @@ def test_outputs_of_a_notebook() -> None:
         ["one line"],
     )
     text = outputs[0]["data"]["text/markdown"]
-    assert '```{image} /recorded/cpu/chapter/page_01_01_light.webp\n:alt: "one line"\n:width: 650\n:height: 400' in text
+    assert (
+        '```{image} /recorded/cpu/chapter/page_01_01_light.webp\n:alt: "one line"\n:width: 650\n:height: 400'
+        in text
+    )
     assert outputs[1] == {"output_type": "stream", "name": "stdout", "text": "x"}

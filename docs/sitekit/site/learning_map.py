@@ -7,9 +7,10 @@ all it needs; lines that others imply are left out.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import count, permutations
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -20,9 +21,6 @@ from ..project.layout import Chapter, Page
 from . import synopsis
 from .html_nodes import element, page_link
 from .state import site
-
-__all__ = ["LANES", "LearningMap", "Station", "lines", "needed", "stations"]
-
 
 LANES = 3
 """As many as fit a phone."""
@@ -42,8 +40,7 @@ SWEEPS = 4
 class Station:
     """The place of a page on the map."""
 
-    row: int
-    """In its chapter."""
+    chapter: int
     column: int
     top: int
     """From the map's upper edge."""
@@ -56,33 +53,24 @@ class Station:
 
 def needed(chapters: Sequence[Chapter]) -> dict[str, tuple[str, ...]]:
     """What each page needs that is not needed by something else it needs."""
-    direct = {page.docname: page.prerequisites for chapter in chapters for page in chapter.pages}
+    found: dict[str, tuple[str, ...]] = {}
     behind: dict[str, set[str]] = {}  # everything a page stands on; the curriculum's order has it ready
-    for name, names in direct.items():
-        behind[name] = set(names).union(*(behind.get(other, ()) for other in names))
-    return {
-        name: tuple(
-            item
-            for item in names
-            if not any(item in behind.get(other, ()) for other in names if other != item)
-        )
-        for name, names in direct.items()
-    }
+    for page in (page for chapter in chapters for page in chapter.pages):
+        implied = set[str]().union(*(behind[name] for name in page.prerequisites))
+        behind[page.docname] = implied.union(page.prerequisites)
+        found[page.docname] = tuple(name for name in page.prerequisites if name not in implied)
+    return found
 
 
 def _rows(chapter: Chapter) -> list[list[str]]:
     """Every page in the first row with a free place below what it needs in this chapter."""
-    rows: list[list[str]] = []
+    rows: defaultdict[int, list[str]] = defaultdict(list)
     row_of: dict[str, int] = {}
     for page in chapter.pages:
-        at = max((row_of[name] + 1 for name in page.prerequisites if name in row_of), default=0)
-        while at < len(rows) and len(rows[at]) == LANES:
-            at += 1
-        if at == len(rows):
-            rows.append([])
+        first = max((row_of[name] + 1 for name in page.prerequisites if name in row_of), default=0)
+        row_of[page.docname] = at = next(row for row in count(first) if len(rows[row]) < LANES)
         rows[at].append(page.docname)
-        row_of[page.docname] = at
-    return rows
+    return [*rows.values()]
 
 
 def _columns(rows: Sequence[Sequence[str]], links: Mapping[str, Sequence[str]]) -> dict[str, int]:
@@ -95,10 +83,12 @@ def _columns(rows: Sequence[Sequence[str]], links: Mapping[str, Sequence[str]]) 
     def cost(row: Sequence[str]) -> tuple[int, int]:
         touching = [pair for pair in pairs if pair[0] in row or pair[1] in row]
         length = sum((columns[one] - columns[other]) ** 2 for one, other in touching)
-        passed = 0
-        for one, other in touching:
-            between = range(row_of[one] + 1, row_of[other])
-            passed += sum(columns[name] == columns[other] for at in between for name in rows[at])
+        passed = sum(
+            columns[name] == columns[other]
+            for one, other in touching
+            for between in rows[row_of[one] + 1 : row_of[other]]
+            for name in between
+        )
         crossings = sum(
             (columns[a] - columns[c]) * (columns[b] - columns[d]) < 0
             for a, b in touching
@@ -109,57 +99,56 @@ def _columns(rows: Sequence[Sequence[str]], links: Mapping[str, Sequence[str]]) 
 
     for sweep in range(SWEEPS):
         for row in rows if sweep % 2 == 0 else reversed(rows):
-
-            def trial(choice: Sequence[int], row: Sequence[str] = row) -> tuple[int, int]:
+            trials = []
+            for choice in permutations(range(LANES), len(row)):
                 columns.update(zip(row, choice, strict=True))
-                return cost(row)
-
-            best = min(permutations(range(LANES), len(row)), key=lambda choice: (*trial(choice), choice))
-            columns.update(zip(row, best, strict=True))
+                trials.append((cost(row), choice))
+            columns.update(zip(row, min(trials)[1], strict=True))
     return columns
 
 
 def stations(chapters: Sequence[Chapter]) -> dict[str, Station]:
     """Where every page stands."""
     links, found, top = needed(chapters), {}, 0
-    for chapter in chapters:
+    for number, chapter in enumerate(chapters):
         rows = _rows(chapter)
         columns = _columns(rows, links)
         top += HEADING
-        for number, row in enumerate(rows):
-            for name in row:
-                found[name] = Station(number, columns[name], top + number * ROW)
-        top += len(rows) * ROW
+        for row in rows:
+            found |= {name: Station(number, columns[name], top) for name in row}
+            top += ROW
     return found
 
 
-def _lane(start: Station, end: Station, taken: Mapping[str, Station], used: dict[int, list[range]]) -> int:
-    """Where a line runs down between two stations that are not in neighbouring rows."""
-    between = range(start.top + BOX + TURN, end.top - TURN + 1)
-    blocked = {item.column for item in taken.values() if start.top < item.top < end.top}
-    free = [column * COLUMN + COLUMN // 2 for column in range(LANES) if column not in blocked]
-    beside = [edge * COLUMN + track for edge in range(1, LANES) for track in TRACKS]
-
-    def cost(x: int) -> tuple[int, int, int]:
-        overlaps = sum(between.start < other.stop and other.start < between.stop for other in used.get(x, ()))
-        return abs(x - start.x) + abs(x - end.x) + 30 * overlaps, abs(x - end.x), x
-
-    best = min([*free, *beside], key=cost)
-    used.setdefault(best, []).append(between)
-    return best
-
-
-def drawn(chapters: Sequence[Chapter]) -> dict[str, tuple[str, ...]]:
-    """Of what each page needs, that which a line leads from.
+def _drawn(
+    chapters: Sequence[Chapter], places: Mapping[str, Station]
+) -> Iterator[tuple[str, Station, Station]]:
+    """Each page that a line leads to, its place, and that of what it needs.
 
     What stands further back than the chapter before has none: on a map of many chapters those lines would hide
     all others.
     """
-    chapter_of = {page.docname: number for number, chapter in enumerate(chapters) for page in chapter.pages}
-    return {
-        name: tuple(other for other in names if chapter_of[name] - chapter_of[other] <= 1)
-        for name, names in needed(chapters).items()
-    }
+    for name, others in needed(chapters).items():
+        for start in (places[other] for other in others):
+            if places[name].chapter - start.chapter <= 1:
+                yield name, start, places[name]
+
+
+def _lane(start: Station, end: Station, places: Sequence[Station], used: list[tuple[int, range]]) -> int:
+    """Where a line runs down between two stations that are not in neighbouring rows; it is added to `used`."""
+    between = range(start.top + ROW, end.top - TURN + 1)
+    blocked = {place.column for place in places if start.top < place.top < end.top}
+    free = [column * COLUMN + COLUMN // 2 for column in range(LANES) if column not in blocked]
+    beside = [edge * COLUMN + track for edge in range(1, LANES) for track in TRACKS]
+
+    def cost(x: int) -> tuple[int, int, int]:
+        there = (other for lane, other in used if lane == x)
+        overlaps = sum(between.start < other.stop and other.start < between.stop for other in there)
+        return abs(x - start.x) + abs(x - end.x) + 30 * overlaps, abs(x - end.x), x
+
+    best = min([*free, *beside], key=cost)
+    used.append((best, between))
+    return best
 
 
 def _bend(aside: int) -> str:
@@ -169,19 +158,15 @@ def _bend(aside: int) -> str:
 
 def lines(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bool]]:
     """The path of each line, and whether it leads from one chapter to the next."""
-    places, used = stations(chapters), dict[int, list[range]]()
-    chapter_of = {page.docname: chapter.name for chapter in chapters for page in chapter.pages}
-    for name, names in drawn(chapters).items():
-        end = places[name]
-        for other in names:
-            start = places[other]
-            below, above = start.top + BOX, end.top
-            if above - below == TURN:
-                path = _bend(end.x - start.x)
-            else:
-                lane = _lane(start, end, places, used)
-                path = f"{_bend(lane - start.x)}V{above - TURN}{_bend(end.x - lane)}"
-            yield f"M{start.x} {below}{path}", chapter_of[name] != chapter_of[other]
+    places, used = stations(chapters), list[tuple[int, range]]()
+    for _name, start, end in _drawn(chapters, places):
+        below, above = start.top + BOX, end.top
+        if above - below == TURN:
+            path = _bend(end.x - start.x)
+        else:
+            lane = _lane(start, end, [*places.values()], used)
+            path = f"{_bend(lane - start.x)}V{above - TURN}{_bend(end.x - lane)}"
+        yield f"M{start.x} {below}{path}", start.chapter != end.chapter
 
 
 class LearningMap(SphinxDirective):
@@ -189,14 +174,14 @@ class LearningMap(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The map of all pages, as one element."""
-        project = site(self.env.app).project
-        chapters = project.chapters
+        chapters = site(self.env.app).project.chapters
         self.places, self.links = stations(chapters), needed(chapters)
-        self.led = {name for name, others in drawn(chapters).items() if others}
-        height = sum(HEADING + ROW * self.height(chapter) for chapter in chapters)
+        self.led = {name for name, _start, _end in _drawn(chapters, self.places)}
+        rows = {place.top for place in self.places.values()}
         near, far = '<path d="{}"/>', '<path class="map-far" d="{}"/>'
         paths = "".join((far if leaves else near).format(path) for path, leaves in lines(chapters))
-        svg = f'<svg viewBox="0 0 {LANES * COLUMN} {height}" preserveAspectRatio="none" aria-hidden="true">{paths}</svg>'
+        box = f"0 0 {LANES * COLUMN} {HEADING * len(chapters) + ROW * len(rows)}"
+        svg = f'<svg viewBox="{box}" preserveAspectRatio="none" aria-hidden="true">{paths}</svg>'
         hint = element(
             "p",
             _("Numbers: the order of reading. Lines: what a page builds on, dashed from the chapter before."),
@@ -207,10 +192,6 @@ class LearningMap(SphinxDirective):
         )
         return [element("nav", hint, drawing, class_="learning-map", aria_label=_("Map of all pages"))]
 
-    def height(self, chapter: Chapter) -> int:
-        """How many rows a chapter takes in the grid."""
-        return max((self.places[page.docname].row + 1 for page in chapter.pages), default=0)
-
     def chapter(self, chapter: Chapter) -> nodes.Element:
         """A chapter as HTML: its heading, and its pages row by row."""
         app, index = self.env.app, f"{chapter.name}/index"
@@ -220,14 +201,14 @@ class LearningMap(SphinxDirective):
             element("span", synopsis.chapter_facts(chapter)),
             class_="map-chapter-title",
         )
-        at = {
-            (self.places[page.docname].row, self.places[page.docname].column): page for page in chapter.pages
+        pages = {
+            (self.places[page.docname].top, self.places[page.docname].column): page for page in chapter.pages
         }
-        cells = []
-        for row in range(self.height(chapter)):
-            for column in range(LANES):
-                page = at.get((row, column))
-                cells.append(self.station(page) if page else element("li", aria_hidden="true"))
+        cells = [
+            self.station(pages[top, column]) if (top, column) in pages else element("li", aria_hidden="true")
+            for top in sorted({top for top, _column in pages})
+            for column in range(LANES)
+        ]
         return element("div", heading, element("ul", *cells), class_="map-chapter")
 
     def station(self, page: Page) -> nodes.Element:
@@ -239,16 +220,12 @@ class LearningMap(SphinxDirective):
         ]
         if page.minutes:
             inside.append(element("span", synopsis.minutes(page.minutes), class_="map-minutes"))
-        needs = [synopsis.page_title(app, name) for name in self.links[page.docname]]
-        if not needs:
-            return element("li", page_link(page.docname, *inside))
-        spoken = _("builds on: ") + _("; ").join(needs)
         led_to = "map-led-to" if page.docname in self.led else ""
-        return element(
-            "li",
-            page_link(page.docname, *inside, class_=led_to),
-            element("span", spoken, class_="visually-hidden"),
-        )
+        parts = [page_link(page.docname, *inside, class_=led_to)]
+        if needs := [synopsis.page_title(app, name) for name in self.links[page.docname]]:
+            spoken = _("builds on: ") + _("; ").join(needs)
+            parts.append(element("span", spoken, class_="visually-hidden"))
+        return element("li", *parts)
 
 
 def setup(app: Sphinx) -> None:
