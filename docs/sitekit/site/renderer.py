@@ -12,13 +12,11 @@ import contextlib
 import gc
 import importlib
 import json
-import multiprocessing
 import os
 import signal
 import sys
 import threading
-from multiprocessing import Process
-from multiprocessing.process import BaseProcess
+from multiprocessing import Process, set_start_method
 from types import ModuleType
 
 from . import FEATURES
@@ -30,6 +28,8 @@ PRELOAD = (
 )
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 FAILED = 1
+GARBAGE = 2_000_000
+"""After so many new objects Python looks for those that nobody uses any more: one or two hundred pages' nodes."""
 
 
 def _preload() -> None:
@@ -54,11 +54,11 @@ def _preload() -> None:
 def _sphinx(arguments: list[str]) -> None:
     from sphinx.cmd.build import main
 
-    gc.disable()  # a fifth of the time goes there otherwise; `memory` does what is needed
+    gc.set_threshold(GARBAGE)  # by default, a fifth of the time goes there
     sys.exit(main(arguments))
 
 
-def _end_with_input(running: list[BaseProcess]) -> None:
+def _end_with_input(running: list[Process]) -> None:
     while os.read(0, 1024):
         pass
     for process in running:
@@ -71,23 +71,18 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the build hears Ctrl-C, and closes the input
     if FORKS:
         _preload()
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        if not (byte := os.read(0, 1)):
-            return FAILED  # the build has nothing to render
-        line += byte
-    multiprocessing.set_start_method("fork" if FORKS else "spawn")
-    running: list[BaseProcess] = [
-        Process(target=_sphinx, args=(arguments,)) for arguments in json.loads(line)
-    ]
+    # Without a buffer: it would take what `_end_with_input` waits for.
+    line = os.fdopen(0, "rb", buffering=0, closefd=False).readline()
+    if not line.endswith(b"\n"):
+        return FAILED  # the build has nothing to render
+    set_start_method("fork" if FORKS else "spawn")
+    running = [Process(target=_sphinx, args=(arguments,)) for arguments in json.loads(line)]
     for process in running:
         process.start()
     threading.Thread(target=_end_with_input, args=(running,), daemon=True).start()
-    failed = 0
-    for number, process in enumerate(running):
+    for process in running:
         process.join()
-        failed |= (process.exitcode != 0) << number
-    return failed
+    return sum((process.exitcode != 0) << number for number, process in enumerate(running))
 
 
 if __name__ == "__main__":
