@@ -7,6 +7,7 @@ in ``error_aliases.toml`` beside the page's sources; search leads from them to t
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,11 +23,8 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from . import synopsis
-from .html_nodes import element, page_link
+from .html_nodes import element, joined, page_link
 from .state import site, table
-
-__all__ = ["Alias", "PageError", "aliases", "pattern"]
-
 
 logger = logging.getLogger(__name__)
 
@@ -53,17 +51,6 @@ class PageError:
     """Of the section that it stands in."""
 
 
-@dataclass(frozen=True)
-class Alias:
-    """Another version's wording of an error."""
-
-    text: str
-    version: str
-    """Where it was seen, such as ``torch 2.15.0``."""
-    error: PageError
-    """Where the error is explained."""
-
-
 def pattern(message: str) -> str:
     """A message without its numbers: equal for two runs of one mistake."""
     return NUMBER.sub("#", message)
@@ -79,20 +66,16 @@ def _is_output(block: nodes.literal_block) -> bool:
 
 def _note(app: Sphinx, doctree: nodes.document) -> None:
     docname = app.env.docname
-    found = []
-    for block in doctree.findall(nodes.literal_block):
-        if not _is_output(block):
-            continue
+    found = app.env.metadata[docname][ERRORS] = list[PageError]()
+    for block in filter(_is_output, doctree.findall(nodes.literal_block)):
         section = block.parent
         while not isinstance(section, nodes.section):
             section = section.parent
-        heading = section.next_node(nodes.title)
-        for match in ERROR.finditer(block.astext()):
-            words = heading.astext() if heading else ""
-            found.append(
-                PageError(match["name"], match["message"].strip(), docname, section["ids"][0], words)
-            )
-    app.env.metadata[docname][ERRORS] = found
+        place = docname, section["ids"][0], section[0].astext()
+        found += (
+            PageError(match["name"], match["message"].strip(), *place)
+            for match in ERROR.finditer(block.astext())
+        )
 
 
 def _errors(app: Sphinx) -> list[list[PageError]]:
@@ -100,34 +83,27 @@ def _errors(app: Sphinx) -> list[list[PageError]]:
 
     Later chapters go deeper into a mistake that earlier ones only show.
     """
-    order = {page.docname: number for number, page in enumerate(site(app).project.pages())}
+    order = {page.docname: -number for number, page in enumerate(site(app).project.pages())}
 
-    def place(error: PageError) -> tuple[str, str, int]:
-        return error.name, pattern(error.message), -order.get(error.docname, -1)
+    def kind(error: PageError) -> tuple[str, str]:
+        return error.name, pattern(error.message)
 
-    every = sorted((error for page in app.env.metadata.values() for error in page.get(ERRORS, ())), key=place)
-    return [list(group) for _, group in groupby(every, lambda error: place(error)[:2])]
-
-
-def aliases(app: Sphinx) -> Iterator[Alias]:
-    """The other wordings of the errors that pages show."""
-    for entry, error in _entries(app):
-        if error is not None:
-            yield from (Alias(item["text"], item["version"], error) for item in entry["aliases"])
+    every = [error for page in app.env.metadata.values() for error in page.get(ERRORS, ())]
+    every.sort(key=lambda error: (*kind(error), order.get(error.docname, 1)))
+    return [list(group) for _, group in groupby(every, kind)]
 
 
-def _entries(app: Sphinx) -> Iterator[tuple[dict[str, Any], PageError | None]]:
-    """Each entry of the table, with the error that it is about."""
-    if entries := table(app, ALIASES, "errors"):
-        errors = _errors(app)
-        for entry in entries:
-            wanted = pattern(entry["message"])
-            found = (places[0] for places in errors if pattern(places[0].message).startswith(wanted))
-            yield entry, next(found, None)
+def explained(app: Sphinx) -> Iterator[tuple[dict[str, Any], PageError | None]]:
+    """Each entry of the table of other wordings, with the error that it is about, at the place that explains it."""
+    errors = _errors(app)
+    for entry in table(app, ALIASES, "errors"):
+        wanted = pattern(entry["message"])
+        found = (places[0] for places in errors if pattern(places[0].message).startswith(wanted))
+        yield entry, next(found, None)
 
 
 def _check(app: Sphinx, env: BuildEnvironment) -> None:
-    for entry, error in () if app.config.sitekit_only else _entries(app):
+    for entry, error in () if app.config.sitekit_only else explained(app):
         if error is None:
             path = Path(app.confdir) / ALIASES
             before, _, _ = path.read_text(encoding="utf-8").partition(entry["message"])
@@ -160,38 +136,32 @@ class FillIndex(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """Put the errors, by class, in the place of the directive."""
         for node in list(self.document.findall(error_index)):
-            errors = _errors(self.app)
-            known: dict[PageError, list[Alias]] = {}
-            for alias in aliases(self.app):
-                known.setdefault(alias.error, []).append(alias)
+            aliases = defaultdict[PageError | None, list[dict[str, str]]](list)
+            for entry, error in explained(self.app):
+                aliases[error] += entry["aliases"]
             parts: list[nodes.Node] = []
-            for name, group in groupby(errors, lambda places: places[0].name):
+            for name, group in groupby(_errors(self.app), lambda places: places[0].name):
                 section = nodes.section("", ids=[nodes.make_id(name)], classes=["no-search"])
                 section += nodes.title("", "", nodes.literal("", name))
-                entries = [self.entry(places, known.get(places[0], [])) for places in group]
+                entries = [self.entry(places, aliases[places[0]]) for places in group]
                 section += element("ul", *entries, class_="error-index")
                 parts.append(section)
             node.replace_self(parts)
 
-    def entry(self, places: list[PageError], others: list[Alias]) -> nodes.Element:
+    def entry(self, places: list[PageError], others: list[dict[str, str]]) -> nodes.Element:
         """An error as an item of its class's list: message, links to the `places`, and the `others` wordings."""
-        links: list[nodes.Node | str] = []
-        for (docname, anchor, heading), _places in groupby(
-            places, lambda error: (error.docname, error.anchor, error.heading)
-        ):
+        links = []
+        for docname, anchor, heading in dict.fromkeys((at.docname, at.anchor, at.heading) for at in places):
             title = synopsis.page_title(self.app, docname)
             text = title if heading == title else f"{title} › {heading}"
-            links += ["" if not links else _("; "), page_link(docname, text, anchor=anchor)]
-        parts = [
-            element("code", places[0].message, lang="en"),
-            element("p", *links, class_="error-places"),
-        ]
+            links.append(page_link(docname, text, anchor=anchor))
+        item = element("li", element("code", places[0].message, lang="en"))
+        item += element("p", *joined(links, _("; ")), class_="error-places")
         for alias in others:
-            seen = element("span", _("in %(version)s:") % {"version": alias.version})
-            parts.append(
-                element("p", seen, " ", element("code", alias.text, lang="en"), class_="error-alias")
-            )
-        return element("li", *parts)
+            seen = element("span", _("in %(version)s:") % {"version": alias["version"]})
+            wording = element("code", alias["text"], lang="en")
+            item += element("p", seen, " ", wording, class_="error-alias")
+        return item
 
 
 def setup(app: Sphinx) -> None:

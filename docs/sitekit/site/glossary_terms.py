@@ -9,6 +9,8 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from .sections import forms
+
 SEPARATOR = " / "
 OTHERS = "other lines of terms"
 """Under this name a page's metadata in the environment has, by a term's id, the other lines of its entry."""
@@ -17,19 +19,12 @@ OTHERS = "other lines of terms"
 def _collect(app: Sphinx, doctree: nodes.document) -> None:
     others: dict[str, str] = {}
     for glossary in doctree.findall(addnodes.glossary):
-        for item in glossary.findall(nodes.definition_list_item):
-            terms = [child for child in item.children if isinstance(child, nodes.term)]
-            texts = [_text(term) for term in terms]
-            for number, term in enumerate(terms):
-                rest = SEPARATOR.join(texts[:number] + texts[number + 1 :])
-                others |= {name: rest for name in term["ids"] if rest}
+        for lines in map(forms, glossary.findall(nodes.definition_list_item)):
+            for ids, text in lines:
+                rest = SEPARATOR.join(other for _ids, other in lines if other != text)
+                others |= {name: rest for name in ids if rest}
     if others:
         app.env.metadata[app.env.docname][OTHERS] = others
-
-
-def _text(term: nodes.term) -> str:
-    """What a reader sees of `term`, which also holds its index entry."""
-    return "".join(child.astext() for child in term.children if not isinstance(child, addnodes.index))
 
 
 class TermTitles(SphinxPostTransform):
@@ -43,11 +38,9 @@ class TermTitles(SphinxPostTransform):
         for page in self.env.metadata.values():
             known |= page.get(OTHERS, {})
         for reference in self.document.findall(nodes.reference):
-            inner = reference.children[0] if reference.children else None
-            if not isinstance(inner, nodes.Element) or "std-term" not in inner["classes"]:
-                continue
+            inner = reference.next_node(nodes.inline)
             name = reference.get("refid") or reference.get("refuri", "").rpartition("#")[2]
-            if name in known:
+            if inner is not None and "std-term" in inner["classes"] and name in known:
                 reference["reftitle"] = known[name]
 
 

@@ -6,6 +6,7 @@ out, and builders of other formats skip it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
@@ -22,6 +23,14 @@ def element(tag: str, *children: nodes.Node | str, **attributes: str) -> nodes.E
     names = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
     inside = [nodes.Text(child) if isinstance(child, str) else child for child in children]
     return html_element("", "", *inside, tag=tag, html=names, classes=["no-search"])
+
+
+def joined(items: Iterable[nodes.Node], between: str) -> Iterator[nodes.Node | str]:
+    """`items` with the text `between` each two."""
+    for number, item in enumerate(items):
+        if number:
+            yield between
+        yield item
 
 
 def page_link(docname: str, *children: nodes.Node | str, anchor: str = "", class_: str = "") -> nodes.Element:

@@ -20,7 +20,7 @@ from sphinx.util import logging
 from ..project.errors import SourceError
 from ..project.layout import GALLERY, Language, Project
 from ..steps import clean, locked, prepare
-from .state import Context, Doctree, Site, open_site, site
+from .state import Context, Doctree, Site, site, sites
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def _configure(app: Sphinx, config: Config) -> None:
     only = config.sitekit_only
     pages = [page for page in project.pages() if not only or page.docname in only]
     known = json.loads((Path(app.srcdir) / "anchors.json").read_text(encoding="utf-8"))
-    open_site(app, Site(project, language, alone, pages, known, lock))
+    sites[app] = Site(project, language, alone, pages, known, lock)
     if only:
         app.connect("missing-reference", _title)
         _leave_out(config, [page for page in known["anchors"] if page not in only])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from docutils import nodes
@@ -12,7 +12,7 @@ from sphinx.locale import _
 
 from ..project.layout import Page
 from . import downloads, synopsis
-from .html_nodes import element
+from .html_nodes import element, joined, page_link
 from .records_on_page import provenance
 from .state import site
 
@@ -21,30 +21,16 @@ def _fact(name: str, label: str, *children: nodes.Node | str) -> nodes.Element:
     return element("div", element("dt", label), element("dd", *children), class_=f"fact-{name}")
 
 
-def _joined(items: Iterable[nodes.Node], between: str) -> Iterator[nodes.Node | str]:
-    for number, item in enumerate(items):
-        if number:
-            yield between
-        yield item
-
-
-def _title_of(docname: str, here: str) -> addnodes.pending_xref:
-    """A link that reads as the title of `docname`."""
-    return addnodes.pending_xref(
-        "",
-        nodes.inline("", docname),
-        refdomain="std", reftype="doc", reftarget=f"/{docname}", refdoc=here, refexplicit=False, refwarn=True,
-    )  # fmt: skip
-
-
-def _of_example(page: Page, links: dict[str, addnodes.download_reference]) -> Iterator[nodes.Element]:
+def _of_example(
+    app: Sphinx, page: Page, links: dict[str, addnodes.download_reference]
+) -> Iterator[nodes.Element]:
     if page.minutes:
         yield _fact("reading", _("Reading"), synopsis.minutes(page.minutes))
-    first: list[nodes.Node] = [_title_of(name, page.docname) for name in page.prerequisites]
-    yield _fact("first", _("Read first"), *(_joined(first, _("; ")) if first else [_("nothing")]))
+    first = [page_link(name, synopsis.page_title(app, name)) for name in page.prerequisites]
+    yield _fact("first", _("Read first"), *(joined(first, _("; ")) if first else [_("nothing")]))
     if links:
         script = Path(links[".py"]["reftarget"]).name
-        yield _fact("downloads", _("Download"), *_joined(links.values(), " "))
+        yield _fact("downloads", _("Download"), *joined(links.values(), " "))
         yield _fact("run", _("Run"), nodes.literal("", f"python {script}"))
 
 
@@ -52,14 +38,13 @@ def _insert(app: Sphinx, doctree: nodes.document) -> None:
     docname = app.env.docname
     links = downloads.take_links(doctree)
     page = next((page for page in site(app).project.pages() if page.docname == docname), None)
-    rows = [*_of_example(page, links)] if page else []
-    records = site(app).records.get(docname, ())
-    if records:
+    rows = [*_of_example(app, page, links)] if page else []
+    if records := site(app).records.get(docname):
         lines = [provenance(item, app.config.sitekit_versions_shown) for item in records]
         lines = [line.replace(" · ", "\u00a0· ") for line in lines]  # no line starts with the dot
         parts = [element("div", line) for line in lines] if len(lines) > 1 else lines
         rows.append(_fact("output", _("Output"), *parts))
-    title = next(iter(doctree.findall(nodes.title)), None)
+    title = doctree.next_node(nodes.title)
     if not rows or title is None:
         return
     place = title.parent.index(title) + 1

@@ -11,7 +11,6 @@ import copy
 import gettext
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +36,9 @@ from sphinx.util.docutils import SphinxTranslator
 from ..markup.dialect import MYST, RST, Dialect
 from ..project.layout import Language
 from .html_nodes import SKIPPED, element
-from .state import Context, Doctree, site
+from .state import Context, Doctree, site, versioned
 
 logger = logging.getLogger(__name__)
-SCRIPT = "_static/parallel.js"
 NOT_SHOWN = {"comment", "docstring", "alt", "caption"}
 """Kinds of units that stand in code, in attributes and in the site's contents."""
 SHOWN_TWICE = {"term"}
@@ -298,10 +296,9 @@ def _page_context(app: Sphinx, pagename: str, template: str, context: Context, d
     if doctree is None or next(doctree.findall(counterpart), None) is None:
         return
     context["has_counterparts"] = True
-    version = zlib.crc32((Path(app.confdir) / SCRIPT).read_bytes())
-    address = context["pathto"](SCRIPT, resource=True)
+    address = context["pathto"](versioned(app, "parallel.js"), resource=True)
     # The theme puts scripts at the end of the page; this one must run before the first paint.
-    context["metatags"] += f'\n    <script src="{address}?v={version:08x}"></script>'
+    context["metatags"] += f'\n    <script src="{address}"></script>'
 
 
 def setup(app: Sphinx) -> None:

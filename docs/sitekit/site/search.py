@@ -8,27 +8,23 @@ index is written or loaded.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from contextlib import suppress
-from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.locale import _
 
 from ..project.files import write_if_changed
-from .error_index import aliases
+from .error_index import explained
 from .sections import JOINED, Section, sections_of
-from .state import Context, Doctree, site, table
+from .state import Context, Doctree, site, table, versioned
 
 DATA = "search-data.js"
 SECTIONS = "sections.json"
-ENGINE = "search-engine.js"
 SYNONYMS = "search_synonyms.toml"
 
 
@@ -51,30 +47,27 @@ def _script(name: str, language: str, value: Any) -> str:
     return f"(self.{name}??={{}})[{json.dumps(language)}]={text};\n"
 
 
-def _add_earlier(path: Path, noted: dict[str, list[Section]]) -> None:
-    """Add to `noted` the pages that an earlier build wrote and this one didn't."""
-    with suppress(OSError):
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-        for name in earlier.keys() - noted.keys():
-            noted[name] = [Section(**section) for section in earlier[name]]
+def _earlier(path: Path) -> dict[str, list[Section]]:
+    """The sections of pages that an earlier build wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, list[Section]]) if path.is_file() else {}
 
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
         return
-    noted = site(app).sections
     docnames = [name for name in sorted(app.env.found_docs) if "nosearch" not in app.env.metadata[name]]
     path = Path(app.doctreedir) / SECTIONS
-    _add_earlier(path, noted)
+    noted = _earlier(path) | site(app).sections
     for name in set(docnames) - set(noted):  # the last build failed after it had written them
         app.env.get_and_resolve_doctree(name, app.builder)
-    written = {name: [asdict(section) for section in noted[name]] for name in docnames}
-    path.write_text(json.dumps(written), encoding="utf-8")
+    noted |= site(app).sections
+    path.write_bytes(msgspec.json.encode({name: noted[name] for name in docnames}))
     pages = {name: noted[name] for name in docnames if noted[name][0].heading}
-    for alias in aliases(app):
-        sections = noted[alias.error.docname]
-        explained = next((item for item in sections if item.anchor == alias.error.anchor), sections[0])
-        explained.code.append(alias.text)
+    for entry, error in explained(app):
+        if error is not None:
+            sections = noted[error.docname]
+            place = next((item for item in sections if item.anchor == error.anchor), sections[0])
+            place.code += [alias["text"] for alias in entry["aliases"]]
     value = {
         "pages": [[app.builder.get_target_uri(name), found[0].heading] for name, found in pages.items()],
         "sections": [
@@ -84,11 +77,6 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     }
     language = site(app).language.folder
     write_if_changed(Path(app.outdir) / DATA, _script("searchData", language, value))
-
-
-@cache
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _start(app: Sphinx) -> None:
@@ -115,11 +103,10 @@ def _texts() -> dict[str, str]:
 
 
 def _page_context(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
-    version = _digest(Path(app.confdir) / "_static" / ENGINE)[:8]
     setup = {
         "language": site(app).language.folder,
         "languages": {language.folder: language.tag for language in site(app).project.languages},
-        "engine": f"_static/{ENGINE}?v={version}",
+        "engine": versioned(app, "search-engine.js"),
         "data": DATA,
         "texts": {name: str(text) for name, text in _texts().items()},
     }

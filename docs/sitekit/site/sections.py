@@ -8,13 +8,9 @@ from dataclasses import dataclass, field
 from docutils import nodes
 from sphinx import addnodes
 
-__all__ = ["Section", "sections_of"]
-
 JOINED = " · "  # between the forms of a term in its heading
 # Whatever has one of these classes is no text of its page: links to other pages, or its other language's text.
-LEFT_OUT = {
-    *("no-search", "toctree-wrapper"),
-}
+LEFT_OUT = {"no-search", "toctree-wrapper"}
 CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
 NO_TEXT = (
     *(nodes.Invisible, nodes.math, nodes.math_block, nodes.raw, nodes.system_message),
@@ -63,11 +59,16 @@ def _heading(node: nodes.Node | None) -> str:
     return " ".join(_plain(node).split()) if node is not None else ""
 
 
+def forms(item: nodes.definition_list_item) -> list[tuple[list[str], str]]:
+    """The forms of a term in its glossary entry: the ids and the text of each."""
+    return [(term["ids"], _heading(term)) for term in item.findall(nodes.term)]
+
+
 def _entry(item: nodes.definition_list_item) -> Section:
     """A glossary entry: its heading is the term with its other forms, its level tells that it is one."""
-    terms = [child for child in item.children if isinstance(child, nodes.term)]
-    ids = [name for term in terms for name in term["ids"]]
-    return Section(ids[0] if ids else "", JOINED.join(map(_heading, terms)), 0)
+    found = forms(item)
+    ids = [name for names, _text in found for name in names]
+    return Section(ids[0] if ids else "", JOINED.join(text for _ids, text in found), 0)
 
 
 def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> None:
@@ -87,20 +88,17 @@ def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> N
                 for definition in item.findall(nodes.definition):
                     begin(_entry(item), definition)
         elif isinstance(node, addnodes.desc):
-            name, content = (
-                node.next_node(part) for part in (addnodes.desc_signature, addnodes.desc_content)
-            )
+            name, content = node.next_node(addnodes.desc_signature), node.next_node(addnodes.desc_content)
             if name is not None and content is not None:
                 anchor = next(iter(name["ids"]), into.anchor)
                 begin(Section(anchor, _heading(name), into.level + 1), content)
         elif node.tagname in CODE:
             into.code.append(node.astext())
-        elif isinstance(node, nodes.title) and isinstance(parent, nodes.section):
-            pass
         elif isinstance(node, nodes.image):
             into.text.append(node.get("alt", ""))
         elif isinstance(node, nodes.TextElement):
-            if not _is_link(node):
+            is_heading = isinstance(node, nodes.title) and isinstance(parent, nodes.section)
+            if not is_heading and not _is_link(node):
                 into.text.append(_plain(node))
         else:
             _collect(node, into, sections)
@@ -111,10 +109,8 @@ def sections_of(document: nodes.document) -> list[Section]:
     page = Section("", _heading(document.next_node(nodes.title)), 0)
     found: list[Section] = []
     _collect(document, page, found)
-    if (
-        found and not page.text and not page.code
-    ):  # all there is stands in the section that has the page's title
-        page, *found = found
+    if found and not page.text and not page.code:
+        page, *found = found  # all there is stands in the section that has the page's title
         page.anchor = ""
     page.level = 1
     return [page, *found]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -60,45 +60,37 @@ def _figure(app: Sphinx, doctree: nodes.document) -> tuple[str, nodes.image] | N
     return None
 
 
-def _meta(kind: str, name: str, content: str) -> str:
-    return f'<meta {kind}="{name}" content="{html.escape(content)}">'
-
-
-def _tags(app: Sphinx, context: dict[str, Any], doctree: nodes.document) -> list[str]:
+def _facts(app: Sphinx, context: Context, doctree: nodes.document) -> Iterator[tuple[str, str]]:
+    """What the head of a page says of it, by name."""
     current = context["current_language"]
-    text = description(doctree)
-    tags = [_meta("name", "description", text)] if text else []
-    title = re.sub(r"<[^>]*>", "", context.get("title") or app.config.project)
-    tags += [
-        _meta("property", "og:type", "article"),
-        _meta("property", "og:site_name", app.config.project),
-        _meta("property", "og:title", html.unescape(title)),
-        *([_meta("property", "og:description", text)] if text else []),
-    ]
+    if text := description(doctree):
+        yield "description", text
+    yield "og:type", "article"
+    yield "og:site_name", app.config.project
+    yield "og:title", html.unescape(re.sub(r"<[^>]*>", "", context["title"]))
+    if text:
+        yield "og:description", text
     for link in context["language_links"]:
         name = "og:locale" if link["language"] == current else "og:locale:alternate"
-        tags.append(_meta("property", name, link["language"].tag.replace("-", "_")))
-    base = app.config.html_baseurl.rstrip("/")
-    if base:
-        tags.append(_meta("property", "og:url", context["pageurl"]))
+        yield name, link["language"].tag.replace("-", "_")
+    if base := app.config.html_baseurl.rstrip("/"):
+        yield "og:url", context["pageurl"]
         if found := _figure(app, doctree):
             place, image = found
-            tags.append(_meta("property", "og:image", f"{base}/{current.folder}/{place}"))
-            tags.append(_meta("property", "og:image:alt", image.get("alt", "")))
-            for name in ("width", "height"):
-                tags.append(_meta("property", f"og:image:{name}", str(image.get(name, ""))))
-            tags.append(_meta("name", "twitter:card", "summary_large_image"))
-    return tags
+            yield "og:image", f"{base}/{current.folder}/{place}"
+            for name in ("alt", "width", "height"):
+                yield f"og:image:{name}", str(image.get(name, ""))
+            yield "twitter:card", "summary_large_image"
 
 
 def _share(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     links = {link["language"]: link for link in context["language_links"]}
-    own = links[context["current_language"]]
     if context.get("pageurl"):
-        context["pageurl"] = own["absolute"]  # Sphinx knows no folder above its own
-    if doctree is None:
-        return
-    context["metatags"] = "\n    ".join([context.get("metatags") or "", *_tags(app, context, doctree)])
+        # Sphinx knows no folder above its own.
+        context["pageurl"] = links[context["current_language"]]["absolute"]
+    for name, content in _facts(app, context, doctree) if doctree else ():
+        kind = "property" if name.startswith("og:") else "name"
+        context["metatags"] += f'\n    <meta {kind}="{name}" content="{html.escape(content)}">'
 
 
 def _sitemap(app: Sphinx, exception: Exception | None) -> None:

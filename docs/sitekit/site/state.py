@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
+from zlib import crc32
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -17,9 +19,6 @@ from ..project.errors import SourceError
 from ..project.files import read_toml
 from ..project.layout import Language, Page, Project
 from .sections import Section
-
-__all__ = ["Context", "Doctree", "Site", "open_site", "site", "table"]
-
 
 Context: TypeAlias = dict[str, Any]
 """What the template of a page gets."""
@@ -49,17 +48,19 @@ class Site:
     """The Content-Security-Policy, as an element of each page's head."""
 
 
-_sites: WeakKeyDictionary[Sphinx, Site] = WeakKeyDictionary()
-
-
-def open_site(app: Sphinx, made: Site) -> None:
-    """Have `site` return `made` for as long as `app` lives."""
-    _sites[app] = made
+sites: WeakKeyDictionary[Sphinx, Site] = WeakKeyDictionary()
 
 
 def site(app: Sphinx) -> Site:
     """The site that `app` makes."""
-    return _sites[app]
+    return sites[app]
+
+
+@cache
+def versioned(app: Sphinx, name: str) -> str:
+    """The address of our file `name` from a site's root; it changes with the file, so browsers fetch it anew."""
+    content = (Path(app.confdir) / "_static" / name).read_bytes()
+    return f"_static/{name}?v={crc32(content):08x}"
 
 
 def table(app: Sphinx, name: str, key: str) -> list[Any]:
