@@ -11,8 +11,8 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from sitekit.project.layout import Chapter, Page
 from sitekit.site import learning_map
+from sitekit.site.chrome import report_address
 from sitekit.site.learning_map import BOX, LANES, ROW
-from sitekit.site.page_footer import report_address
 from sphinx.errors import ExtensionError
 
 from tests import built

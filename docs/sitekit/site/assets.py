@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.locale import _
 
 from .state import Context, Doctree
@@ -24,36 +23,21 @@ ASSETS = {
     "answers.js": '<details class="admonition hide',  # as MyST-NB writes a hidden cell
     "math.css": "<math",
     "mystnb.*.css": 'class="cell ',
-    **dict.fromkeys(
-        ["sg_gallery*.css", "sg-tags.js", "no_image.png", "broken_example.png", "*_logo.svg"], ""
-    ),
-    **dict.fromkeys(["basic.css", "debug.css", "skeleton.css", "*furo-extensions.*", "*.css.map"], ""),
     # The policy of sitekit.security stops doctools.js where there is a translations.js.
     **dict.fromkeys(
-        ["doctools.js", "documentation_options.js", "sphinx_highlight.js", "translations.js"], ""
+        ("doctools.js", "documentation_options.js", "sphinx_highlight.js", "translations.js"), ""
     ),
-    **dict.fromkeys(["searchtools.js", "language_data.js", "file.png", "minus.png", "plus.png"], ""),
+    **dict.fromkeys(("searchtools.js", "language_data.js", "file.png", "minus.png", "plus.png"), ""),
+    **dict.fromkeys(("basic.css", "debug.css", "skeleton.css", "*furo-extensions.*", "*.css.map"), ""),
+    **dict.fromkeys(
+        ("sg_gallery*.css", "sg-tags.js", "no_image.png", "broken_example.png", "*_logo.svg"), ""
+    ),
 }
+COMMENT = re.compile(r"^[ \t]*(//.*|/\*\*.*\*/)\n", re.MULTILINE)
 TOKEN = re.compile(
     r"""(?P<whole>/\*!.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|/\*.*?\*/|\s*(?P<mark>[{};,])\s*|(?P<blank>\s+)""",
     re.DOTALL,
 )
-
-
-def _texts() -> dict[str, dict[str, str]]:
-    """Our scripts of `ASSETS`, each with what it says to the reader."""
-    return {
-        "devices.js": {"label": _("Device")},
-        "copy.js": {"label": _("Copy"), "done": _("Copied")},
-        "answers.js": {
-            "show": _("Show all answers"),
-            "hide": _("Hide all answers"),
-            "note": _("On paper, only answers that are shown appear."),
-        },
-    }
-
-
-COMMENT = re.compile(r"^[ \t]*(//.*|/\*\*.*\*/)\n", re.MULTILINE)
 
 
 def condensed(style: str) -> str:
@@ -73,8 +57,17 @@ def _marks(app: Sphinx, name: str) -> set[str]:
 
 
 def _offer(app: Sphinx) -> None:
-    """Put our own files on every page's lists, in the language of the site."""
-    for name, texts in _texts().items():
+    """Put our own files on every page's lists, each script with what it says to the reader."""
+    texts_of = {
+        "devices.js": {"label": _("Device")},
+        "copy.js": {"label": _("Copy"), "done": _("Copied")},
+        "answers.js": {
+            "show": _("Show all answers"),
+            "hide": _("Hide all answers"),
+            "note": _("On paper, only answers that are shown appear."),
+        },
+    }
+    for name, texts in texts_of.items():
         data: dict[str, Any] = {f"data-{key}": str(text) for key, text in texts.items()}
         app.add_js_file(name, loading_method="defer", **data)
     app.add_css_file("math.css")
@@ -98,7 +91,7 @@ def _leave_out(app: Sphinx, pagename: str, template: str, context: Context, doct
 
 def _tidy(app: Sphinx, exception: Exception | None) -> None:
     """Publish no file that no page may load, condense the style sheets, and take comments out of our scripts."""
-    if exception is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
+    if exception is not None or app.builder.format != "html":
         return
     static = Path(app.outdir) / "_static"
     for path in sorted(static.rglob("*")):

@@ -1,15 +1,28 @@
-"""The furniture around a page: theme strings in the reader's language, and our tools in its header."""
+"""The furniture around a page: theme strings in the reader's language, our tools in its header, and its footer.
+
+A page ends with the licences and with where to report a problem with just this page. Both come from the
+project's configuration:
+
+``sitekit_licences``
+    ``page``: the page that explains them, under its labels ``<page>-text`` and ``<page>-code``; ``text`` and
+    ``code``: their short names.
+``sitekit_report_url``
+    An address in which ``{page}`` stands for the page's path with its language and ``{version}`` for the
+    release; without a scheme it is a page of the site. Empty: there is no such link.
+"""
 
 from __future__ import annotations
 
 import html
 import re
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 from jinja2 import FileSystemBytecodeCache
 from jinja2.ext import Extension
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
 from ..project import seams
@@ -20,13 +33,17 @@ from .state import Context, Doctree, site
 LITERAL_LABEL = re.compile(r'\b(?P<name>aria-label|title|placeholder)="(?P<text>[^"{}]*[A-Za-z][^"{}]*)"')
 LITERAL_TITLE = re.compile(r"<title>(?P<text>[^<{}]+)</title>")
 SKIP = re.compile(rf"{re.escape(seams.FURO_SKIP)}.*?</a>\s*", re.DOTALL)
-DRAWERS = {"sidebar-drawer": "Pages of this site", "toc-drawer": "On this page"}
 TOGGLE = re.compile(r'aria-label="Toggle navigation of (?P<title>[^"]*)"')
 TOOLTIP = re.compile(r'(?<= tooltip=")[^"]*')
-OWNER = "</a>'s"
 HIDDEN_CELL = '<summary aria-label="Toggle hidden content">'
-INCLUDE_TOOLS = "{% include 'components/tools.html' %}"
-INCLUDE_FOOTER = "{% include 'components/page-footer.html' %}"
+IN_PAGE = {
+    **{place: "{% include 'components/tools.html' %}" + place for place in seams.FURO_TOOLS},
+    seams.FURO_FOOTER: seams.FURO_FOOTER + "{% include 'components/page-footer.html' %}",
+    "</a>'s": """</a>{{ _("'s") }}""",
+    '<aside class="sidebar-drawer': """<aside aria-label="{{ _('Pages of this site') }}" class="sidebar-drawer""",
+    '<aside class="toc-drawer': """<aside aria-label="{{ _('On this page') }}" class="toc-drawer""",
+}
+"""What stands in the theme's template of a page, and what takes its place."""
 
 
 class ThemeTemplates(Extension):
@@ -37,28 +54,17 @@ class ThemeTemplates(Extension):
     """
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        """Mark fixed labels for translation and put our tools before the theme's."""
+        """Mark fixed labels for translation, put our tools before the theme's, and the link to the text first."""
         source = LITERAL_LABEL.sub(r'\g<name>="{{ _("\g<text>") }}"', source)
         source = LITERAL_TITLE.sub(r'<title>{{ _("\g<text>") }}</title>', source)
         if filename and filename.endswith("furo/page.html"):
-            for place in seams.FURO_TOOLS:
-                source = source.replace(place, INCLUDE_TOOLS + place)
-            source = source.replace(seams.FURO_FOOTER, seams.FURO_FOOTER + INCLUDE_FOOTER)
-            source = source.replace(OWNER, """</a>{{ _("'s") }}""")
-            source = _for_the_keyboard(source)
+            for old, new in IN_PAGE.items():
+                source = source.replace(old, new)
+            skip = SKIP.search(source)
+            assert skip  # `seams` has looked
+            source = source.replace(skip[0], "", 1)
+            source = source.replace(seams.FURO_TOGGLES, skip[0] + seams.FURO_TOGGLES, 1)
         return source
-
-
-def _for_the_keyboard(source: str) -> str:
-    """Have the link to the text come before all others, and tell the page's two sides apart by name."""
-    skip = SKIP.search(source)
-    assert skip  # `seams` has looked
-    source = source.replace(skip[0], "", 1).replace(seams.FURO_TOGGLES, skip[0] + seams.FURO_TOGGLES, 1)
-    for name, label in DRAWERS.items():
-        source = source.replace(
-            f'<aside class="{name}', f'<aside aria-label="{{{{ _("{label}") }}}}" class="{name}'
-        )
-    return source
 
 
 def _extend_templates(app: Sphinx) -> None:
@@ -104,8 +110,30 @@ def _chapter_in_sidebar(
         context["toctree"] = lambda **options: whole(**options | {"collapse": True})
 
 
+def report_address(template: str, page: str, version: str, to_root: str) -> str:
+    """Where a problem with `page` is reported: `template` filled in, from the site's root `to_root` if it is no URL."""
+    try:
+        address = template.format(page=quote(page, safe="/"), version=quote(version))
+    except (KeyError, IndexError, ValueError) as error:
+        raise ExtensionError(f"sitekit_report_url knows {{page}} and {{version}} only: {error}") from None
+    return address if urlsplit(address).scheme else f"{to_root}{address}"
+
+
+def _footer(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
+    if licences := app.config.sitekit_licences:
+        target = licences["page"]
+        address = "" if pagename == target else app.builder.get_relative_uri(pagename, target)
+        context["licences"] = licences | {"address": address}
+    if url := app.config.sitekit_report_url:
+        page = f"{site(app).language.folder}/{pagename}"
+        context["report_url"] = report_address(url, page, app.config.release, "../" * pagename.count("/"))
+
+
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    app.add_config_value("sitekit_licences", {}, "html", [dict])
+    app.add_config_value("sitekit_report_url", "", "html", [str])
+    app.connect("html-page-context", _footer)
     app.connect("html-page-context", _chapter_in_sidebar, priority=100)  # before Furo makes its tree
     app.connect("html-page-context", _fixed_labels, priority=900)  # after Furo made its tree
     app.connect("builder-inited", _extend_templates)

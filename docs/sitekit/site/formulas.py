@@ -11,8 +11,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import distribution, version
 from io import BytesIO
 from logging import WARNING, getLogger
 from pathlib import Path
@@ -20,7 +19,6 @@ from pathlib import Path
 from docutils import nodes
 from math_core import LatexError, LatexToMathML
 from sphinx.application import Sphinx
-from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
@@ -28,9 +26,6 @@ from sphinx.writers.html5 import HTML5Translator
 from ..project.cache import cached
 from ..project.files import write_if_changed
 from .state import site
-
-__all__ = ["subset"]
-
 
 logger = logging.getLogger(__name__)
 _converter = LatexToMathML(fancy_error=False)
@@ -45,7 +40,6 @@ ITALIC = {
     if unicodedata.category(character) != "Cn"
 }
 """What the browser shows for a letter that is an identifier by itself."""
-SOURCE = ("ziamath", "fonts/STIXTwoMath-Regular.ttf")
 FONT, STYLE = "math.woff2", "math.css"
 COPYRIGHT, LICENSE, LICENSE_URL = 0, 13, 14  # entries of a font's table of names
 FEATURES = ("dtls", "flac")
@@ -55,11 +49,12 @@ FEATURES = ("dtls", "flac")
 # -- on pages
 
 
-def _convert(node: nodes.Element, *, display: bool) -> str:
+def _convert(node: nodes.Element) -> str:
     if "mathml" in node:
         return str(node["mathml"])
     try:
-        return _converter.convert_with_local_state(node.astext(), displaystyle=display)
+        is_block = isinstance(node, nodes.math_block)
+        return _converter.convert_with_local_state(node.astext(), displaystyle=is_block)
     except LatexError as error:
         logger.warning(
             "this formula can't be shown: %s", error, location=node, type="sitekit", subtype="math"
@@ -84,20 +79,16 @@ def _note_characters(app: Sphinx, doctree: nodes.document) -> None:
     found: set[str] = set()
     for node in doctree.findall(nodes.Element):
         if isinstance(node, nodes.math | nodes.math_block):
-            node["mathml"] = _convert(node, display=isinstance(node, nodes.math_block))
+            node["mathml"] = _convert(node)
             found.update(_characters(node["mathml"]))
     app.env.metadata[app.env.docname][CHARACTERS] = "".join(sorted(found))
 
 
-def _inline(translator: HTML5Translator, node: nodes.math) -> None:
-    translator.body.append(_convert(node, display=False))
-    raise nodes.SkipNode
-
-
-def _block(translator: HTML5Translator, node: nodes.math_block) -> None:
-    translator.body.append(translator.starttag(node, "div", CLASS="math"))
-    translator.body.append(_convert(node, display=True))
-    translator.body.append("</div>\n")
+def _visit(translator: HTML5Translator, node: nodes.Element) -> None:
+    shown = _convert(node)
+    if isinstance(node, nodes.math_block):
+        shown = f"{translator.starttag(node, 'div', CLASS='math')}{shown}</div>\n"
+    translator.body.append(shown)
     raise nodes.SkipNode
 
 
@@ -110,13 +101,9 @@ def subset(characters: Iterable[str]) -> bytes:
     from fontTools.ttLib import TTFont
 
     getLogger("fontTools").setLevel(WARNING)  # it tells each of its steps
-    package = find_spec(SOURCE[0])  # found and not imported: only its font is wanted
-    assert package is not None
-    assert package.origin is not None
-    font = TTFont(Path(package.origin).parent / SOURCE[1], recalcTimestamp=False)
-    options = Options()
-    options.hinting = False
-    options.layout_features = list(FEATURES)
+    file = distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")
+    font = TTFont(Path(str(file)), recalcTimestamp=False)
+    options = Options(hinting=False, layout_features=[*FEATURES])
     options.name_IDs = [*options.name_IDs, COPYRIGHT, LICENSE, LICENSE_URL]
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=sorted(map(ord, set(characters))))
@@ -130,14 +117,13 @@ def subset(characters: Iterable[str]) -> bytes:
 def _write_font(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Write the font and its style sheet before the pages that count on them."""
     used = {character for page in env.metadata.values() for character in page.get(CHARACTERS, "")}
-    if not used or not isinstance(app.builder, StandaloneHTMLBuilder):
+    if not used or app.builder.format != "html":
         return []
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
-    packages = {name: version(name) for name in ("ziamath", "fonttools", "brotli")}
     made_from = {
         "by": Path(__file__).read_text(encoding="utf-8"),
-        "packages": packages,
+        "packages": [version(name) for name in ("ziamath", "fonttools", "brotli")],
         "characters": sorted(used),
     }
     content = cached(site(app).project.root, made_from, lambda: subset(used))
@@ -152,6 +138,6 @@ def _write_font(app: Sphinx, env: BuildEnvironment) -> list[str]:
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.add_html_math_renderer("mathml", (_visit, None), (_visit, None))
     app.connect("doctree-read", _note_characters, priority=960)  # counterparts have come in by then
     app.connect("env-updated", _write_font)

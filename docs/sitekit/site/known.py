@@ -18,8 +18,6 @@ from sphinx.environment import BuildEnvironment
 
 from ..project.files import digest
 
-__all__ = ["known"]
-
 KNOWN = "known.sha256"
 # A page's own reading, what is not about pages, and what only conf.py and files of `docs` decide.
 OWN = {
@@ -27,9 +25,6 @@ OWN = {
     *("intersphinx_cache", "intersphinx_inventory", "intersphinx_named_inventory", "project", "ref_context"),
     *("settings", "srcdir"),
 }
-
-
-# -- in Sphinx
 
 
 def _plain(value: Any) -> Any:
@@ -48,14 +43,9 @@ def _plain(value: Any) -> Any:
     return [type(value).__qualname__, _plain(vars(value)) if is_dataclass(value) else repr(value)]
 
 
-def known(env: BuildEnvironment) -> str:
-    """A digest of what pages can know of each other."""
-    return digest(_plain({name: value for name, value in env.__getstate__().items() if name not in OWN}))
-
-
 def _compare(app: Sphinx, env: BuildEnvironment) -> None:
     path = Path(app.doctreedir) / KNOWN
-    now = known(env)
+    now = digest(_plain({name: value for name, value in env.__getstate__().items() if name not in OWN}))
     if app.config.sitekit_reuses and path.read_text(encoding="ascii") != now:
         sys.exit(1)  # no error: the build starts clean
     path.write_text(now, encoding="ascii")

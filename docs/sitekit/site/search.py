@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.locale import _
 
 from ..project.files import write_if_changed
@@ -53,7 +52,7 @@ def _earlier(path: Path) -> dict[str, list[Section]]:
 
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
+    if exception is not None or app.builder.format != "html":
         return
     docnames = [name for name in sorted(app.env.found_docs) if "nosearch" not in app.env.metadata[name]]
     path = Path(app.doctreedir) / SECTIONS
@@ -80,8 +79,7 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
 
 
 def _start(app: Sphinx) -> None:
-    if isinstance(app.builder, StandaloneHTMLBuilder):
-        app.builder.search = False  # no searchindex.js, and no page of Sphinx's own
+    app.builder.search = False  # no searchindex.js, and no page of Sphinx's own
 
 
 def _texts() -> dict[str, str]:

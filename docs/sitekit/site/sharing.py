@@ -67,7 +67,7 @@ def _facts(app: Sphinx, context: Context, doctree: nodes.document) -> Iterator[t
         yield "description", text
     yield "og:type", "article"
     yield "og:site_name", app.config.project
-    yield "og:title", html.unescape(re.sub(r"<[^>]*>", "", context["title"]))
+    yield "og:title", html.unescape(re.sub(r"<[^>]*>", "", context["title"] or app.config.project))
     if text:
         yield "og:description", text
     for link in context["language_links"]:
