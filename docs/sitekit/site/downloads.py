@@ -25,6 +25,8 @@ from ..project.files import digest, write_if_changed
 from ..project.layout import Page
 from .state import site
 
+AROUND_LINKS = {"sphx-glr-footer", "sphx-glr-download-link-note"}
+
 
 def _notebook(script: Path, labels: dict[str, str]) -> None:
     """Give the text cells of the notebook beside `script` their Markdown."""
@@ -83,20 +85,14 @@ def _write(app: Sphinx) -> None:
 def take_links(doctree: nodes.document) -> dict[str, addnodes.download_reference]:
     """Take Sphinx-Gallery's download links off the page, with the footer and the note around them.
 
-    Returns
-    -------
-    dict
-        The links, with a text of ours, by the ending of their file; empty on a page without.
+    They are returned with a text of ours, by the ending of their file; there are none on a page without.
     """
     links: dict[str, addnodes.download_reference] = {}
-    for container in list(doctree.findall(nodes.container)):
-        if "sphx-glr-footer" in container["classes"]:
-            for node in container.findall(addnodes.download_reference):
-                links[Path(node["reftarget"]).suffix] = node
-            container.parent.remove(container)
-    for note in list(doctree.findall(nodes.note)):
-        if "sphx-glr-download-link-note" in note["classes"]:
-            note.parent.remove(note)
+    for node in list(doctree.findall(nodes.Element)):
+        if not AROUND_LINKS.isdisjoint(node["classes"]):
+            for link in node.findall(addnodes.download_reference):
+                links[Path(link["reftarget"]).suffix] = link
+            node.parent.remove(node)
     names = {".py": _("script"), ".ipynb": _("notebook"), ".zip": _("both")}
     if set(links) != set(names):
         return {}

@@ -64,11 +64,17 @@ def _configure(app: Sphinx, config: Config) -> None:
             lock = _prepare(app, project, language)
     except SourceError as error:
         raise ExtensionError(str(error)) from None
-    gallery = config.sphinx_gallery_conf
-    gallery["examples_dirs"] = [f"{GALLERY}/{chapter.name}" for chapter in project.chapters]
-    gallery["gallery_dirs"] = [chapter.name for chapter in project.chapters]
     only = config.sitekit_only
     pages = [page for page in project.pages() if not only or page.docname in only]
+    built = [
+        item.name
+        for item in project.chapters
+        if not only or any(page.startswith(f"{item.name}/") for page in only)
+    ]
+    config.sphinx_gallery_conf |= {
+        "examples_dirs": [f"{GALLERY}/{chapter}" for chapter in built],
+        "gallery_dirs": built,
+    }
     known = json.loads((Path(app.srcdir) / "anchors.json").read_text(encoding="utf-8"))
     sites[app] = Site(project, language, alone, pages, known, lock)
     if only:
@@ -79,19 +85,16 @@ def _configure(app: Sphinx, config: Config) -> None:
 def _leave_out(config: Config, pages: Sequence[str]) -> None:
     """Build without `pages`, and say nothing of links to them."""
     config.exclude_patterns = [*config.exclude_patterns, *(f"{page}.*" for page in pages)]
-    gallery = config.sphinx_gallery_conf
     # Sphinx-Gallery holds this against a file's name alone; names of pages are unique.
-    gallery["ignore_pattern"] = "|".join(rf"^{re.escape(page.rpartition('/')[2])}\.py$" for page in pages)
-    chapters = {page.rpartition("/")[0] for page in config.sitekit_only}
-    gallery["examples_dirs"] = [path for path in gallery["examples_dirs"] if Path(path).name in chapters]
-    gallery["gallery_dirs"] = [name for name in gallery["gallery_dirs"] if name in chapters]
+    names = (re.escape(page.rpartition("/")[2]) for page in pages)
+    config.sphinx_gallery_conf["ignore_pattern"] = "|".join(rf"^{name}\.py$" for name in names)
     config.nitpicky = False
     config.suppress_warnings = [*config.suppress_warnings, "ref", "toc", "myst.xref_missing"]
 
 
 def _title(app: Sphinx, env: Any, node: addnodes.pending_xref, text: nodes.Element) -> nodes.Element | None:
     """What stands for a link to a page that was left out."""
-    titles = site(app).anchors["labels"] if node["reftype"] == "ref" else site(app).anchors["titles"]
+    titles = site(app).anchors["labels" if node["reftype"] == "ref" else "titles"]
     known = titles.get(node["reftarget"].strip("/"))
     return None if known is None or node.get("refexplicit") else nodes.inline("", known)
 

@@ -31,7 +31,6 @@ from sphinx.locale import admonitionlabels
 from sphinx.transforms import SphinxSmartQuotes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxTranslator
 
 from ..markup.dialect import MYST, RST, Dialect
 from ..project.layout import Language
@@ -62,15 +61,8 @@ class counterpart(nodes.Invisible, nodes.TextElement):
 def _parse_rst(text: str, document: nodes.document, line: int) -> list[nodes.Node]:
     inliner: Any = Inliner()
     inliner.init_customizations(document.settings)
-    memo = SimpleNamespace(
-        document=document,
-        reporter=document.reporter,
-        language=get_language(document.settings.language_code, document.reporter),
-        title_styles=[],
-        section_level=0,
-        section_bubble_up_kludge=False,
-        inliner=inliner,
-    )
+    language = get_language(document.settings.language_code, document.reporter)
+    memo = SimpleNamespace(document=document, reporter=document.reporter, language=language)
     parsed, messages = inliner.parse(text, line, memo, document)
     return [*parsed, *messages]
 
@@ -129,22 +121,15 @@ def _matches(
     doctree: nodes.document, units: list[dict[str, Any]], folder: str, dialect: Dialect
 ) -> Iterator[tuple[dict[str, Any], nodes.Element | None]]:
     """Each unit that a reader sees, with its node; both are in the order of the page."""
-    candidates = [node for node in doctree.findall(nodes.TextElement) if isinstance(node, UNIT_NODES)]
-    at = 0
+    left = [node for node in doctree.findall(nodes.TextElement) if isinstance(node, UNIT_NODES)]
     for unit in units:
         if unit["kind"] in NOT_SHOWN | SHOWN_TWICE:
             continue
         text = unit["text"][folder]
         plain = dialect.plain_text(text)
-        found = next(
-            (index for index in range(at, len(candidates)) if _belongs(candidates[index], text, plain)),
-            None,
-        )
-        if found is None:
-            yield unit, None
-        else:
-            at = found + 1
-            yield unit, candidates[found]
+        at = next((index for index, node in enumerate(left) if _belongs(node, text, plain)), None)
+        yield unit, None if at is None else left[at]
+        left = left if at is None else left[at + 1 :]
 
 
 @dataclass(frozen=True)
@@ -188,7 +173,7 @@ class _Page:
         if reference.get("refexplicit") or reference["reftype"] not in {"ref", "doc", "myst"}:
             return
         target = reference["reftarget"]
-        title = self.titles.get(target) or self.titles.get(target.removeprefix("/"))
+        title = self.titles.get(target.removeprefix("/"))
         if title is None:
             logger.warning(
                 "%r has no known title in %s", target, self.language.name,
@@ -201,9 +186,12 @@ class _Page:
         inner += nodes.Text(title)
         reference["refexplicit"] = True
 
+    def made(self, children: list[nodes.Node]) -> counterpart:
+        return counterpart("", "", *children, lang=self.language.tag, tag="p", classes=["no-search"])
+
     def insert(self, node: nodes.Element, children: list[nodes.Node]) -> None:
         """Put the counterpart with `children` behind `node`."""
-        made = counterpart("", "", *children, lang=self.language.tag, tag="p", classes=["no-search"])
+        made = self.made(children)
         made.source, made.line = node.source, node.line
         if isinstance(node, nodes.caption) or isinstance(node.parent, nodes.table):
             made["tag"] = "span"  # what a caption stands in can't hold a paragraph
@@ -213,33 +201,13 @@ class _Page:
 
     def label_admonitions(self) -> None:
         """The writer itself titles “Note” and the like; they get that title's counterpart."""
-        holders = {
-            id(holder): holder
-            for made in self.doctree.findall(counterpart)
-            for holder in _admonitions_around(made)
-        }
-        for holder in holders.values():
-            label = _sphinx_text(type(holder).__name__, self.language)
-            made = counterpart(
-                "", "", nodes.Text(label), lang=self.language.tag, tag="p", classes=["no-search"]
-            )
-            holder.insert(0, made)
-
-
-def _admonitions_around(node: nodes.Element) -> Iterator[nodes.Element]:
-    """The admonitions around `node` whose titles are the writer's."""
-    holder = node.parent
-    while holder is not None:
-        if type(holder).__name__ in admonitionlabels:
-            yield holder
-        holder = holder.parent
-
-
-def _sphinx_text(name: str, language: Language) -> str:
-    """The title that Sphinx gives an admonition in `language`."""
-    message = "See also" if name == "seealso" else name.capitalize()
-    folder = Path(sphinx.locale.__file__).parent
-    return gettext.translation("sphinx", folder, [language.sphinx], fallback=True).gettext(message)
+        folder = Path(sphinx.locale.__file__).parent
+        texts = gettext.translation("sphinx", folder, [self.language.sphinx], fallback=True)
+        for holder in list(self.doctree.findall(nodes.Element)):
+            name = type(holder).__name__
+            if name in admonitionlabels and holder.next_node(counterpart):
+                label = texts.gettext("See also" if name == "seealso" else name.capitalize())
+                holder.insert(0, self.made([nodes.Text(label)]))
 
 
 def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:
@@ -283,12 +251,12 @@ class ShortLinks(SphinxPostTransform):
                     reference += inner.children
 
 
-def _visit(translator: SphinxTranslator, node: counterpart) -> None:
-    translator.body.append(f'<{node["tag"]} lang="{node["lang"]}">')  # type: ignore[attr-defined]
+def _visit(translator: Any, node: counterpart) -> None:
+    translator.body.append(f'<{node["tag"]} lang="{node["lang"]}">')
 
 
-def _depart(translator: SphinxTranslator, node: counterpart) -> None:
-    translator.body.append(f"</{node['tag']}>\n")  # type: ignore[attr-defined]
+def _depart(translator: Any, node: counterpart) -> None:
+    translator.body.append(f"</{node['tag']}>\n")
 
 
 def _page_context(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.locale import _
 
 from ..project.files import write_if_changed
@@ -78,10 +79,6 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     write_if_changed(Path(app.outdir) / DATA, _script("searchData", language, value))
 
 
-def _start(app: Sphinx) -> None:
-    app.builder.search = False  # no searchindex.js, and no page of Sphinx's own
-
-
 def _texts() -> dict[str, str]:
     """What search.js says to the reader, who gets numbers and the query where braces stand."""
     return {
@@ -113,7 +110,7 @@ def _page_context(app: Sphinx, pagename: str, template: str, context: Context, d
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    app.connect("builder-inited", _start)
+    StandaloneHTMLBuilder.search = False  # no searchindex.js, and no page of Sphinx's own
     app.connect("doctree-resolved", _note_sections, priority=900)
     app.connect("html-page-context", _page_context)
     app.connect("build-finished", _write)

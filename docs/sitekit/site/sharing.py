@@ -14,12 +14,12 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from ..markup.units import HAN
 from .state import Context, Doctree, site
 from .synopsis import SENTENCE
 
 SITEMAP = "sitemap.xml"
-LONGEST = {"han": 110, "other": 200}
-HAN = re.compile(r"[\u3400-\u9fff]")
+LONGEST, LONGEST_HAN = 200, 110
 AROUND_HAN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) | (?=[\u3000-\u9fff\uff00-\uffef])")
 
 
@@ -40,7 +40,7 @@ def description(doctree: nodes.document) -> str:
             continue
         # reStructuredText wants blanks around its markup, Chinese doesn't.
         text = AROUND_HAN.sub("", " ".join(_words(paragraph).split()))
-        longest = LONGEST["han" if HAN.search(text) else "other"]
+        longest = LONGEST_HAN if HAN.search(text) else LONGEST
         chosen = ""
         for sentence in SENTENCE.findall(text) or [text]:
             if chosen and len(chosen + sentence) > longest:
