@@ -18,6 +18,7 @@ from sitekit.execute.chosen import ShownRecord
 from sitekit.execute.record import Cell, Record, Store
 from sitekit.project.layout import Project
 from sitekit.site import replay
+from sphinx.errors import ExtensionError
 
 from tests.engine_project import make, script, write_project
 
@@ -83,7 +84,7 @@ def test_words_are_those_of_the_script(recorded: tuple[Record, Store], tmp_path:
 
 
 def test_other_cells_are_an_error(recorded: tuple[Record, Store], tmp_path: Path) -> None:
-    with pytest.raises(replay.ReplayError, match="1 code cells and its record 2"):
+    with pytest.raises(ExtensionError, match="1 code cells and its record 2"):
         replay.outputs_for_replay(shown(recorded), blocks(script("x = 1"), tmp_path))
 
 

@@ -21,7 +21,6 @@ from urllib.parse import quote, urlsplit
 from jinja2 import FileSystemBytecodeCache
 from jinja2.ext import Extension
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
@@ -78,13 +77,6 @@ def _extend_templates(app: Sphinx) -> None:
         templates.environment.bytecode_cache = FileSystemBytecodeCache(str(folder))
 
 
-def _texts(app: Sphinx, config: Config) -> None:
-    """Give other extensions their visible strings in the page's language."""
-    if "nb_code_prompt_show" in config:
-        config["nb_code_prompt_show"] = str(_("Show the answer"))
-        config["nb_code_prompt_hide"] = str(_("Hide the answer"))
-
-
 def _fixed_labels(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     """Mend labels that Furo, MyST-NB and Sphinx-Gallery write outside their templates."""
 
@@ -137,4 +129,3 @@ def setup(app: Sphinx) -> None:
     app.connect("html-page-context", _chapter_in_sidebar, priority=100)  # before Furo makes its tree
     app.connect("html-page-context", _fixed_labels, priority=900)  # after Furo made its tree
     app.connect("builder-inited", _extend_templates)
-    app.connect("config-inited", _texts)

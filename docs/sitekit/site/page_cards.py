@@ -6,6 +6,7 @@ A card shows the page's first figure as it was recorded, or, of a page that draw
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -67,29 +68,18 @@ def _card(app: Sphinx, page: Page) -> nodes.Element:
     )
 
 
-def _without_thumbnails(doctree: nodes.document) -> None:
-    """Take away what Sphinx-Gallery wrote between the chapter's text and its contents."""
-    raw = [
-        node
-        for node in doctree.findall(nodes.raw)
-        if "sphx-glr-" in node.astext() or "</div>" in node.astext()
-    ]
-    for node in raw:
-        node.parent.remove(node)
-    for only in list(doctree.findall(addnodes.only)):
-        only.parent.remove(only)
-
-
 def _replace(app: Sphinx, doctree: nodes.document) -> None:
     project = site(app).project
     chapter = next((item for item in project.chapters if f"{item.name}/index" == app.env.docname), None)
     if chapter is None:
         return
-    _without_thumbnails(doctree)
+    # What Sphinx-Gallery wrote between the chapter's text and its contents.
+    for node in [*doctree.findall(nodes.raw), *doctree.findall(addnodes.only)]:
+        if isinstance(node, addnodes.only) or re.search("sphx-glr-|</div>", node.astext()):
+            node.parent.remove(node)
     section = next(iter(doctree.findall(nodes.section)))
-    shown_here = [page for page in chapter.pages if page in site(app).pages]
     section.insert(1, element("p", synopsis.chapter_facts(chapter), class_="chapter-facts"))
-    cards = [_card(app, page) for page in shown_here]
+    cards = [_card(app, page) for page in chapter.pages if page in site(app).pages]
     section += element("ol", *cards, class_="page-cards")
 
 

@@ -133,6 +133,8 @@ def _configure(app: Sphinx, config: Config) -> None:
     except SitekitError as error:
         raise ExtensionError(str(error)) from None
     config.sphinx_gallery_conf["reset_modules"] = ()  # nothing runs here that would need it
+    config.nb_code_prompt_show = str(_("Show the answer"))
+    config.nb_code_prompt_hide = str(_("Hide the answer"))
     config.nb_execution_mode = "force"
     config.nb_merge_streams = False  # it would part the two streams; a record's are merged in order
     config.nb_render_text_lexer = "none"  # its own drops the blank lines that a text begins with

@@ -20,7 +20,7 @@ from textwrap import indent
 from typing import Any
 
 from docutils import nodes
-from sphinx.errors import SphinxError
+from sphinx.errors import ExtensionError
 from sphinx.locale import _
 from sphinx.util.docutils import SphinxDirective
 
@@ -32,12 +32,6 @@ from ..project.files import write_if_changed
 
 LONGEST_PIECE = 800
 """Characters, of which each takes up to twelve as JSON; Docutils refuses lines of more than 10,000."""
-
-
-class ReplayError(SphinxError):
-    """A record can't be shown; the message says why."""
-
-    category = "Replay"
 
 
 # -- outputs
@@ -119,21 +113,11 @@ def _numbers(record: Record, other: Record) -> dict[int, int]:
 def outputs_for_replay(shown: Sequence[ShownRecord], script_blocks: Sequence[Any]) -> list[str]:
     """One block of reStructuredText per block of the script, as `execute_script` returns them.
 
-    Parameters
-    ----------
-    shown
-        The records of the page, its first device's first.
-    script_blocks
-        The script as Sphinx-Gallery cut it, in any language.
-
-    Raises
-    ------
-    ReplayError
-        Where the script has more or fewer code cells than the first record.
+    The script, as Sphinx-Gallery cut it, may be in any language, but must have as many code cells as the first record.
     """
     first, cells = shown[0].record, coded(script_blocks)
     if len(cells) != len(first.cells):
-        raise ReplayError(
+        raise ExtensionError(
             f"{first.page}: the script has {len(cells)} code cells and its record {len(first.cells)}"
         )
     outputs = [""] * len(script_blocks)

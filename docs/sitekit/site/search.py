@@ -47,17 +47,13 @@ def _script(name: str, language: str, value: Any) -> str:
     return f"(self.{name}??={{}})[{json.dumps(language)}]={text};\n"
 
 
-def _earlier(path: Path) -> dict[str, list[Section]]:
-    """The sections of pages that an earlier build wrote."""
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, list[Section]]) if path.is_file() else {}
-
-
 def _write(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     docnames = [name for name in sorted(app.env.found_docs) if "nosearch" not in app.env.metadata[name]]
     path = Path(app.doctreedir) / SECTIONS
-    noted = _earlier(path) | site(app).sections
+    earlier = path.read_bytes() if path.is_file() else b"{}"
+    noted = msgspec.json.decode(earlier, type=dict[str, list[Section]]) | site(app).sections
     for name in set(docnames) - set(noted):  # the last build failed after it had written them
         app.env.get_and_resolve_doctree(name, app.builder)
     noted |= site(app).sections

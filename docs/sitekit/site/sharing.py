@@ -50,16 +50,6 @@ def description(doctree: nodes.document) -> str:
     return ""
 
 
-def _figure(app: Sphinx, doctree: nodes.document) -> tuple[str, nodes.image] | None:
-    """The first figure of a page: its place in the site, and its node."""
-    for image in doctree.findall(nodes.image):
-        if "only-light" in image["classes"]:
-            uri = image.get("uri", "")
-            name = app.builder.images.get(uri) or uri.rpartition("/")[2]
-            return f"{app.builder.imagedir}/{name}", image
-    return None
-
-
 def _facts(app: Sphinx, context: Context, doctree: nodes.document) -> Iterator[tuple[str, str]]:
     """What the head of a page says of it, by name."""
     current = context["current_language"]
@@ -75,9 +65,10 @@ def _facts(app: Sphinx, context: Context, doctree: nodes.document) -> Iterator[t
         yield name, link["language"].tag.replace("-", "_")
     if base := app.config.html_baseurl.rstrip("/"):
         yield "og:url", context["pageurl"]
-        if found := _figure(app, doctree):
-            place, image = found
-            yield "og:image", f"{base}/{current.folder}/{place}"
+        figures = (image for image in doctree.findall(nodes.image) if "only-light" in image["classes"])
+        if image := next(figures, None):
+            name = app.builder.images.get(image["uri"]) or image["uri"].rpartition("/")[2]
+            yield "og:image", f"{base}/{current.folder}/{app.builder.imagedir}/{name}"
             for name in ("alt", "width", "height"):
                 yield f"og:image:{name}", str(image.get(name, ""))
             yield "twitter:card", "summary_large_image"
