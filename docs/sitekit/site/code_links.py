@@ -6,7 +6,7 @@ afterwards walks over them. Here the tokens between two links become one node th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
@@ -14,10 +14,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.writers.html5 import HTML5Translator
 from sphinx_gallery import _doctree_links
-
-# As docutils writes text.
-SPECIAL = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;", ">": "&gt;", "@": "&#64;"})
 
 
 class tokens(nodes.General, nodes.TextElement):
@@ -36,25 +34,25 @@ def _token(ttype: Any, text: str) -> _Token:
     return token
 
 
-def _html(found: Sequence[nodes.Node]) -> str:
-    """The tokens as Pygments writes them: neighbours of one kind together, blanks plain."""
+def _kind(token: nodes.Node) -> str:
+    """The class of a token; blanks have none."""
+    if token.astext().isspace():
+        return ""
+    if isinstance(token, nodes.Element):
+        return " ".join(token["classes"])
+    return token.kind if isinstance(token, _Token) else ""
 
-    def kind(token: nodes.Node) -> str:
-        if token.astext().isspace():
-            return ""
-        if isinstance(token, nodes.Element):
-            return " ".join(token["classes"])
-        return token.kind if isinstance(token, _Token) else ""
 
+def _joined(run: Iterable[nodes.Node]) -> tokens:
+    """The tokens of `run` as Pygments writes them: neighbours of one kind together."""
+    found = [
+        token for node in run for token in (node.children if isinstance(node, nodes.reference) else [node])
+    ]
     parts = []
-    for name, run in groupby(found, kind):
-        text = "".join(token.astext() for token in run).translate(SPECIAL)
+    for name, same in groupby(found, _kind):
+        text = "".join(token.astext() for token in same).translate(HTML5Translator.special_characters)
         parts.append(f'<span class="{name}">{text}</span>' if name else text)
-    return "".join(parts)
-
-
-def _joined(found: Sequence[nodes.Node]) -> tokens:
-    return tokens("", "".join(token.astext() for token in found), html=_html(found))
+    return tokens("", "".join(token.astext() for token in found), html="".join(parts))
 
 
 def _is_link(node: nodes.Node) -> bool:
@@ -76,10 +74,6 @@ def _plain_link(node: nodes.Node) -> nodes.Node:
     return node
 
 
-def _tokens_of(node: nodes.Node) -> Sequence[nodes.Node]:
-    return node.children if isinstance(node, nodes.reference) else [node]
-
-
 class JoinTokens(SphinxPostTransform):
     """Makes one node of the tokens between two links, in each block of code."""
 
@@ -91,10 +85,7 @@ class JoinTokens(SphinxPostTransform):
         for block in list(self.document.findall(_doctree_links.code_links_block)):
             children: list[nodes.Node] = []
             for linked, run in groupby(block.children, _is_link):
-                if linked:
-                    children += map(_plain_link, run)
-                else:
-                    children.append(_joined([token for node in run for token in _tokens_of(node)]))
+                children += map(_plain_link, run) if linked else [_joined(run)]
             block.clear()
             block += children
 
@@ -106,7 +97,7 @@ def _write(self: Any, node: tokens) -> None:
 
 def _cheap_tokens(app: Sphinx, config: Config) -> None:
     # Line numbers are put between elements; without this function pages are the same, only slower to make.
-    if hasattr(_doctree_links, "_token_node") and not config.sphinx_gallery_conf.get("line_numbers"):
+    if not config.sphinx_gallery_conf.get("line_numbers"):
         _doctree_links._token_node = _token
 
 

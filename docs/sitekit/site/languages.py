@@ -66,15 +66,10 @@ def _configure(app: Sphinx, config: Config) -> None:
         raise ExtensionError(str(error)) from None
     only = config.sitekit_only
     pages = [page for page in project.pages() if not only or page.docname in only]
-    built = [
-        item.name
-        for item in project.chapters
-        if not only or any(page.startswith(f"{item.name}/") for page in only)
-    ]
-    config.sphinx_gallery_conf |= {
-        "examples_dirs": [f"{GALLERY}/{chapter}" for chapter in built],
-        "gallery_dirs": built,
-    }
+    wanted = {page.partition("/")[0] for page in only}
+    chapters = [chapter.name for chapter in project.chapters if not only or chapter.name in wanted]
+    examples = [f"{GALLERY}/{name}" for name in chapters]
+    config.sphinx_gallery_conf |= {"examples_dirs": examples, "gallery_dirs": chapters}
     known = json.loads((Path(app.srcdir) / "anchors.json").read_text(encoding="utf-8"))
     sites[app] = Site(project, language, alone, pages, known, lock)
     if only:

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,7 @@ from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
 from myst_parser.parsers.mdit import create_md_parser
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.locale import admonitionlabels
 from sphinx.transforms import SphinxSmartQuotes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -67,17 +69,16 @@ def _parse_rst(text: str, document: nodes.document, line: int) -> list[nodes.Nod
     return [*parsed, *messages]
 
 
-_markdown: list[Any] = []
-"""A configuration and its Markdown parser: setting one up takes longer than to read a hundred units."""
+@cache
+def _markdown(env: BuildEnvironment) -> Any:
+    """What renders Markdown; to set it up takes longer than to read a hundred units."""
+    parser = create_md_parser(env.myst_config, SphinxRenderer)
+    parser.renderer.setup_render(parser.options, {})
+    return parser.renderer
 
 
 def _parse_myst(text: str, document: nodes.document, line: int) -> list[nodes.Node]:
-    config = document.settings.env.myst_config
-    if not _markdown or _markdown[0] is not config:
-        _markdown[:] = config, create_md_parser(config, SphinxRenderer)
-        _markdown[1].renderer.setup_render(_markdown[1].options, {})
-    parser = _markdown[1]
-    renderer: Any = parser.renderer
+    renderer = _markdown(document.settings.env)
     renderer.document, renderer.reporter, renderer.md_env = document, document.reporter, {}
     renderer.language_module_rst = get_rst_language(document.settings.language_code)
     paragraph = nodes.paragraph()

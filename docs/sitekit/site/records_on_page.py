@@ -37,19 +37,14 @@ def _replay(app: Sphinx) -> None:
 
     tree = Path(app.srcdir)
 
-    def execute_script(
-        script_blocks: Sequence[Any],
-        script_vars: dict[str, Any],
-        gallery_conf: dict[str, Any],
-        file_conf: dict[str, Any],
-    ) -> tuple[list[str], float]:
+    def execute_script(blocks: Any, script_vars: dict[str, Any], *_confs: Any) -> tuple[list[str], float]:
         target = Path(script_vars["target_file"])
         shown = site(app).records[target.relative_to(tree).with_suffix("").as_posix()]
         for item in shown:
             replay.place_images(item.record, item.store, tree)
         script_vars |= {"example_globals": {}, "memory_delta": 0.0, "passing": True}
         Path(f"{target}.md5").write_text(get_md5sum(str(target), mode="t"), encoding="ascii")
-        return replay.outputs_for_replay(shown, script_blocks), 0.0
+        return replay.outputs_for_replay(shown, blocks), 0.0
 
     gen_rst.execute_script = execute_script
 
