@@ -85,7 +85,10 @@ class JoinTokens(SphinxPostTransform):
         for block in list(self.document.findall(_doctree_links.code_links_block)):
             children: list[nodes.Node] = []
             for linked, run in groupby(block.children, _is_link):
-                children += map(_plain_link, run) if linked else [_joined(run)]
+                if linked:
+                    children += map(_plain_link, run)
+                else:
+                    children.append(_joined(run))
             block.clear()
             block += children
 

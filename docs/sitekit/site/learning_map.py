@@ -109,7 +109,7 @@ def _columns(rows: Sequence[Sequence[str]], links: Mapping[str, Sequence[str]]) 
 
 def stations(chapters: Sequence[Chapter]) -> dict[str, Station]:
     """Where every page stands."""
-    links, found, top = needed(chapters), {}, 0
+    links, found, top = needed(chapters), dict[str, Station](), 0
     for number, chapter in enumerate(chapters):
         rows = _rows(chapter)
         columns = _columns(rows, links)

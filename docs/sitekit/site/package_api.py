@@ -55,7 +55,8 @@ def _code(match: re.Match[str]) -> str:
 
 def _docstring(node: Definition | ast.Module, what: Any) -> str:
     text = LITERAL.sub(_code, ast.get_docstring(node) or "")
-    return str(NumpyDocstring(text, Config(napoleon_use_rtype=False), what=what))
+    config: Any = Config(napoleon_use_rtype=False)
+    return str(NumpyDocstring(text, config, what=what))
 
 
 def _signature(node: Definition) -> str:

@@ -28,7 +28,6 @@ from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
 from myst_parser.parsers.mdit import create_md_parser
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.locale import admonitionlabels
 from sphinx.transforms import SphinxSmartQuotes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -70,9 +69,9 @@ def _parse_rst(text: str, document: nodes.document, line: int) -> list[nodes.Nod
 
 
 @cache
-def _markdown(env: BuildEnvironment) -> Any:
+def _markdown(env: Any) -> Any:
     """What renders Markdown; to set it up takes longer than to read a hundred units."""
-    parser = create_md_parser(env.myst_config, SphinxRenderer)
+    parser: Any = create_md_parser(env.myst_config, SphinxRenderer)
     parser.renderer.setup_render(parser.options, {})
     return parser.renderer
 
