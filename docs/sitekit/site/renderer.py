@@ -28,8 +28,8 @@ PRELOAD = (
 )
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 FAILED = 1
-GARBAGE = 2_000_000
-"""After so many new objects Python looks for those that nobody uses any more: one or two hundred pages' nodes."""
+GARBAGE = 200_000
+"""After so many new objects Python looks for those that nobody uses; by default a fifth of the time goes there."""
 
 
 def _preload() -> None:
@@ -54,7 +54,7 @@ def _preload() -> None:
 def _sphinx(arguments: list[str]) -> None:
     from sphinx.cmd.build import main
 
-    gc.set_threshold(GARBAGE)  # by default, a fifth of the time goes there
+    gc.set_threshold(GARBAGE)
     sys.exit(main(arguments))
 
 
