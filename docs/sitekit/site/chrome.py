@@ -15,18 +15,14 @@ from __future__ import annotations
 
 import html
 import re
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from jinja2 import FileSystemBytecodeCache
 from jinja2.ext import Extension
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.locale import _
 
 from ..project import seams
-from ..project.cache import FOLDER
-from ..project.files import digest
 from .state import Context, Doctree, site
 
 LITERAL_LABEL = re.compile(r'\b(?P<name>aria-label|title|placeholder)="(?P<text>[^"{}]*[A-Za-z][^"{}]*)"')
@@ -70,11 +66,6 @@ def _extend_templates(app: Sphinx) -> None:
     templates = getattr(app.builder, "templates", None)
     if templates is not None:
         templates.environment.add_extension(ThemeTemplates)
-        # Jinja knows of a template's file; what the extension makes of it depends on its code as well.
-        name = digest([Path(file).read_text(encoding="utf-8") for file in (__file__, seams.__file__)])
-        folder = site(app).project.root / FOLDER / "templates" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        templates.environment.bytecode_cache = FileSystemBytecodeCache(str(folder))
 
 
 def _fixed_labels(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:

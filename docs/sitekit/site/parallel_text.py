@@ -43,7 +43,6 @@ NOT_SHOWN = {"comment", "docstring", "alt", "caption"}
 """Kinds of units that stand in code, in attributes and in the site's contents."""
 SHOWN_TWICE = {"term"}
 """A glossary entry has a line for its term in either language on both sites."""
-MADE_TYPOGRAPHIC = ('"', "'", "--", "...")
 UNIT_NODES = (nodes.title, nodes.paragraph, nodes.rubric, nodes.caption, nodes.attribution)
 
 
@@ -153,8 +152,7 @@ class _Page:
         document.note_source(self.doctree["source"], line)
         document += nodes.paragraph("", "", *PARSE[self.dialect](text, document, line))
         config = self.app.config
-        quotes = config.smartquotes and self.language.sphinx not in config.smartquotes_excludes["languages"]
-        if quotes and any(mark in text for mark in MADE_TYPOGRAPHIC):
+        if config.smartquotes and self.language.sphinx not in config.smartquotes_excludes["languages"]:
             _Quotes(document, None).apply()
         for target in list(document.findall(nodes.target)):
             target.parent.remove(target)
