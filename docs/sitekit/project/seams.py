@@ -40,7 +40,6 @@ sphinx_gallery.backreferences:identify_names(script_blocks, ref_regex, global_va
 sphinx_gallery.utils:get_md5sum(src_file, mode, …); sphinx_gallery/_doctree_links.py: .codeobj.json | site.records_on_page | notes beside a page: that it is current, and the names in its code
 sphinx_gallery.gen_rst:execute_script(script_blocks, script_vars, gallery_conf, file_conf) | site.records_on_page | runs a script's blocks; for a page, a function that returns recorded outputs takes its place
 sphinx_gallery._doctree_links:code_links_block | site.code_links, site.sections | code with links in it
-sphinx_gallery._doctree_links:_token_node(ttype, text); sphinx_gallery._doctree_links:_pygments_class(ttype) | site.code_links | replaced: a token as text costs a tenth of an element
 sphinx_gallery/gen_rst.py: sphx-glr-script-out | site.error_index | marks output
 sphinx_gallery/gen_rst.py: sphx-glr-footer; sphinx_gallery/gen_rst.py: sphx-glr-download-link-note | site.downloads | marks the download links, which move into the box under the title, and a note
 sphinx_gallery/backreferences.py: sphx-glr-thumbnails | site.page_cards | marks the thumbnails, which give way to cards

@@ -85,9 +85,7 @@ def _fixed_labels(app: Sphinx, pagename: str, template: str, context: Context, d
         context["body"] = TOOLTIP.sub(lambda found: found[0].replace("``", ""), body)
 
 
-def _chapter_in_sidebar(
-    app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree
-) -> None:
+def _one_chapter(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     """Have the sidebar list the chapters and the pages of the current one: it would grow with every page."""
     if whole := context.get("toctree"):
         context["toctree"] = lambda **options: whole(**options | {"collapse": True})
@@ -117,6 +115,6 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("sitekit_licences", {}, "html", [dict])
     app.add_config_value("sitekit_report_url", "", "html", [str])
     app.connect("html-page-context", _footer)
-    app.connect("html-page-context", _chapter_in_sidebar, priority=100)  # before Furo makes its tree
+    app.connect("html-page-context", _one_chapter, priority=100)  # before Furo makes its tree
     app.connect("html-page-context", _fixed_labels, priority=900)  # after Furo made its tree
     app.connect("builder-inited", _extend_templates)

@@ -12,7 +12,6 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.writers.html5 import HTML5Translator
 from sphinx_gallery import _doctree_links
@@ -22,25 +21,11 @@ class tokens(nodes.General, nodes.TextElement):
     """Highlighted code without links; its children are the text."""
 
 
-class _Token(nodes.Text):
-    """A token that knows its class; it costs a tenth of an element."""
-
-    kind = ""
-
-
-def _token(ttype: Any, text: str) -> _Token:
-    token = _Token(text)
-    token.kind = _doctree_links._pygments_class(ttype)
-    return token
-
-
 def _kind(token: nodes.Node) -> str:
     """The class of a token; blanks have none."""
-    if token.astext().isspace():
+    if not isinstance(token, nodes.Element) or token.astext().isspace():
         return ""
-    if isinstance(token, nodes.Element):
-        return " ".join(token["classes"])
-    return token.kind if isinstance(token, _Token) else ""
+    return " ".join(token["classes"])
 
 
 def _joined(run: Iterable[nodes.Node]) -> tokens:
@@ -98,12 +83,6 @@ def _write(self: Any, node: tokens) -> None:
     raise nodes.SkipNode
 
 
-def _cheap_tokens(app: Sphinx, config: Config) -> None:
-    # Line numbers are put between elements; without this function pages are the same, only slower to make.
-    if not config.sphinx_gallery_conf.get("line_numbers"):
-        _doctree_links._token_node = _token
-
-
 def _no_link_known(app: Sphinx, domain: Any, node: Any) -> bool | None:
     """Leave a Python name as code where no inventory has its package: there is nothing to link it to."""
     if not domain or domain.name != "py":
@@ -117,6 +96,5 @@ def _no_link_known(app: Sphinx, domain: Any, node: Any) -> bool | None:
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.connect("warn-missing-reference", _no_link_known)
-    app.connect("config-inited", _cheap_tokens)
     app.add_node(tokens, html=(_write, None))
     app.add_post_transform(JoinTokens)
