@@ -17,21 +17,20 @@ from sphinx.locale import _
 
 from .state import Context, Doctree
 
+UNUSED = (
+    *("doctools.js", "documentation_options.js", "sphinx_highlight.js", "translations.js", "searchtools.js"),
+    *("language_data.js", "file.png", "minus.png", "plus.png", "basic.css", "debug.css", "skeleton.css"),
+    *("*furo-extensions.*", "*.css.map", "*_logo.svg"),
+    *("sg_gallery*.css", "sg-tags.js", "no_image.png", "broken_example.png"),
+)
+"""The policy of `security` stops doctools.js where there is a translations.js."""
 ASSETS = {
     "devices.js": 'class="device-outputs',
     "copy.js": '<div class="highlight">',
     "answers.js": '<details class="admonition hide',  # as MyST-NB writes a hidden cell
     "math.css": "<math",
     "mystnb.*.css": 'class="cell ',
-    # The policy of sitekit.security stops doctools.js where there is a translations.js.
-    **dict.fromkeys(
-        ("doctools.js", "documentation_options.js", "sphinx_highlight.js", "translations.js"), ""
-    ),
-    **dict.fromkeys(("searchtools.js", "language_data.js", "file.png", "minus.png", "plus.png"), ""),
-    **dict.fromkeys(("basic.css", "debug.css", "skeleton.css", "*furo-extensions.*", "*.css.map"), ""),
-    **dict.fromkeys(
-        ("sg_gallery*.css", "sg-tags.js", "no_image.png", "broken_example.png", "*_logo.svg"), ""
-    ),
+    **dict.fromkeys(UNUSED, ""),
 }
 COMMENT = re.compile(r"^[ \t]*(//.*|/\*\*.*\*/)\n", re.MULTILINE)
 TOKEN = re.compile(
@@ -68,7 +67,7 @@ def _offer(app: Sphinx) -> None:
         },
     }
     for name, texts in texts_of.items():
-        data: dict[str, Any] = {f"data-{key}": str(text) for key, text in texts.items()}
+        data: dict[str, Any] = {f"data-{key}": text for key, text in texts.items()}
         app.add_js_file(name, loading_method="defer", **data)
     app.add_css_file("math.css")
 

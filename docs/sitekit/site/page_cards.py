@@ -1,6 +1,8 @@
-"""A chapter's index: its pages as cards, in the place of Sphinx-Gallery's thumbnails.
+"""What readers learn of a page before they read it: on its card in the chapter's index, and in the box below its promise.
 
-A card shows the page's first figure as it was recorded, or, of a page that draws none, what it printed first.
+A card stands in the place of Sphinx-Gallery's thumbnail and shows the page's first figure as it was recorded, or, of a
+page that draws none, what it printed first. The box tells how long the page takes, what to read first, downloads, and
+what made its output.
 """
 
 from __future__ import annotations
@@ -9,20 +11,26 @@ import posixpath
 import re
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.locale import _
 
 from ..execute.record import Record
 from ..project.layout import Page
-from . import replay, synopsis
-from .html_nodes import SKIPPED, element, page_link
+from . import downloads, replay, synopsis
+from .html_nodes import SKIPPED, element, joined, page_link
+from .records_on_page import provenance
 from .state import site
 
 PRINTED_LINES = 6
+
+
+# -- cards
 
 
 class thumbnail(nodes.image):
@@ -68,7 +76,7 @@ def _card(app: Sphinx, page: Page) -> nodes.Element:
     )
 
 
-def _replace(app: Sphinx, doctree: nodes.document) -> None:
+def _add_cards(app: Sphinx, doctree: nodes.document) -> None:
     project = site(app).project
     chapter = next((item for item in project.chapters if f"{item.name}/index" == app.env.docname), None)
     if chapter is None:
@@ -94,7 +102,47 @@ def _visit(translator: Any, node: thumbnail) -> None:
     raise nodes.SkipNode
 
 
+# -- the box
+
+
+def _fact(name: str, label: str, *children: nodes.Node | str) -> nodes.Element:
+    return element("div", element("dt", label), element("dd", *children), class_=f"fact-{name}")
+
+
+def _of_example(
+    app: Sphinx, page: Page, links: dict[str, addnodes.download_reference]
+) -> Iterator[nodes.Element]:
+    if page.minutes:
+        yield _fact("reading", _("Reading"), synopsis.minutes(page.minutes))
+    first = [page_link(name, synopsis.page_title(app, name)) for name in page.prerequisites]
+    yield _fact("first", _("Read first"), *(joined(first, _("; ")) if first else [_("nothing")]))
+    if links:
+        script = Path(links[".py"]["reftarget"]).name
+        yield _fact("downloads", _("Download"), *joined(links.values(), " "))
+        yield _fact("run", _("Run"), nodes.literal("", f"python {script}"))
+
+
+def _add_facts(app: Sphinx, doctree: nodes.document) -> None:
+    docname = app.env.docname
+    links = downloads.take_links(doctree)
+    page = next((page for page in site(app).project.pages() if page.docname == docname), None)
+    rows = [*_of_example(app, page, links)] if page else []
+    if records := site(app).records.get(docname):
+        lines = [provenance(item, app.config.sitekit_versions_shown) for item in records]
+        lines = [line.replace(" · ", "\u00a0· ") for line in lines]  # no line starts with the dot
+        parts = [element("div", line) for line in lines] if len(lines) > 1 else lines
+        rows.append(_fact("output", _("Output"), *parts))
+    title = doctree.next_node(nodes.title)
+    if not rows or title is None:
+        return
+    place = title.parent.index(title) + 1
+    if place < len(title.parent) and isinstance(title.parent[place], nodes.paragraph):
+        place += 1  # the promise stands above
+    title.parent.insert(place, element("dl", *rows, class_="page-facts simple"))
+
+
 def setup(app: Sphinx) -> None:
     """Connect this module."""
     app.add_node(thumbnail, html=(_visit, None), **SKIPPED)
-    app.connect("doctree-read", _replace, priority=100)  # before Sphinx collects the images, at 500
+    app.connect("doctree-read", _add_facts, priority=900)  # after Sphinx collected the downloads
+    app.connect("doctree-read", _add_cards, priority=100)  # before Sphinx collects the images, at 500

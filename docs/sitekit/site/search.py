@@ -24,8 +24,6 @@ from .sections import JOINED, Section, sections_of
 from .state import Context, Doctree, site, table, versioned
 
 DATA = "search-data.js"
-SECTIONS = "sections.json"
-SYNONYMS = "search_synonyms.toml"
 
 
 def _note_sections(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -34,7 +32,7 @@ def _note_sections(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def _synonyms(app: Sphinx, pages: dict[str, list[Section]]) -> list[list[str]]:
     """Groups of words that mean the same: those of the project's table, and the terms of each glossary entry."""
-    groups: list[list[str]] = [*table(app, SYNONYMS, "groups")]
+    groups: list[list[str]] = [*table(app, "search_synonyms.toml", "groups")]
     for sections in pages.values():
         groups += [section.heading.split(JOINED) for section in sections if JOINED in section.heading]
     return [[word.lower() for word in group] for group in groups]
@@ -51,7 +49,7 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     docnames = [name for name in sorted(app.env.found_docs) if "nosearch" not in app.env.metadata[name]]
-    path = Path(app.doctreedir) / SECTIONS
+    path = Path(app.doctreedir) / "sections.json"
     earlier = path.read_bytes() if path.is_file() else b"{}"
     noted = msgspec.json.decode(earlier, type=dict[str, list[Section]]) | site(app).sections
     for name in set(docnames) - set(noted):  # the last build failed after it had written them
@@ -99,7 +97,7 @@ def _page_context(app: Sphinx, pagename: str, template: str, context: Context, d
         "languages": {language.folder: language.tag for language in site(app).project.languages},
         "engine": versioned(app, "search-engine.js"),
         "data": DATA,
-        "texts": {name: str(text) for name, text in _texts().items()},
+        "texts": _texts(),
     }
     context["search_setup"] = json.dumps(setup, ensure_ascii=False)
 
