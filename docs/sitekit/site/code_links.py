@@ -52,10 +52,8 @@ def _is_link(node: nodes.Node) -> bool:
 def _plain_link(node: nodes.Node) -> nodes.Node:
     """The link without its tokens, and without the classes of Sphinx-Gallery's own style sheet."""
     assert isinstance(node, nodes.reference)
-    text = node.astext()
-    node.clear()
+    node[:] = [nodes.Text(node.astext())]
     node["classes"] = []
-    node += nodes.Text(text)
     return node
 
 
@@ -74,8 +72,7 @@ class JoinTokens(SphinxPostTransform):
                     children += map(_plain_link, run)
                 else:
                     children.append(_joined(run))
-            block.clear()
-            block += children
+            block[:] = children
 
 
 def _write(self: Any, node: tokens) -> None:

@@ -96,14 +96,6 @@ class _Quotes(SphinxSmartQuotes):
         return True
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _squash(text: str) -> str:
-    return re.sub(r"\s+", "", text)
-
-
 def _words(text: str) -> str:
     """`text` without blanks and punctuation: typographic quotes and dashes may have come in since."""
     return re.sub(r"\W+", "", text)
@@ -111,7 +103,7 @@ def _words(text: str) -> str:
 
 def _belongs(node: nodes.Element, text: str, plain: str) -> bool:
     """Whether `node` was made from the unit `text`, which reads `plain` without markup."""
-    if node.rawsource and _squash(node.rawsource) == _squash(text):
+    if node.rawsource and "".join(node.rawsource.split()) == "".join(text.split()):
         return True
     return bool(_words(plain)) and _words(node.astext()) == _words(plain)
 
@@ -180,8 +172,7 @@ class _Page:
             return
         inner = reference[0]
         assert isinstance(inner, nodes.Element)
-        inner.children = []
-        inner += nodes.Text(title)
+        inner[:] = [nodes.Text(title)]
         reference["refexplicit"] = True
 
     def made(self, children: list[nodes.Node]) -> counterpart:
@@ -218,10 +209,11 @@ def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:
         return
     app.env.note_dependency(units_file)
     source = project.source_file(docname).relative_to(project.root).as_posix()
-    known = _read(project.source_tree(other) / "anchors.json")
+    known = json.loads((project.source_tree(other) / "anchors.json").read_text(encoding="utf-8"))
+    units = json.loads(units_file.read_text(encoding="utf-8"))["units"]
     dialect = RST if app.env.doc2path(docname).suffix == ".rst" else MYST
     page = _Page(app, doctree, dialect, other, known["titles"] | known["labels"])
-    for unit, node in list(_matches(doctree, _read(units_file)["units"], own.folder, dialect)):
+    for unit, node in list(_matches(doctree, units, own.folder, dialect)):
         if node is None:
             logger.warning(
                 "this %s is not on the page as it stands here, so it has no counterpart", unit["kind"],
@@ -243,10 +235,8 @@ class ShortLinks(SphinxPostTransform):
         """Lift the text out of the span."""
         for made in self.document.findall(counterpart):
             for reference in made.findall(nodes.reference):
-                inner = reference.children[0] if len(reference.children) == 1 else None
-                if type(inner) is nodes.inline:
-                    reference.children = []
-                    reference += inner.children
+                if len(reference) == 1 and type(reference[0]) is nodes.inline:
+                    reference[:] = reference[0].children
 
 
 def _visit(translator: Any, node: counterpart) -> None:
@@ -259,7 +249,7 @@ def _depart(translator: Any, node: counterpart) -> None:
 
 def _page_context(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     """Offer the mode where there is something to show, and set it before the page is painted."""
-    if doctree is None or next(doctree.findall(counterpart), None) is None:
+    if doctree is None or doctree.next_node(counterpart) is None:
         return
     context["has_counterparts"] = True
     address = context["pathto"](versioned(app, "parallel.js"), resource=True)
