@@ -5,8 +5,6 @@ every other page doesn't; what is mapped to nothing is loaded nowhere and is not
 Furo, Sphinx-Gallery and MyST-NB; a project adds to it by `sitekit_assets`.
 """
 
-from __future__ import annotations
-
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path

@@ -11,8 +11,6 @@ project's configuration:
     release; without a scheme it is a page of the site. Empty: there is no such link.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from urllib.parse import quote, urlsplit

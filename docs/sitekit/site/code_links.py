@@ -4,8 +4,6 @@ Sphinx-Gallery makes a node of each token, a thousand on a page, and everything 
 afterwards walks over them. Here the tokens between two links become one node that knows its HTML.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any

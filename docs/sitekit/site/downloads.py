@@ -7,8 +7,6 @@ The zip of all pages is called as `sitekit_bundle` says and lies beside the root
 Each chapter is a folder in it, with its scripts, their notebooks, and the helper packages that some of them import.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path

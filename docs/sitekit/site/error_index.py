@@ -4,8 +4,6 @@ The messages are taken from the outputs on the pages, so from runs. Wordings of 
 in ``error_aliases.toml`` beside the page's sources; search leads from them to the same place.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator

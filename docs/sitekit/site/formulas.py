@@ -4,8 +4,6 @@ The font is STIX Two Math, cut down to the characters that the site's formulas u
 left of it some 10 kB. It is taken from the package ziamath and is under the SIL Open Font License, whose notice stays in it.
 """
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """Links to glossary terms get a title, the other lines of the term's entry: the term in the other language."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from docutils import nodes

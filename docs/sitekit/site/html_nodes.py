@@ -4,8 +4,6 @@ What they hold is written by this package and not by an author, so search and si
 out, and builders of other formats skip it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any

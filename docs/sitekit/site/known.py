@@ -3,8 +3,6 @@
 Titles, labels, anchors, contents, images, terms and characters of formulas belong to it; a page's own text doesn't.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping

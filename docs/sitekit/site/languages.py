@@ -1,7 +1,5 @@
 """The languages of the site, on the Sphinx side: sources, anchors that are equal, and the switch."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ keyboard as any other; the lines between them are one SVG behind, stretched to t
 all it needs; lines that others imply are left out.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Its docstrings are in numpydoc's form and in one language, whichever the page's is.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Iterator

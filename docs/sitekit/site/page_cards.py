@@ -5,8 +5,6 @@ page that draws none, what it printed first. The box tells how long the page tak
 what made its output.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ inline markup of the page's own dialect and put behind the node it belongs to. T
 counterparts until the reader asks for them, so a page without JavaScript is in its own language only.
 """
 
-from __future__ import annotations
-
 import copy
 import gettext
 import json

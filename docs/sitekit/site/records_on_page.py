@@ -4,8 +4,6 @@ The build decides which record a page shows and writes that into ``shown.json`` 
 only reads it. A page can have a record of each device it names.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

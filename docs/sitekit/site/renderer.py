@@ -6,8 +6,6 @@ failed. It ends, and its processes with it, when its standard input does: so a b
 Sphinx behind, which would write into the next build's folders.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import importlib

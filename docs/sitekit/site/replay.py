@@ -8,8 +8,6 @@ the other with the devices' names, which a script makes tabs of.
 Alt texts are taken from the script that Sphinx-Gallery reads, which is in the page's language.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -6,8 +6,6 @@ groups of words that mean the same. How they are searched stands in ``_static/se
 index is written or loaded.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Takes a page's document apart into the sections that a search result can lead to."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 

@@ -3,8 +3,6 @@
 The theme's one inline script is allowed by its hash, which is made from the script as the theme renders it.
 """
 
-from __future__ import annotations
-
 import re
 
 from sphinx.application import Sphinx

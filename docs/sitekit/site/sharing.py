@@ -4,8 +4,6 @@ Cards and sitemaps take whole addresses, so the parts of them that need one are 
 configuration says, by ``html_baseurl``, where the site will stand.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What the modules of this package share while Sphinx makes one language's site."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache

@@ -1,7 +1,5 @@
 """What other pages say of an example: its title and its promise, in the language of the site."""
 
-from __future__ import annotations
-
 import json
 import re
 
