@@ -118,10 +118,8 @@ def stations(chapters: Sequence[Chapter]) -> dict[str, Station]:
     return found
 
 
-def _drawn(
-    chapters: Sequence[Chapter], places: Mapping[str, Station]
-) -> Iterator[tuple[str, Station, Station]]:
-    """Each page that a line leads to, its place, and that of what it needs.
+def _drawn(chapters: Sequence[Chapter], places: Mapping[str, Station]) -> Iterator[tuple[Station, Station]]:
+    """The stations that a line leads from and to.
 
     What stands further back than the chapter before has none: on a map of many chapters those lines would hide
     all others.
@@ -129,7 +127,7 @@ def _drawn(
     for name, others in needed(chapters).items():
         for start in (places[other] for other in others):
             if places[name].chapter - start.chapter <= 1:
-                yield name, start, places[name]
+                yield start, places[name]
 
 
 def _lane(start: Station, end: Station, places: Sequence[Station], used: list[tuple[int, range]]) -> int:
@@ -157,7 +155,7 @@ def _bend(aside: int) -> str:
 def lines(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bool]]:
     """The path of each line, and whether it leads from one chapter to the next."""
     places, used = stations(chapters), list[tuple[int, range]]()
-    for _name, start, end in _drawn(chapters, places):
+    for start, end in _drawn(chapters, places):
         below, above = start.top + BOX, end.top
         if above - below == TURN:
             path = _bend(end.x - start.x)
@@ -174,7 +172,7 @@ class LearningMap(SphinxDirective):
         """The map of all pages, as one element."""
         chapters = site(self.env.app).project.chapters
         self.places, self.links = stations(chapters), needed(chapters)
-        self.led = {name for name, _start, _end in _drawn(chapters, self.places)}
+        self.led = {end for _start, end in _drawn(chapters, self.places)}
         rows = {place.top for place in self.places.values()}
         near, far = '<path d="{}"/>', '<path class="map-far" d="{}"/>'
         paths = "".join((far if leaves else near).format(path) for path, leaves in lines(chapters))
@@ -218,7 +216,7 @@ class LearningMap(SphinxDirective):
         ]
         if page.minutes:
             inside.append(element("span", synopsis.minutes(page.minutes), class_="map-minutes"))
-        led_to = "map-led-to" if page.docname in self.led else ""
+        led_to = "map-led-to" if self.places[page.docname] in self.led else ""
         parts = [page_link(page.docname, *inside, class_=led_to)]
         if needs := [synopsis.page_title(app, name) for name in self.links[page.docname]]:
             spoken = _("builds on: ") + _("; ").join(needs)

@@ -83,10 +83,6 @@ def _parse_myst(text: str, document: nodes.document, line: int) -> list[nodes.No
     return list(paragraph.children)
 
 
-PARSE = {RST: _parse_rst, MYST: _parse_myst}
-"""How the two markups become nodes."""
-
-
 class _Quotes(SphinxSmartQuotes):
     """Sphinx's typographic quotes, by the counterpart's language instead of the page's."""
 
@@ -140,7 +136,8 @@ class _Page:
         # A document of its own: explicit targets and footnotes must not be noted on the page twice.
         document = nodes.document(settings, self.doctree.reporter, source=self.doctree["source"])
         document.note_source(self.doctree["source"], line)
-        document += nodes.paragraph("", "", *PARSE[self.dialect](text, document, line))
+        parse = _parse_rst if self.dialect is RST else _parse_myst
+        document += nodes.paragraph("", "", *parse(text, document, line))
         config = self.app.config
         if config.smartquotes and self.language.sphinx not in config.smartquotes_excludes["languages"]:
             _Quotes(document, None).apply()

@@ -16,7 +16,7 @@ from ..markup.units import HAN
 from .state import Context, Doctree, site
 from .synopsis import SENTENCE
 
-SITEMAP = "sitemap.xml"
+FIGURE = {"figure", "only-light"}
 LONGEST, LONGEST_HAN = 200, 110
 AROUND_HAN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) | (?=[\u3000-\u9fff\uff00-\uffef])")
 
@@ -63,7 +63,7 @@ def _facts(app: Sphinx, context: Context, doctree: nodes.document) -> Iterator[t
         yield name, link["language"].tag.replace("-", "_")
     if base := app.config.html_baseurl.rstrip("/"):
         yield "og:url", context["pageurl"]
-        figures = (image for image in doctree.findall(nodes.image) if "only-light" in image["classes"])
+        figures = (image for image in doctree.findall(nodes.image) if set(image["classes"]) >= FIGURE)
         if image := next(figures, None):
             name = app.builder.images.get(image["uri"]) or image["uri"].rpartition("/")[2]
             yield "og:image", f"{base}/{current.folder}/{app.builder.imagedir}/{name}"
@@ -100,7 +100,7 @@ def _sitemap(app: Sphinx, exception: Exception | None) -> None:
             f'<xhtml:link rel="alternate" hreflang="{tag}" href="{place}"/>' for tag, place in places.items()
         )
         lines += [f"<url><loc>{place}</loc>{alternates}</url>" for place in places.values()]
-    path = Path(app.outdir) / SITEMAP
+    path = Path(app.outdir) / "sitemap.xml"
     path.write_text("\n".join([*lines, "</urlset>", ""]), encoding="utf-8", newline="\n")
 
 
