@@ -5,10 +5,13 @@ page that draws none, what it printed first. The box tells how long the page tak
 what made its output.
 """
 
+import posixpath
 import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from docutils import nodes
 from sphinx import addnodes
@@ -18,7 +21,7 @@ from sphinx.locale import _
 from ..execute.record import Record
 from ..project.layout import Page
 from . import downloads, replay, synopsis
-from .html_nodes import element, joined, page_link
+from .html_nodes import SKIPPED, element, joined, page_link
 from .records_on_page import provenance
 from .state import site
 
@@ -28,15 +31,18 @@ PRINTED_LINES = 6
 # -- cards
 
 
+class thumbnail(nodes.image):
+    """A picture with its size in attributes; Sphinx finds and copies it as any other."""
+
+
 def _pictures(record: Record) -> Iterator[nodes.Node]:
     """The first figure, light and dark; the link around them has the page's title, so they need no text."""
     at = next((number for number, cell in enumerate(record.cells) if cell.figures), None)
     if at is None:
         return
     figure = record.cells[at].figures[0]
-    size = {"width": str(figure.width), "height": str(figure.height)}
     for theme, name in replay.image_files(record, at, 0).items():
-        yield nodes.image("", uri=f"/{name}", alt="", loading="lazy", classes=[f"only-{theme}"], **size)
+        yield thumbnail("", uri=f"/{name}", alt="", theme=theme, wide=figure.width, high=figure.height)
 
 
 def _printed(record: Record) -> nodes.Element:
@@ -83,6 +89,17 @@ def _add_cards(app: Sphinx, doctree: nodes.document) -> None:
     section += element("ol", *cards, class_="page-cards")
 
 
+def _visit(translator: Any, node: thumbnail) -> None:
+    builder = translator.builder
+    # A picture that could not be read is not there; Sphinx has warned.
+    address = posixpath.join(builder.imgpath, quote(builder.images.get(node["uri"], "")))
+    translator.body.append(
+        f'<img class="only-{node["theme"]}" src="{address}" alt="" width="{node["wide"]}" height="{node["high"]}"'
+        ' loading="lazy" decoding="async">'
+    )
+    raise nodes.SkipNode
+
+
 # -- the box
 
 
@@ -124,5 +141,6 @@ def _add_facts(app: Sphinx, doctree: nodes.document) -> None:
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
+    app.add_node(thumbnail, html=(_visit, None), **SKIPPED)
     app.connect("doctree-read", _add_facts, priority=900)  # after Sphinx collected the downloads
     app.connect("doctree-read", _add_cards, priority=100)  # before Sphinx collects the images, at 500

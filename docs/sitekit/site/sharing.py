@@ -16,7 +16,6 @@ from ..markup.units import HAN
 from .state import Context, Doctree, site
 from .synopsis import SENTENCE
 
-FIGURE = {"figure", "only-light"}
 LONGEST, LONGEST_HAN = 200, 110
 AROUND_HAN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) | (?=[\u3000-\u9fff\uff00-\uffef])")
 
