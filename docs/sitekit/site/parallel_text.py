@@ -3,6 +3,8 @@
 The counterparts' text comes from ``<page>.units.json``, which localising writes; here it is parsed as
 inline markup of the page's own dialect and put behind the node it belongs to. The style sheet hides
 counterparts until the reader asks for them, so a page without JavaScript is in its own language only.
+
+Links to glossary terms get a title, the other lines of the term's entry: the term in the other language.
 """
 
 import copy
@@ -34,6 +36,7 @@ from sphinx.util import logging
 from ..markup.dialect import MYST, RST, Dialect
 from ..project.layout import Language
 from .html_nodes import SKIPPED, element
+from .sections import forms
 from .state import Context, Doctree, site, versioned
 
 logger = logging.getLogger(__name__)
@@ -42,6 +45,9 @@ NOT_SHOWN = {"comment", "docstring", "alt", "caption"}
 SHOWN_TWICE = {"term"}
 """A glossary entry has a line for its term in either language on both sites."""
 UNIT_NODES = (nodes.title, nodes.paragraph, nodes.rubric, nodes.caption, nodes.attribution)
+SEPARATOR = " / "
+OTHERS = "other lines of terms"
+"""Under this name a page's metadata in the environment has, by a term's id, the other lines of its entry."""
 
 
 class counterpart(nodes.Invisible, nodes.TextElement):
@@ -221,6 +227,34 @@ def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:
     page.label_admonitions()
 
 
+def _note_terms(app: Sphinx, doctree: nodes.document) -> None:
+    others: dict[str, str] = {}
+    for glossary in doctree.findall(addnodes.glossary):
+        for lines in map(forms, glossary.findall(nodes.definition_list_item)):
+            for ids, text in lines:
+                rest = SEPARATOR.join(other for _ids, other in lines if other != text)
+                others |= {name: rest for name in ids if rest}
+    if others:
+        app.env.metadata[app.env.docname][OTHERS] = others
+
+
+class TermTitles(SphinxPostTransform):
+    """Gives links to terms a title, which browsers show on hover and screen readers read."""
+
+    default_priority = 20  # after references were resolved, at 10
+
+    def run(self, **kwargs: Any) -> None:
+        """Find the links by the class that the role left on their text."""
+        known: dict[str, str] = {}
+        for page in self.env.metadata.values():
+            known |= page.get(OTHERS, {})
+        for reference in self.document.findall(nodes.reference):
+            inner = reference.next_node(nodes.inline)
+            name = reference.get("refid") or reference.get("refuri", "").rpartition("#")[2]
+            if inner is not None and "std-term" in inner["classes"] and name in known:
+                reference["reftitle"] = known[name]
+
+
 class ShortLinks(SphinxPostTransform):
     """Links in counterparts, without the span that Sphinx puts around their text."""
 
@@ -257,7 +291,9 @@ def setup(app: Sphinx) -> None:
     app.add_node(counterpart, html=(_visit, _depart), **SKIPPED)
     # Docutils leaves what is invisible out when it counts the parts of an item, but then visits it too.
     SimpleListChecker.visit_counterpart = SimpleListChecker.ignore_node  # type: ignore[attr-defined]
+    app.add_post_transform(TermTitles)
     app.add_post_transform(ShortLinks)
+    app.connect("doctree-read", _note_terms)
     # After titles, contents and labels were collected, and after the download box took its place.
     app.connect("doctree-read", _add_counterparts, priority=950)
     app.connect("html-page-context", _page_context)

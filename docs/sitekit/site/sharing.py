@@ -62,7 +62,7 @@ def _facts(app: Sphinx, context: Context, doctree: nodes.document) -> Iterator[t
         yield name, link["language"].tag.replace("-", "_")
     if base := app.config.html_baseurl.rstrip("/"):
         yield "og:url", context["pageurl"]
-        figures = (image for image in doctree.findall(nodes.image) if set(image["classes"]) >= FIGURE)
+        figures = (image for image in doctree.findall(nodes.image) if "only-light" in image["classes"])
         if image := next(figures, None):
             name = app.builder.images.get(image["uri"]) or image["uri"].rpartition("/")[2]
             yield "og:image", f"{base}/{current.folder}/{app.builder.imagedir}/{name}"
