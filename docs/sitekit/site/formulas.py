@@ -118,14 +118,10 @@ def _write_font(app: Sphinx, env: BuildEnvironment) -> list[str]:
     if not used or app.builder.format != "html":
         return []
     static = Path(app.outdir) / "_static"
-    static.mkdir(parents=True, exist_ok=True)
-    made_from = {
-        "by": Path(__file__).read_text(encoding="utf-8"),
-        "packages": [version(name) for name in ("ziamath", "fonttools", "brotli")],
-        "characters": sorted(used),
-    }
+    versions = [version(name) for name in ("ziamath", "fonttools", "brotli")]
+    made_from = [Path(__file__).read_text(encoding="utf-8"), *versions, *sorted(used)]
     content = cached(site(app).project.root, made_from, lambda: subset(used))
-    (static / FONT).write_bytes(content)
+    write_if_changed(static / FONT, content)
     write_if_changed(
         static / STYLE,
         '@font-face { font-family: "STIX Two Math"; font-display: swap; '

@@ -71,31 +71,27 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     write_if_changed(Path(app.outdir) / DATA, _script("searchData", language, value))
 
 
-def _texts() -> dict[str, str]:
-    """What search.js says to the reader, who gets numbers and the query where braces stand."""
-    return {
-        "label": _("Search this site"),
-        "placeholder": _("Topic, API name, or pasted error message"),
-        "results": _("Search results"),
-        "hint": _(
-            "Type a topic, a name such as nn.Linear, or paste an error message. Chinese and English both work."
-        ),
-        "keys": _("↑ ↓ choose · Enter opens · Esc closes"),
-        "loading": _("Loading …"),
-        "count": _("{count} results on {pages} pages"),
-        "none": _("Nothing found for “{query}”."),
-        "failed": _("The search data could not be loaded."),
-        "close": _("Close"),
-    }
-
-
 def _page_context(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
     setup = {
         "language": site(app).language.folder,
         "languages": {language.folder: language.tag for language in site(app).project.languages},
         "engine": versioned(app, "search-engine.js"),
         "data": DATA,
-        "texts": _texts(),
+        # What search.js says to the reader, who gets numbers and the query where braces stand.
+        "texts": {
+            "label": _("Search this site"),
+            "placeholder": _("Topic, API name, or pasted error message"),
+            "results": _("Search results"),
+            "hint": _(
+                "Type a topic, a name such as nn.Linear, or paste an error message. Chinese and English both work."
+            ),
+            "keys": _("↑ ↓ choose · Enter opens · Esc closes"),
+            "loading": _("Loading …"),
+            "count": _("{count} results on {pages} pages"),
+            "none": _("Nothing found for “{query}”."),
+            "failed": _("The search data could not be loaded."),
+            "close": _("Close"),
+        },
     }
     context["search_setup"] = json.dumps(setup, ensure_ascii=False)
 
