@@ -17,7 +17,9 @@ from docutils import nodes
 from docutils.utils import column_width
 from hypothesis import given
 from hypothesis import strategies as st
-from sitekit.markup import myst, python_source, rst
+from sitekit.markup import myst, python_source
+from sitekit.markup.notebook_text import split_cells
+from sitekit.markup.text_cells import Cell
 from sitekit.markup.units import Segment, Unit, join_lines, render
 from sitekit.project.errors import SourceError, SourceErrors
 from sitekit.project.layout import Project
@@ -176,6 +178,15 @@ def kept(unit: Unit) -> str | None:
     return None
 
 
+def split_rst(text: str) -> list[Segment]:
+    """Split one text cell."""
+    errors: list[SourceError] = []
+    [segments] = split_cells([Cell(1, text)], HERE, errors)
+    if errors:
+        raise SourceErrors(errors)
+    return segments
+
+
 def units(segments: list[Segment]) -> list[Unit]:
     return [segment for segment in segments if isinstance(segment, Unit)]
 
@@ -183,9 +194,9 @@ def units(segments: list[Segment]) -> list[Unit]:
 @given(rst_pages())
 def test_rst_keeps_its_tree_and_comes_to_rest(text: str) -> None:
     """Joining the lines of paragraphs changes no node, and a second time changes nothing."""
-    rendered = render(rst.split(text, HERE, 1), kept)
+    rendered = render(split_rst(text), kept)
     assert tree(rst_tree(rendered)) == tree(rst_tree(text))
-    assert render(rst.split(rendered.removesuffix("\n"), HERE, 1), kept) == rendered
+    assert render(split_rst(rendered.removesuffix("\n")), kept) == rendered
 
 
 @given(md_pages())
@@ -233,7 +244,7 @@ def markup_of(source: Source, unit: Unit) -> list[str]:
     """The inline markup of `unit`, as a translator copies it."""
     text = re.sub("[\u4e00-\u9fff]+", "word", unit.text)
     links = re.findall(r"`[^`]+ <[^`>]+>`__|:[\w:]+:`[^`]+`|``.+?``|https://\S+", text)
-    assert source.inline_markup(unit, " ".join(links)) == source.inline_markup(unit, unit.text)
+    assert source.read(unit, " ".join(links)).markup == source.read(unit, unit.text).markup
     return links
 
 
@@ -460,7 +471,7 @@ def test_captions_are_messages() -> None:
         ("caption", "乙", 7),
     ]
     text = ".. code-block:: python\n   :caption: 甲\n      ``x``\n   :linenos:\n\n   x = 1\n"
-    assert [(unit.kind, unit.text, unit.line) for unit in units(rst.split(text, HERE, 1))] == [
+    assert [(unit.kind, unit.text, unit.line) for unit in units(split_rst(text))] == [
         ("code-block caption", "甲 ``x``", 2)
     ]
 
@@ -504,7 +515,7 @@ FRAGMENTS += [
 def test_any_text_is_split_or_refused_in_one_line(text: str) -> None:
     header = f'"""\n.. _a:\n\nT\n====\n"""\n{text}'
     splits: list[Callable[[], object]] = [
-        lambda: rst.split(text, HERE, 1),
+        lambda: split_rst(text),
         lambda: myst.split(text, HERE),
         lambda: python_source.split(text, HERE),
         lambda: python_source.split(header, HERE),

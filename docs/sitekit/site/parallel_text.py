@@ -12,7 +12,7 @@ import gettext
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,7 +33,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxTranslator
 
-from ..markup.dialect import MYST, RST, Dialect
+from ..markup import myst, rst
+from ..markup.inline import Reading
 from .html_nodes import SKIPPED, element
 from .state import Context, Doctree, site
 
@@ -99,7 +100,7 @@ def _parse_myst(text: str, document: nodes.document, line: int) -> list[nodes.No
     return list(paragraph.children)
 
 
-PARSE = {RST: _parse_rst, MYST: _parse_myst}
+PARSE: dict[Callable[[str], Reading], Any] = {rst.read: _parse_rst, myst.read: _parse_myst}
 """How the two markups become nodes."""
 
 
@@ -131,7 +132,7 @@ def _belongs(node: nodes.Element, text: str, plain: str) -> bool:
 
 
 def _matches(
-    doctree: nodes.document, units: list[dict[str, Any]], folder: str, dialect: Dialect
+    doctree: nodes.document, units: list[dict[str, Any]], folder: str, read: Callable[[str], Reading]
 ) -> Iterator[tuple[dict[str, Any], nodes.Element | None]]:
     """Each unit that a reader sees, with its node; both are in the order of the page."""
     candidates = [node for node in doctree.findall(nodes.TextElement) if isinstance(node, UNIT_NODES)]
@@ -140,7 +141,7 @@ def _matches(
         if unit["kind"] in NOT_SHOWN | SHOWN_TWICE:
             continue
         text = unit["text"][folder]
-        plain = dialect.plain_text(text)
+        plain = read(text).plain
         found = next(
             (index for index in range(at, len(candidates)) if _belongs(candidates[index], text, plain)),
             None,
@@ -158,7 +159,8 @@ class _Page:
 
     app: Sphinx
     doctree: nodes.document
-    dialect: Dialect
+    read: Callable[[str], Reading]
+    """The reader of its markup."""
     language: Language
     """The counterparts' language."""
     titles: dict[str, str]
@@ -171,7 +173,7 @@ class _Page:
         # A document of its own: explicit targets and footnotes must not be noted on the page twice.
         document = nodes.document(settings, self.doctree.reporter, source=self.doctree["source"])
         document.note_source(self.doctree["source"], line)
-        document += nodes.paragraph("", "", *PARSE[self.dialect](text, document, line))
+        document += nodes.paragraph("", "", *PARSE[self.read](text, document, line))
         config = self.app.config
         quotes = config.smartquotes and self.language.sphinx not in config.smartquotes_excludes["languages"]
         if quotes and any(mark in text for mark in MADE_TYPOGRAPHIC):
@@ -258,9 +260,9 @@ def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:
     app.env.note_dependency(units_file)
     source = project.source_file(docname).relative_to(project.root).as_posix()
     known = _read(project.source_tree(other) / "anchors.json")
-    dialect = RST if app.env.doc2path(docname).suffix == ".rst" else MYST
-    page = _Page(app, doctree, dialect, other, known["titles"] | known["labels"])
-    for unit, node in list(_matches(doctree, _read(units_file)["units"], own.folder, dialect)):
+    read = rst.read if app.env.doc2path(docname).suffix == ".rst" else myst.read
+    page = _Page(app, doctree, read, other, known["titles"] | known["labels"])
+    for unit, node in list(_matches(doctree, _read(units_file)["units"], own.folder, read)):
         if node is None:
             logger.warning(
                 "this %s is not on the page as it stands here, so it has no counterpart", unit["kind"],

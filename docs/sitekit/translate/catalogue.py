@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ..markup.units import Segment, Unit
-from ..project.errors import SitekitError, SourceError, SourceErrors
+from ..project.errors import SitekitError, SourceError, SourceErrors, gathered
 from ..project.files import write_if_changed
 from ..project.layout import Language, Project
 from . import po
@@ -38,8 +38,7 @@ def needs_translation(project: Project, source: Source, unit: Unit) -> bool:
     """Whether a reader of another language would miss something in `unit`."""
     if unit.kind == "term":  # a glossary lists both languages' words; each shows its own first
         return True
-    shown = source.plain_text(unit.text) if source.inline_markup(unit, unit.text) else unit.text
-    return bool(project.letters.search(shown))
+    return bool(project.letters.search(source.read(unit, unit.text).plain))
 
 
 class Catalogue:
@@ -97,15 +96,12 @@ def update(project: Project, source: Source, language: Language) -> Counts:
     for _, unit in sections:
         if needs_translation(project, source, unit):
             kinds.setdefault(unit.text, {}).update({} if unit.kind == "paragraph" else {unit.kind: None})
-    left, unused = dict(catalogue.entries), {id(entry): entry for entry in catalogue.unused}
+    left, unused = dict(catalogue.entries), {entry.key: entry for entry in catalogue.unused}
 
     def take(context: str, text: str) -> Entry | None:
         """The entry of a message: what was out of use, if it alone has a translation."""
         entry = left.pop((context, text), None)
-        if not entry or not entry.string:
-            found = next((old for old in unused.values() if old.key == (context, text)), None)
-            return unused.pop(id(found)) if found else entry
-        return entry
+        return entry if entry and entry.string else unused.pop((context, text), entry)
 
     messages, changed = [], set()
     for text in kinds:
@@ -117,10 +113,10 @@ def update(project: Project, source: Source, language: Language) -> Counts:
         messages.append(replace(entry or Entry(text), kinds=list(kinds[text]), obsolete=False))
     # An entry for one section only stays as long as its message does.
     own = {key for key in left if key[0] and key[1] in kinds}
-    own |= {old.key for old in unused.values()} & {(section, unit.text) for section, unit in sections}
+    own |= unused.keys() & {(section, unit.text) for section, unit in sections}
     own_entries = [take(*key) for key in sorted(own - {("", text) for text in kinds})]
     messages += [replace(entry, kinds=[], obsolete=False) for entry in own_entries if entry]
-    unused |= {id(entry): entry for key, entry in left.items() if entry.string and key not in changed}
+    unused |= {key: entry for key, entry in left.items() if entry.string and key not in changed}
     old_entries = [replace(entry, kinds=[], obsolete=True) for entry in unused.values()]
     for entry in messages:
         entry.fuzzy = entry.fuzzy and bool(entry.string)
@@ -215,10 +211,8 @@ def update_all(project: Project, pages: Sequence[str] = ()) -> int:
     for language in project.languages[1:]:
         rows = []
         for source in wanted:
-            try:
+            with gathered(errors):
                 rows.append(update(project, source, language))
-            except SourceError as error:
-                errors.append(error)
         missing, fuzzy = sum(row.missing for row in rows), sum(row.fuzzy for row in rows)
         rows.append(Counts("in all", sum(row.translated for row in rows), missing, fuzzy))
         for row in rows:

@@ -65,7 +65,7 @@ def _terms(
 ) -> Iterator[SourceError]:
     """Say which languages link to other entries of the glossary than the source does."""
     source = page.source
-    linked = {folder: source.terms(unit, text) for folder, text in texts.items()}
+    linked = {folder: source.read(unit, text).terms for folder, text in texts.items()}
     for term in {term for terms in linked.values() for term in terms}:
         if term.lower() not in entries:
             yield SourceError(source.path, unit.line, f"“{term}” does not stand in the glossary")
@@ -116,7 +116,7 @@ def findings(project: Project, pages: Sequence[Localised]) -> Iterator[SourceErr
             yield from _terms(page, unit, texts, entries)
             yield from _numbers(page.source, unit, texts)
             for folder, text in texts.items():
-                prose = page.source.words(unit, text)
+                prose = page.source.read(unit, text).words
                 for pattern, good in words.get(folder, ()):
                     if match := pattern.search(prose):
                         path: Path = page.source.path

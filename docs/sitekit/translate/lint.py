@@ -43,7 +43,7 @@ def _script(source: Source) -> Iterator[SourceError]:
 
 
 def _unit(source: Source, unit: Unit) -> Iterator[SourceError]:
-    words = source.words(unit, unit.text)
+    words = source.read(unit, unit.text).words
     if HAN.search(words) and unit.kind != "term":
         for found in HALF_WIDTH.finditer(words):
             yield SourceError(source.path, unit.line, f"half-width punctuation in Chinese: “{found[0]}”")
@@ -57,8 +57,7 @@ def _unit(source: Source, unit: Unit) -> Iterator[SourceError]:
         yield SourceError(source.path, unit.line, message)
 
 
-def _title(source: Source, text: str, line: int) -> Iterator[SourceError]:
-    shown = source.plain_text(text)
+def _title(source: Source, shown: str, line: int) -> Iterator[SourceError]:
     if HAN.search(shown):
         if display_width(shown) > 2 * LONGEST_TITLE["han"]:
             yield SourceError(source.path, line, f"a title has at most 12 characters: “{shown}”")
@@ -91,9 +90,9 @@ def findings(project: Project) -> Iterator[SourceError]:
         source = page.source
         if source.dialect == "python":
             yield from _script(source)
-            for texts in page.texts.values():
-                first = next(i for i, unit in enumerate(page.units) if unit.kind == "title")
-                yield from _title(source, texts[first], page.units[first].line)
+            first = page.titles[0]
+            for folder in page.texts:
+                yield from _title(source, page.plain(first, folder), page.units[first].line)
         for unit in page.units:
             yield from _unit(source, unit)
         for language in project.languages:
