@@ -20,7 +20,7 @@ from myst_parser.parsers.options import TokenizeError, options_to_items
 from ..project.errors import SourceError, SourceErrors, gathered
 from .inline import Piece, Reading, role_piece
 from .python_source import split_code
-from .text_cells import PROSE_DIRECTIVES
+from .text_cells import LEFT_OUT, PROSE_DIRECTIVES
 from .units import Segment, Unit, Verbatim, join_lines
 
 __all__ = ["is_option_value", "is_paragraph", "read", "split"]
@@ -28,15 +28,7 @@ __all__ = ["is_option_value", "is_paragraph", "read", "split"]
 
 TITLED_DIRECTIVES = {"admonition", "dropdown"}
 CONTAINER_DIRECTIVES = PROSE_DIRECTIVES | TITLED_DIRECTIVES
-VERBATIM_DIRECTIVES = {
-    "math",
-    "code-block",
-    "minigallery",
-    "toctree",
-    "learning-map",
-    "package-api",
-    "error-index",
-}
+VERBATIM_DIRECTIVES = LEFT_OUT | {"math", "code-block", "package-api"}
 INFO = re.compile(r"\s*(?:\{(?P<name>[\w-]+)\})?\s*(?P<argument>.*)")
 ITEM = re.compile(r"\s*([-*+]|\d+[.)]) ")
 TABLE_RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")

@@ -84,14 +84,8 @@ class _Writer:
                 return []
             case nodes.bullet_list() | nodes.enumerated_list():
                 return self.items(node)
-        if not self.in_table and (lines := self.block_outside_a_table(node)):
-            return lines
-        self.without_form.append(node)
-        return []
-
-    def block_outside_a_table(self, node: nodes.Node) -> list[str]:
-        """The lines of a block that can't stand in a table; none where Markdown has no form for it."""
-        match node:
+            case _ if self.in_table:
+                pass  # what follows can't stand there
             case nodes.math_block():
                 return ["$$", node.astext(), "$$"]
             case nodes.literal_block() | nodes.doctest_block():
@@ -114,6 +108,7 @@ class _Writer:
                 return self.table(node)
             case nodes.rubric():
                 return [f"**{self.inline(node)}**"]
+        self.without_form.append(node)
         return []
 
     def quoted(self, lines: list[str]) -> list[str]:

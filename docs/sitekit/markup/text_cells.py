@@ -27,7 +27,7 @@ from .inline import PYTHON_ROLES, shown
 from .rst import PATTERNS, SETTINGS, block_start
 from .units import Segment, Unit, Verbatim, join_lines
 
-__all__ = ["PROSE_DIRECTIVES", "Cell", "Cells", "cell_break", "left_out", "registered"]
+__all__ = ["LEFT_OUT", "PROSE_DIRECTIVES", "Cell", "Cells", "cell_break", "left_out", "registered"]
 
 
 PROSE_DIRECTIVES = {"note", "tip", "hint", "important", "warning", "caution", "seealso"}
@@ -35,6 +35,7 @@ OWN_DIRECTIVES = {"admonition", "list-table", "rubric", "math", "code-block"}
 LEFT_OUT = {"minigallery", "toctree", "learning-map", "error-index"}
 """What leads from page to page, which a notebook can't do."""
 KNOWN = PROSE_DIRECTIVES | OWN_DIRECTIVES | LEFT_OUT
+USE_ANOTHER = f"use one of {', '.join(sorted(KNOWN))}"
 CODE_OPTIONS = ("caption", "class", "dedent", "emphasize-lines", "force", "lineno-start", "linenos", "name")
 TOCTREE_OPTIONS = ("caption", "class", "glob", "hidden", "includehidden", "maxdepth", "name", "numbered", "reversed", "titlesonly")  # fmt: skip
 MARKERS = r"(?:(?:[-*]|\d+\.|#\.) +)+"
@@ -67,7 +68,7 @@ HINTS = {
     "Unknown target name": "write a link as `text <https://…>`__, code as ``code_``, a footnote into the sentence",
     "start-string": "write a backslash before a mark that is meant as it stands, in a docstring that starts with r",
     "Literal block expected": "a block that is indented more follows `::`",
-    "Unknown directive": f"use one of {', '.join(sorted(KNOWN))}",
+    "Unknown directive": USE_ANOTHER,
 }
 
 
@@ -99,13 +100,12 @@ class _ListTable(ListTable):
         return table
 
 
-class _Captioned(Directive):
-    """A block that is no prose but for its caption."""
+class _Block(Directive):
+    """What is no prose but for its caption."""
 
     has_content = True
     optional_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar = dict.fromkeys(CODE_OPTIONS, directives.unchanged)
 
     def caption(self, kind: str) -> list[nodes.Node]:
         text = self.options.get("caption", "")
@@ -113,29 +113,25 @@ class _Captioned(Directive):
         return [nodes.rubric(text, "", *found, kind=kind), *messages] if text else []
 
 
-class _Code(_Captioned):
+class _Code(_Block):
+    option_spec: ClassVar = dict.fromkeys(CODE_OPTIONS, directives.unchanged)
+
     def run(self) -> list[nodes.Node]:
         code = "\n".join(self.content)
         block = nodes.literal_block(code, code, language=" ".join(self.arguments))
         return [*self.caption("code-block caption"), block]
 
 
-class _LeftOut(_Captioned):
+class _LeftOut(_Block):
     option_spec: ClassVar = dict.fromkeys(TOCTREE_OPTIONS, directives.unchanged)
 
     def run(self) -> list[nodes.Node]:
         return [left_out("", *self.caption("caption"))]
 
 
-class _Refused(Directive):
-    has_content = True
-    optional_arguments = 1
-    final_argument_whitespace = True
-
+class _Refused(_Block):
     def run(self) -> list[nodes.Node]:
-        raise self.error(
-            f"directive {self.name!r} can't be translated; use one of {', '.join(sorted(KNOWN))}"
-        )
+        raise self.error(f"directive {self.name!r} can't be translated; {USE_ANOTHER}")
 
 
 DIRECTIVES: dict[str, type[Directive]] = dict.fromkeys(set(en.directives) - KNOWN, _Refused)
@@ -147,17 +143,13 @@ DIRECTIVES |= {"code-block": _Code, "seealso": _SeeAlso, "cell-break": _CellBrea
 def registered(own_directives: Mapping[str, type[Directive]], own_roles: Mapping[str, Any]) -> Iterator[None]:
     """Docutils' own directives and roles and those given, in place of Sphinx's: they want its environment."""
     # Sphinx's docutils_namespace() would do, but it also forgets the node types Sphinx has registered.
-    known: list[dict[str, Any]] = [directives._directives, roles._roles]  # type: ignore[attr-defined]
-    saved = [dict(registry) for registry in known]
+    known: Any = directives, roles
+    saved = directives._directives, roles._roles  # type: ignore[attr-defined]
+    known[0]._directives, known[1]._roles = dict(own_directives), dict(own_roles)
     try:
-        for registry, found in zip(known, (own_directives, own_roles), strict=True):
-            registry.clear()
-            registry.update(found)
         yield
     finally:
-        for registry, found in zip(known, saved, strict=True):
-            registry.clear()
-            registry.update(found)
+        known[0]._directives, known[1]._roles = saved
 
 
 def _text_role(titles: Mapping[str, str], node_class: type[nodes.TextElement] = nodes.inline) -> Any:

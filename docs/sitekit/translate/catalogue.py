@@ -49,13 +49,7 @@ class Catalogue:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the PO file at `path`; a missing one is an empty catalogue.
-
-        Raises
-        ------
-        SourceError
-            Where the file is not a PO file.
-        """
+        """Read the PO file at `path`; a missing one is an empty catalogue."""
         self.path = path
         entries = po.read(path)
         self.comments = [comment for entry in entries if not entry.id for comment in entry.comments]
@@ -135,15 +129,11 @@ class Untranslated(SourceError):
 
 
 def translator(
-    project: Project,
-    source: Source,
-    language: Language,
-    segments: list[Segment],
-    report: Callable[[SourceError], None],
+    project: Project, source: Source, language: Language, segments: list[Segment], errors: list[SourceError]
 ) -> Callable[[Unit], str | None]:
     """A function that gives each unit of `segments` in `language`, or None where it stays as it is.
 
-    What is missing, fuzzy or unsafe goes to `report`, and the source text is used in its place.
+    It raises a SourceError where a translation is missing, fuzzy or unsafe; entries for no section go to `errors`.
     """
     if language == project.source:
         return lambda unit: None
@@ -151,9 +141,9 @@ def translator(
     sections = {id(unit): section for section, unit in _with_section(segments)}
     known = {(section, unit.text) for section, unit in _with_section(segments)}
     for entry in catalogue.entries.values():
-        if entry.context and not entry.obsolete and (entry.context, entry.id) not in known:
+        if entry.context and entry.key not in known:
             fault = f"no section “{entry.context}” has this message: correct or delete the entry"
-            report(SourceError(catalogue.path, entry.line, fault))
+            errors.append(SourceError(catalogue.path, entry.line, fault))
 
     def translate(unit: Unit) -> str | None:
         if not needs_translation(project, source, unit):
@@ -165,30 +155,25 @@ def translator(
             fault = f"no {language.folder} translation of “{shown}”; {hint}"
             if old := catalogue.closest(unit.text, {text for _, text in known}):
                 fault += f"; “{old.id}” was “{old.string}”"
-            report(Untranslated(source.path, unit.line, fault))
-            return None
-        text = message.string
-        if not text or message.fuzzy:
-            fault = "has no translation yet"
-            if text:
-                fault = (
-                    f"its translation may be out of date: “{text}”; mend it and remove its `#, fuzzy` line"
-                )
-            report(Untranslated(catalogue.path, message.line, f"“{shown}”: {fault}"))
-            return None
-        faults = list(problems(source, unit, text))
-        for fault in faults:
-            report(SourceError(catalogue.path, message.line, f"“{shown}”: {fault}"))
-        return None if faults else text
+            raise Untranslated(source.path, unit.line, fault)
+        if not message.string:
+            raise Untranslated(catalogue.path, message.line, f"“{shown}”: has no translation yet")
+        if message.fuzzy:
+            fault = f"its translation may be out of date: “{message.string}”; mend it and remove its `#, fuzzy` line"
+            raise Untranslated(catalogue.path, message.line, f"“{shown}”: {fault}")
+        if faults := list(problems(source, unit, message.string)):
+            raise SourceErrors(
+                SourceError(catalogue.path, message.line, f"“{shown}”: {fault}") for fault in faults
+            )
+        return message.string
 
     return translate
 
 
 def strays(project: Project) -> Iterator[SourceError]:
     """Catalogues whose page is gone or has another name now."""
-    docnames = {source.docname for source in sources(project)}
     for language in project.languages[1:]:
-        known = {project.catalogue_path(language, docname) for docname in docnames}
+        known = {project.catalogue_path(language, source.docname) for source in sources(project)}
         for path in sorted((project.locale / language.folder / "LC_MESSAGES").rglob("*.po")):
             if path not in known:
                 yield SourceError(path, 1, "no page has this name: rename or delete the catalogue")

@@ -61,7 +61,9 @@ def _terms(linked: Mapping[str, list[str]], entries: Mapping[str, int]) -> Itera
             return
     (own, wanted), *others = linked.items()
     for folder, given in others:
-        if sorted(entries[term.lower()] for term in given) != sorted(entries[term.lower()] for term in wanted):
+        if sorted(entries[term.lower()] for term in given) != sorted(
+            entries[term.lower()] for term in wanted
+        ):
             shown = f"{own} links to {', '.join(wanted)}; {folder} to {', '.join(given)}"
             yield f"other terms of the glossary: {shown}"
 

@@ -70,11 +70,14 @@ class Localised:
 def _localise_one(project: Project, source: Source, errors: list[SourceError]) -> Localised:
     page = Localised(source, source.split(), {}, {})
     for language in project.languages:
-        translate = translator(project, source, language, page.segments, errors.append)
-        found = {id(unit): translate(unit) for unit in page.units}
-        texts = [(unit.text, found[id(unit)]) for unit in page.units]
+        translate = translator(project, source, language, page.segments, errors)
+        found: dict[int, str | None] = {}
+        for unit in page.units:
+            with gathered(errors):
+                found[id(unit)] = translate(unit)
+        texts = [(unit.text, found.get(id(unit))) for unit in page.units]
         page.texts[language.folder] = [own if text is None else text for own, text in texts]
-        page.files[language.folder] = render(page.segments, lambda unit, found=found: found[id(unit)])  # type: ignore[misc]
+        page.files[language.folder] = render(page.segments, lambda unit, found=found: found.get(id(unit)))  # type: ignore[misc]
     return page
 
 
