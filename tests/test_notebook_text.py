@@ -118,11 +118,12 @@ AROUND = {"cell": "x", "strong": "ab", "strong in a word": "ab", "admonition": "
 
 @given(texts.map(" ".join) | texts.map("".join), st.sampled_from(sorted(CONTEXTS)))
 @example("The method __init__ costs $5 or $6, and <b>this</b> is no tag: [x](y) | \\(z\\)", "cell")
+@example("0_ and __init__", "admonition")
 def test_letters_stay_letters(text: str, context: str) -> None:
     text = " ".join(text.split())
     if not re.search(r"\w", text):
         text += "x"
-    escaped = re.sub(r"([^\w\s])", r"\\\1", text)
+    escaped = re.sub(r"([^\w\s]|_(?!\w))", r"\\\1", text)  # a word with _ at its end is a link
     markdown = convert(CONTEXTS[context].format(escaped))
     shown = words(markdown)
     around = AROUND.get(context, "")
