@@ -17,7 +17,7 @@ from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from myst_parser.parsers.options import TokenizeError, options_to_items
 
-from ..project.errors import SourceError, SourceErrors, gathered
+from ..project.errors import SourceError, gathered
 from .inline import Piece, Reading, role_piece
 from .python_source import split_code
 from .text_cells import LEFT_OUT, PROSE_DIRECTIVES
@@ -85,11 +85,9 @@ def read(text: str) -> Reading:
 
 
 class _Splitter:
-    def __init__(self, text: str, path: Path) -> None:
-        self.lines = text.split("\n")
-        self.path = path
+    def __init__(self, text: str, path: Path, errors: list[SourceError]) -> None:
+        self.lines, self.path, self.errors = text.split("\n"), path, errors
         self.out: list[Segment] = []
-        self.errors: list[SourceError] = []
         self.at = 0
         """The index of the first line that isn't in `out` yet."""
 
@@ -145,7 +143,7 @@ class _Splitter:
             self.glossary(end - 1)
         elif name == "code-cell":
             code = "".join(line + "\n" for line in self.lines[self.at : end - 1])
-            self.out += split_code(code, self.path, self.at + 1)
+            self.out += split_code(code, self.path, self.at + 1, self.errors)
             self.at = end - 1
         self.keep(end)
 
@@ -252,17 +250,9 @@ class _Splitter:
         self.keep(end)
 
 
-def split(text: str, path: Path) -> list[Segment]:
-    """Split a MyST page.
-
-    Raises
-    ------
-    SourceErrors
-        With every place where the text uses markup that can't be translated.
-    """
+def split(text: str, path: Path, errors: list[SourceError]) -> list[Segment]:
+    """Split a MyST page; `errors` gets every place whose markup can't be translated."""
     # As markdown-it counts lines.
-    splitter = _Splitter(re.sub("\r\n?", "\n", text).replace("\0", "\ufffd").rstrip("\n"), path)
+    splitter = _Splitter(re.sub("\r\n?", "\n", text).replace("\0", "\ufffd").rstrip("\n"), path, errors)
     splitter.blocks(len(splitter.lines))
-    if splitter.errors:
-        raise SourceErrors(sorted(SourceErrors(splitter.errors).errors, key=lambda error: error.line or 0))
     return splitter.out

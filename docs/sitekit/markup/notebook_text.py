@@ -14,7 +14,7 @@ from typing import Any
 from docutils import nodes
 
 from ..project.errors import SourceError, SourceErrors
-from .text_cells import Cell, Cells, cell_break, left_out
+from .text_cells import Cell, Cells, is_cell_break, left_out
 from .units import Segment
 
 __all__ = ["split_cells", "to_markdown"]
@@ -52,7 +52,7 @@ class _Writer:
 
         def read(node: nodes.Element) -> None:
             for child in node.children:
-                if isinstance(child, cell_break):
+                if is_cell_break(child):
                     cells.append([])
                 elif isinstance(child, nodes.section):
                     read(child)
@@ -209,12 +209,8 @@ def to_markdown(
     """Convert the text cells of the script at `path`, as localising writes them.
 
     `labels` has the title behind each label that ``:ref:`` can name, `admonitions` the title of each kind of
-    admonition in the page's language; it is English where there is none.
-
-    Raises
-    ------
-    SourceErrors
-        Where localising let something pass that has no place in a notebook.
+    admonition in the page's language; it is English where there is none. A SourceErrors means that localising let
+    something pass that has no place in a notebook.
     """
     cells, writer = Cells([Cell(1, text) for text in texts], path, labels), _Writer(admonitions)
     written = writer.cells(cells.document)

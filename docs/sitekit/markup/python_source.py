@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator
 from itertools import accumulate
 from pathlib import Path
 
-from ..project.errors import SourceError, SourceErrors, gathered
+from ..project.errors import SourceError, gathered
 from .notebook_text import split_cells
 from .text_cells import Cell
 from .units import Segment, Unit, Verbatim, join_lines
@@ -36,20 +36,17 @@ Piece = tuple[int, int, list[Segment]]
 
 def is_instruction(comment: str) -> bool:
     """Whether `comment`, ``#`` included, speaks to a tool and not to a reader."""
-    text = comment[1:].strip()
-    return bool(
-        NOT_PROSE.match(comment) or CELL.match(comment) or SEPARATOR.match(comment)
-    ) or text.startswith(ALT)
+    to_a_tool = any(pattern.match(comment) for pattern in (NOT_PROSE, CELL, SEPARATOR))
+    return to_a_tool or comment[1:].strip().startswith(ALT)
 
 
 def _tree(code: str, path: Path, first_line: int) -> ast.Module:
     try:
         return ast.parse(code)
-    except SyntaxError as error:
-        line = first_line + (error.lineno or 1) - 1
-        raise SourceError(path, line, f"Python can't read this line: {error.msg}") from None
-    except (ValueError, MemoryError, RecursionError) as error:  # a null byte, or brackets too deep
-        raise SourceError(path, first_line, f"Python can't read this code: {error}") from None
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        # The last three: a null byte, or brackets too deep.
+        line, fault = getattr(error, "lineno", None) or 1, getattr(error, "msg", error)
+        raise SourceError(path, first_line + line - 1, f"Python can't read this line: {fault}") from None
 
 
 def _line_starts(lines: list[str]) -> list[int]:
@@ -133,12 +130,9 @@ def _string_parts(literal: str, path: Path, line: int) -> tuple[str, str, str]:
     return match[1], match[2], match[3]
 
 
-def split_code(code: str, path: Path, first_line: int) -> list[Segment]:
+def split_code(code: str, path: Path, first_line: int, errors: list[SourceError]) -> list[Segment]:
     """Split Python code without text cells: comments and docstrings are the units."""
-    errors: list[SourceError] = []
     pieces = [*_docstrings(code, path, first_line, errors), *_comments(code, first_line)]
-    if errors:
-        raise SourceErrors(errors)
     segments: list[Segment] = []
     at = 0
     for start, end, found in sorted(pieces, key=lambda piece: piece[0]):
@@ -184,7 +178,7 @@ def _parts(lines: list[str], path: Path, errors: list[SourceError]) -> Iterator[
             at += 1
         with gathered(errors):
             code = "".join(line + "\n" for line in lines[start:at])
-            yield from split_code(code, path, start + 1)
+            yield from split_code(code, path, start + 1, errors)
         if at == len(lines):
             return
         if lines[at].rstrip() not in {"# %%", "#%%"}:
@@ -198,19 +192,11 @@ def _parts(lines: list[str], path: Path, errors: list[SourceError]) -> Iterator[
         yield Cell(start + 1, "\n".join(line[2:] for line in lines[start:at]), "# ")
 
 
-def split(text: str, path: Path) -> list[Segment]:
-    """Split an example script.
+def split(text: str, path: Path, errors: list[SourceError]) -> list[Segment]:
+    """Split an example script; `errors` gets what can't be translated, or shown on the page and in the notebook.
 
-    Raises
-    ------
-    SourceErrors
-        Where Python can't read it, the header docstring is missing, or its prose can't be translated or shown
-        on the page and in the notebook.
+    A script without a header docstring, or that Python can't read, raises a SourceError.
     """
-    errors: list[SourceError] = []
     parts = list(_parts(text.rstrip("\n").split("\n"), path, errors))
     cells = iter(split_cells([part for part in parts if isinstance(part, Cell)], path, errors))
-    segments = [segment for part in parts for segment in (next(cells) if isinstance(part, Cell) else [part])]
-    if errors:
-        raise SourceErrors(sorted(SourceErrors(errors).errors, key=lambda error: error.line or 0))
-    return segments
+    return [segment for part in parts for segment in (next(cells) if isinstance(part, Cell) else [part])]

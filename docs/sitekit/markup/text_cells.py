@@ -27,7 +27,7 @@ from .inline import PYTHON_ROLES, shown
 from .rst import PATTERNS, SETTINGS, block_start
 from .units import Segment, Unit, Verbatim, join_lines
 
-__all__ = ["LEFT_OUT", "PROSE_DIRECTIVES", "Cell", "Cells", "cell_break", "left_out", "registered"]
+__all__ = ["LEFT_OUT", "PROSE_DIRECTIVES", "Cell", "Cells", "is_cell_break", "left_out", "registered"]
 
 
 PROSE_DIRECTIVES = {"note", "tip", "hint", "important", "warning", "caution", "seealso"}
@@ -47,12 +47,6 @@ OPENING = re.compile(
 LABEL = re.compile(r" *\.\. _([^:]+):")
 UNDERLINES = "= - ~ ^ \" ' ` . * + #"
 UNDERLINE = re.compile(r"(([=\-~^\"'`.*+#])\2{2,})?$")
-OTHER_TITLE = (
-    f"a title has one line, under it, of at least 3 times one of {UNDERLINES}, and as wide as the title"
-)
-OTHER_LIST = (
-    "docutils reads this as a list: start it with `- ` or `1. `, and a paragraph's lines in the same column"
-)
 UNSUPPORTED = {
     nodes.table: "a grid table; write a list-table",
     nodes.line_block: "a line block; write a paragraph or a list",
@@ -76,21 +70,12 @@ class seealso(nodes.Admonition, nodes.Element):
     """Sphinx's own admonition."""
 
 
-class cell_break(nodes.Element):
-    """Where a text cell begins."""
-
-
 class left_out(nodes.Element):
     """What a notebook has no use for."""
 
 
 class _SeeAlso(BaseAdmonition):
     node_class = seealso
-
-
-class _CellBreak(Directive):
-    def run(self) -> list[nodes.Node]:
-        return [cell_break()]
 
 
 class _ListTable(ListTable):
@@ -136,7 +121,7 @@ class _Refused(_Block):
 
 DIRECTIVES: dict[str, type[Directive]] = dict.fromkeys(set(en.directives) - KNOWN, _Refused)
 DIRECTIVES |= dict.fromkeys(LEFT_OUT, _LeftOut)
-DIRECTIVES |= {"code-block": _Code, "seealso": _SeeAlso, "cell-break": _CellBreak, "list-table": _ListTable}
+DIRECTIVES |= {"code-block": _Code, "seealso": _SeeAlso, "list-table": _ListTable}
 
 
 @contextmanager
@@ -158,6 +143,11 @@ def _text_role(titles: Mapping[str, str], node_class: type[nodes.TextElement] = 
         return [node_class(rawtext, titles.get(text) or shown(name, text))], []
 
     return role
+
+
+def is_cell_break(node: nodes.Node) -> bool:
+    """Whether a text cell begins with `node`."""
+    return isinstance(node, nodes.comment) and node.rawsource == "cell-break"
 
 
 def _is_heading(node: nodes.Element) -> bool:
@@ -193,14 +183,14 @@ class Cells:
         """Those that lines set, by the index of the line."""
         self.errors: list[SourceError] = []
         for cell in cells:
-            # The empty comment keeps what is indented from being the directive's content.
-            self.lines += [".. cell-break::", "", "..", ""]
+            # The empty comment keeps what is indented from belonging to the first one.
+            self.lines += [".. cell-break", "", "..", ""]
             self.starts.append(len(self.lines))
             self.lines += [
                 " ".join(line.splitlines()).expandtabs().rstrip() for line in cell.text.split("\n")
             ]
             self.lines.append("")
-        self.lines.append(".. cell-break::")  # code, or what Sphinx-Gallery adds, follows the last one
+        self.lines.append(".. cell-break")  # code, or what Sphinx-Gallery adds, follows the last one
         own_roles = {"term": _text_role({}), "ref": _text_role(titles or {})}
         python = _text_role({}, nodes.literal)
         own_roles |= {f"{domain}{name}": python for name in PYTHON_ROLES for domain in ("", "py:")}
@@ -274,7 +264,7 @@ class Cells:
                 case (
                     nodes.title() | nodes.paragraph() | nodes.attribution() | nodes.rubric() | nodes.comment()
                 ):
-                    if node.rawsource:
+                    if node.rawsource and not is_cell_break(node):
                         yield node
                 case nodes.target(line=int(line)):
                     label = LABEL.fullmatch(self.lines[line - 1])
@@ -283,7 +273,7 @@ class Cells:
                     else:
                         message = "a link's address stands in the sentence: write `text <https://…>`__"
                         self.errors.append(self.error(line, message))
-                case nodes.literal_block(line=int(line), rawsource=".. cell-break::"):
+                case nodes.literal_block(line=int(line), rawsource=".. cell-break"):
                     self.errors.append(self.error(line - 2, HINTS["Literal block expected"]))
                 case nodes.Element() if type(node) in UNSUPPORTED and not node.get("is_list"):
                     line = next(inner.line for inner in node.findall() if inner.line)
@@ -313,7 +303,8 @@ class Cells:
         if isinstance(node, nodes.comment):
             raise self.error(start + 1, "only labels and directives may start with `..`")
         if not opening:
-            raise self.error(start + 1, OTHER_LIST)
+            hint = "start it with `- ` or `1. `, and a paragraph's lines in the same column"
+            raise self.error(start + 1, f"docutils reads this as a list: {hint}")
         for index in range(start + 1, end):
             if MARKER.match(self.lines[index].strip()):
                 raise self.error(index + 1, "leave a blank line before a list")
@@ -324,7 +315,8 @@ class Cells:
         else:
             kind = "item" if opening["marker"] else node.tagname
         if any(PATTERNS["line"].match(line.strip()) for line in lines) or not UNDERLINE.match(underline):
-            raise self.error(start + 1, OTHER_TITLE)
+            hint = f"of at least 3 times one of {UNDERLINES}, and as wide as the title"
+            raise self.error(start + 1, f"a title has one line, under it, {hint}")
         text = join_lines(lines)
         if _opens_literal(node):
             text = text[:-2].rstrip() if node.rawsource[-3:-2].isspace() else text[:-1]

@@ -6,9 +6,10 @@ In go the sources and the catalogues as they were; out come catalogues that have
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 from ..markup.units import Segment, Unit
 from ..project.errors import SitekitError, SourceError, SourceErrors, gathered
@@ -68,8 +69,7 @@ class Catalogue:
         return next((left[found] for found in get_close_matches(text, left, 1)), None)
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """How far one catalogue is."""
 
     docname: str
@@ -182,10 +182,7 @@ def strays(project: Project) -> Iterator[SourceError]:
 def update_all(project: Project, pages: Sequence[str] = ()) -> int:
     """Update the catalogues of `pages`, all by default, and print a table; how many messages are left to do.
 
-    Raises
-    ------
-    SitekitError
-        With every mistake in sources and catalogues; what has none was updated.
+    A SourceErrors has every mistake in sources and catalogues; what has none was updated.
     """
     wanted = [source for source in sources(project) if not pages or source.docname in pages]
     if unknown := set(pages) - {source.docname for source in wanted}:

@@ -102,14 +102,9 @@ def _json(value: Any) -> str:
 
 
 def check(project: Project, *, draft: bool = False) -> list[Localised]:
-    """Read every source and catalogue, and write nothing.
+    """Read every source and catalogue, and write nothing; a SourceErrors has every mistake in them.
 
     In a `draft`, source text may stand where a translation is missing.
-
-    Raises
-    ------
-    SourceErrors
-        With every mistake in the sources and catalogues.
     """
     errors: list[SourceError] = []
     pages: list[Localised] = []
@@ -132,12 +127,7 @@ def check(project: Project, *, draft: bool = False) -> list[Localised]:
 def localise(project: Project, *, draft: bool = False) -> dict[str, int]:
     """Write the tree of every language; returns how many files were written, by language folder.
 
-    Nothing is written if anything is wrong; what `draft` tolerates stands in `check`.
-
-    Raises
-    ------
-    SourceErrors
-        With every mistake in the sources and catalogues.
+    Nothing is written if anything is wrong; `check` has what a `draft` tolerates, and what is raised.
     """
     pages = {page.source.docname: page for page in check(project, draft=draft)}
     common: dict[str, str] = {}

@@ -123,10 +123,7 @@ def _entries(path: Path) -> Iterator[Entry]:
 def read(path: Path) -> list[Entry]:
     """Read a catalogue, its header first; a missing file has no entries.
 
-    Raises
-    ------
-    SourceError
-        With the line that is none of a catalogue's, or that repeats a message.
+    A SourceError has the line that is none of a catalogue's, or that repeats a message.
     """
     entries = list(_entries(path)) if path.is_file() else []
     if len(entries) > 1 and not entries[-1].line:

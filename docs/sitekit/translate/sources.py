@@ -11,7 +11,7 @@ from ..markup.inline import Piece, Reading
 from ..markup.notebook_text import split_cells
 from ..markup.text_cells import Cell
 from ..markup.units import Segment, Unit
-from ..project.errors import SourceError, SourceErrors
+from ..project.errors import SourceError, SourceErrors, gathered
 from ..project.files import read_text
 from ..project.layout import Project
 
@@ -36,14 +36,20 @@ class Source:
             text = read_text(self.path)
         except OSError as error:
             raise SourceError(self.path, None, f"can't be read: {error.strerror}") from None
-        if self.dialect == "python":
-            return python_source.split(text, self.path)
-        if self.dialect == "markdown":
-            return myst.split(text, self.path)
+        return self.split_text(text)
+
+    def split_text(self, text: str) -> list[Segment]:
+        """Split what stands in the file; a SourceErrors has every place whose markup can't be translated."""
         errors: list[SourceError] = []
-        [segments] = split_cells([Cell(1, text.rstrip("\n"))], self.path, errors, width=0)
+        with gathered(errors):
+            if self.dialect == "python":
+                segments = python_source.split(text, self.path, errors)
+            elif self.dialect == "markdown":
+                segments = myst.split(text, self.path, errors)
+            else:
+                [segments] = split_cells([Cell(1, text.rstrip("\n"))], self.path, errors, width=0)
         if errors:
-            raise SourceErrors(errors)
+            raise SourceErrors(sorted(SourceErrors(errors).errors, key=lambda error: error.line or 0))
         return segments
 
     def read(self, unit: Unit, text: str) -> Reading:
