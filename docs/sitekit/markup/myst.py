@@ -41,6 +41,12 @@ UNSUPPORTED = {
     "footnote_reference_open": "this looks like a footnote; write it into the sentence",
     "hr": "this looks like a rule; write `## heading`",
 }
+FALSE_STARTS = {
+    "$$": "the formula opened by $$ is never closed",
+    "```": "a title with code stands after `:::`, not after backticks",
+    ":": "this looks like an option or a definition list; start with another character",
+}
+"""What a paragraph may not start with, though MyST reads it as one."""
 HOLDERS = {"bullet_list_open", "ordered_list_open", "list_item_open", "paragraph_open", "heading_open"}
 """Tokens whose text comes with the tokens behind them."""
 EXTENSIONS = {"colon_fence", "dollarmath"}  # as in conf.py
@@ -184,13 +190,9 @@ class _Splitter:
             place = self.lines[at].rfind(lines[0])
         if place < 0 or not token.content:
             raise self.error(at, NOT_A_PARAGRAPH)
-        if token.content.startswith("$$"):
-            raise self.error(at, "the formula opened by $$ is never closed")
-        if token.content.startswith("```"):
-            raise self.error(at, "a title with code stands after `:::`, not after backticks")
-        if token.content.startswith(":"):
-            message = "this looks like an option or a definition list; start with another character"
-            raise self.error(at, message)
+        for start, message in FALSE_STARTS.items():
+            if token.content.startswith(start):
+                raise self.error(at, message)
         if any(child.type == "hardbreak" for child in token.children or ()):
             raise self.error(at, "a line can't be broken here; write two paragraphs or a list")
         first = self.lines[at][:place]

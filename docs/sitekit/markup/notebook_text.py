@@ -12,14 +12,17 @@ from types import MappingProxyType
 from typing import Any
 
 from docutils import nodes
+from docutils.utils import Reporter
 
 from ..project.errors import SourceError, SourceErrors
-from .text_cells import Cell, Cells, is_cell_break, left_out
+from .text_cells import HINTS, Cell, Cells, is_cell_break
 from .units import Segment
 
 __all__ = ["split_cells", "to_markdown"]
 
 MARKS = re.compile(r"[$\\*`~<]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|\](?=[(\[:]|$)")
+LOCALISED = re.compile("Title (under|over)line too short")
+"""What docutils says of a source, and not of what localising makes of it."""
 STARTS_A_BLOCK = re.compile(r"\A(?:(#{1,6}(?=\s|$)|[-+](?=\s|$)|>|[-=]+\s*$)|(\d{1,9})([.)](?=\s|$)))")
 
 
@@ -80,7 +83,7 @@ class _Writer:
                 return ["#" * depth + " " + re.sub(r"(#+)$", r"\\\1", self.inline(node))]
             case nodes.paragraph():
                 return [STARTS_A_BLOCK.sub(r"\2\\\1\3", self.inline(node))]
-            case nodes.target() | nodes.comment() | nodes.system_message() | left_out():
+            case nodes.target() | nodes.comment() | nodes.system_message():
                 return []
             case nodes.bullet_list() | nodes.enumerated_list():
                 return self.items(node)
@@ -176,7 +179,12 @@ class _Writer:
 
 def _faults(cells: Cells, writer: _Writer) -> Iterator[SourceError]:
     """What is lost in Markdown, and what docutils, and Sphinx after it, complain about."""
-    yield from cells.complaints()
+    document = cells.document
+    for message in [*document.findall(nodes.system_message), *document.transform_messages]:
+        text = message.children[0].astext() if message.children else ""
+        if message["level"] >= Reporter.WARNING_LEVEL and not LOCALISED.match(text):
+            hints = [hint for words, hint in HINTS.items() if words in text]
+            yield cells.error(message.get("line"), "; ".join([text.rstrip("."), *hints]))
     for node in writer.without_form:
         line = next((found.line for found in [*node.findall(), node.parent] if found.line), None)
         name = type(node).__name__.replace("_", " ")

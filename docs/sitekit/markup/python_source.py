@@ -29,6 +29,7 @@ CODING = re.compile(r"#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)  
 SEPARATOR = re.compile("#{20}")  # an older way to start a text cell, which Sphinx-Gallery still reads
 NOT_PROSE = re.compile(r"#(!|\s*(sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|/// |///$|-\*-))")
 CODE_WIDTH = 88
+DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 Piece = tuple[int, int, list[Segment]]
 """Where a text starts and ends in the code, in characters, and what it becomes."""
@@ -49,16 +50,10 @@ def _tree(code: str, path: Path, first_line: int) -> ast.Module:
         raise SourceError(path, first_line + line - 1, f"Python can't read this line: {fault}") from None
 
 
-def _line_starts(lines: list[str]) -> list[int]:
-    return list(accumulate((len(line) + 1 for line in lines), initial=0))
-
-
-def _comments(code: str, first_line: int) -> Iterator[Piece]:
+def _comments(lines: list[str], starts: list[int], first_line: int) -> Iterator[Piece]:
     """Find comments; those that follow each other on lines of their own, with one indent, are one unit."""
-    lines = code.split("\n")
-    starts = _line_starts(lines)
     blocks: list[list[tokenize.TokenInfo]] = []
-    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+    for token in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
         text = token.string[1:].strip()
         if token.type != tokenize.COMMENT or NOT_PROSE.match(token.string) or not text.strip("# \t"):
             continue
@@ -88,13 +83,12 @@ def _comments(code: str, first_line: int) -> Iterator[Piece]:
         yield start, start + len(unit.original), [unit]
 
 
-def _docstrings(code: str, path: Path, first_line: int, errors: list[SourceError]) -> Iterator[Piece]:
-    lines = code.split("\n")
-    starts = _line_starts(lines)
+def _docstrings(
+    lines: list[str], starts: list[int], path: Path, first_line: int, errors: list[SourceError]
+) -> Iterator[Piece]:
+    code = "\n".join(lines)
     for node in ast.walk(_tree(code, path, first_line)):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        if ast.get_docstring(node, clean=False) is None:
+        if not isinstance(node, DOCUMENTED) or ast.get_docstring(node, clean=False) is None:
             continue
         value = node.body[0].value  # type: ignore[attr-defined]
         literal = ast.get_source_segment(code, value) or ""
@@ -132,7 +126,9 @@ def _string_parts(literal: str, path: Path, line: int) -> tuple[str, str, str]:
 
 def split_code(code: str, path: Path, first_line: int, errors: list[SourceError]) -> list[Segment]:
     """Split Python code without text cells: comments and docstrings are the units."""
-    pieces = [*_docstrings(code, path, first_line, errors), *_comments(code, first_line)]
+    lines = code.split("\n")
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    pieces = [*_docstrings(lines, starts, path, first_line, errors), *_comments(lines, starts, first_line)]
     segments: list[Segment] = []
     at = 0
     for start, end, found in sorted(pieces, key=lambda piece: piece[0]):

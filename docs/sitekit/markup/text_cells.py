@@ -20,14 +20,14 @@ from docutils.parsers.rst.directives.admonitions import BaseAdmonition
 from docutils.parsers.rst.directives.tables import ListTable
 from docutils.parsers.rst.languages import en
 from docutils.readers.standalone import Reader
-from docutils.utils import Reporter, new_document, unescape
+from docutils.utils import new_document, unescape
 
 from ..project.errors import SourceError, gathered
 from .inline import PYTHON_ROLES, shown
 from .rst import PATTERNS, SETTINGS, block_start
 from .units import Segment, Unit, Verbatim, join_lines
 
-__all__ = ["LEFT_OUT", "PROSE_DIRECTIVES", "Cell", "Cells", "is_cell_break", "left_out", "registered"]
+__all__ = ["HINTS", "LEFT_OUT", "PROSE_DIRECTIVES", "Cell", "Cells", "is_cell_break", "registered"]
 
 
 PROSE_DIRECTIVES = {"note", "tip", "hint", "important", "warning", "caution", "seealso"}
@@ -37,7 +37,7 @@ LEFT_OUT = {"minigallery", "toctree", "learning-map", "error-index"}
 KNOWN = PROSE_DIRECTIVES | OWN_DIRECTIVES | LEFT_OUT
 USE_ANOTHER = f"use one of {', '.join(sorted(KNOWN))}"
 CODE_OPTIONS = ("caption", "class", "dedent", "emphasize-lines", "force", "lineno-start", "linenos", "name")
-TOCTREE_OPTIONS = ("caption", "class", "glob", "hidden", "includehidden", "maxdepth", "name", "numbered", "reversed", "titlesonly")  # fmt: skip
+TOCTREE_OPTIONS = ("class", "glob", "hidden", "includehidden", "maxdepth", "name", "numbered", "reversed", "titlesonly")  # fmt: skip
 MARKERS = r"(?:(?:[-*]|\d+\.|#\.) +)+"
 MARKER = re.compile(rf"{MARKERS}(?=\S)")
 OPENING = re.compile(
@@ -52,11 +52,9 @@ UNSUPPORTED = {
     nodes.line_block: "a line block; write a paragraph or a list",
     nodes.field_list: "a field list; write a list",
     nodes.footnote: "a footnote; write it into the sentence",
-    nodes.citation: "a footnote; write it into the sentence",
+    nodes.citation: "a citation; write it into the sentence",
     nodes.substitution_definition: "a substitution; write the text itself",
 }
-LOCALISED = re.compile("Title (under|over)line too short")
-"""What docutils says of a source, and not of what localising makes of it."""
 HINTS = {
     "interpreted text role": "use :ref:, :term:, :math: or a Python role such as :func:",
     "Unknown target name": "write a link as `text <https://…>`__, code as ``code_``, a footnote into the sentence",
@@ -68,10 +66,6 @@ HINTS = {
 
 class seealso(nodes.Admonition, nodes.Element):
     """Sphinx's own admonition."""
-
-
-class left_out(nodes.Element):
-    """What a notebook has no use for."""
 
 
 class _SeeAlso(BaseAdmonition):
@@ -86,16 +80,11 @@ class _ListTable(ListTable):
 
 
 class _Block(Directive):
-    """What is no prose but for its caption."""
+    """What has no prose in it."""
 
     has_content = True
     optional_arguments = 1
     final_argument_whitespace = True
-
-    def caption(self, kind: str) -> list[nodes.Node]:
-        text = self.options.get("caption", "")
-        found, messages = self.state.inline_text(text, self.lineno)
-        return [nodes.rubric(text, "", *found, kind=kind), *messages] if text else []
 
 
 class _Code(_Block):
@@ -104,14 +93,17 @@ class _Code(_Block):
     def run(self) -> list[nodes.Node]:
         code = "\n".join(self.content)
         block = nodes.literal_block(code, code, language=" ".join(self.arguments))
-        return [*self.caption("code-block caption"), block]
+        if not (caption := self.options.get("caption")):
+            return [block]
+        text, messages = self.state.inline_text(caption, self.lineno)
+        return [nodes.rubric(caption, "", *text, kind="code-block caption"), *messages, block]
 
 
 class _LeftOut(_Block):
     option_spec: ClassVar = dict.fromkeys(TOCTREE_OPTIONS, directives.unchanged)
 
     def run(self) -> list[nodes.Node]:
-        return [left_out("", *self.caption("caption"))]
+        return []
 
 
 class _Refused(_Block):
@@ -200,14 +192,6 @@ class Cells:
             parser.parse("\n".join(self.lines), self.document)
             self.document.transformer.populate_from_components((Reader(), parser))
             self.document.transformer.apply_transforms()
-
-    def complaints(self) -> Iterator[SourceError]:
-        """What docutils finds wrong."""
-        for message in [*self.document.findall(nodes.system_message), *self.document.transform_messages]:
-            text = message.children[0].astext() if message.children else ""
-            if message["level"] >= Reporter.WARNING_LEVEL and not LOCALISED.match(text):
-                hints = [hint for words, hint in HINTS.items() if words in text]
-                yield self.error(message.get("line"), "; ".join([text.rstrip("."), *hints]))
 
     def place(self, index: int) -> tuple[Cell, int]:
         """The cell that has the line with this index, and the line's number in the file."""

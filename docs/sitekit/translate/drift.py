@@ -7,7 +7,6 @@ up to date and is not.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..markup.units import HAN
@@ -26,15 +25,15 @@ SHORTEST = 2
 """Digits of the shortest number that is held against the other language: smaller ones may be words."""
 
 
-def numbers(text: str) -> Counter[str]:
+def numbers(text: str) -> set[str]:
     """The numbers in `text`, with digits only: ``1,000,000`` and ``100 万`` are the same."""
-    found: Counter[str] = Counter()
+    found = set()
     for whole, fraction, unit in NUMBER.findall(text):
-        number = whole.replace(",", "")
+        number = whole.replace(",", "") + fraction
         if unit:
-            found[f"{float(number + fraction) * TIMES[unit]:.0f}"] += 1
-        elif fraction or len(number) >= SHORTEST:
-            found[number + fraction] += 1
+            found.add(f"{float(number) * TIMES[unit]:.0f}")
+        elif len(number) >= SHORTEST:
+            found.add(number)
     return found
 
 
@@ -71,7 +70,7 @@ def _terms(linked: Mapping[str, list[str]], entries: Mapping[str, int]) -> Itera
 def _numbers(texts: Mapping[str, str]) -> Iterator[str]:
     (own, text), *others = texts.items()
     for folder, other in others:
-        if differing := set(numbers(text)) ^ set(numbers(other)):
+        if differing := numbers(text) ^ numbers(other):
             shown = f"{own} “{text}”, {folder} “{other}”"
             yield f"{', '.join(sorted(differing))} stands in one language only: {shown}"
 

@@ -32,11 +32,7 @@ class Source:
 
     def split(self) -> list[Segment]:
         """Read the file and split it into segments."""
-        try:
-            text = read_text(self.path)
-        except OSError as error:
-            raise SourceError(self.path, None, f"can't be read: {error.strerror}") from None
-        return self.split_text(text)
+        return self.split_text(read_text(self.path))
 
     def split_text(self, text: str) -> list[Segment]:
         """Split what stands in the file; a SourceErrors has every place whose markup can't be translated."""
