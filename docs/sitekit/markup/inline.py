@@ -67,6 +67,5 @@ def role_piece(mark: str, role: str, text: str) -> Piece:
     """A role, whose name reads `mark` in its markup; a term's target is a word, and so has its own in each language."""
     explicit = EXPLICIT.match(text)
     target = explicit["target"] if explicit else text
-    if role == "term":
-        return Piece(shown(role, text), f"{mark}`…`", target)
-    return Piece(shown(role, text), f"{mark}`{target}`")
+    kept, term = ("…", target) if role == "term" else (target, "")
+    return Piece(shown(role, text), f"{mark}`{kept}`", term)

@@ -120,13 +120,12 @@ DIRECTIVES |= {"code-block": _Code, "seealso": _SeeAlso, "list-table": _ListTabl
 def registered(own_directives: Mapping[str, type[Directive]], own_roles: Mapping[str, Any]) -> Iterator[None]:
     """Docutils' own directives and roles and those given, in place of Sphinx's: they want its environment."""
     # Sphinx's docutils_namespace() would do, but it also forgets the node types Sphinx has registered.
-    known: Any = directives, roles
     saved = directives._directives, roles._roles  # type: ignore[attr-defined]
-    known[0]._directives, known[1]._roles = dict(own_directives), dict(own_roles)
+    directives._directives, roles._roles = dict(own_directives), dict(own_roles)  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        known[0]._directives, known[1]._roles = saved
+        directives._directives, roles._roles = saved  # type: ignore[attr-defined]
 
 
 def _text_role(titles: Mapping[str, str], node_class: type[nodes.TextElement] = nodes.inline) -> Any:

@@ -71,13 +71,13 @@ def _localise_one(project: Project, source: Source, errors: list[SourceError]) -
     page = Localised(source, source.split(), {}, {})
     for language in project.languages:
         translate = translator(project, source, language, page.segments, errors)
-        found: dict[int, str | None] = {}
+        given: dict[int, str] = {}
         for unit in page.units:
             with gathered(errors):
-                found[id(unit)] = translate(unit)
-        texts = [(unit.text, found.get(id(unit))) for unit in page.units]
-        page.texts[language.folder] = [own if text is None else text for own, text in texts]
-        page.files[language.folder] = render(page.segments, lambda unit, found=found: found.get(id(unit)))  # type: ignore[misc]
+                if (text := translate(unit)) is not None:
+                    given[id(unit)] = text
+        page.texts[language.folder] = [given.get(id(unit), unit.text) for unit in page.units]
+        page.files[language.folder] = render(page.segments, lambda unit, given=given: given.get(id(unit)))  # type: ignore[misc]
     return page
 
 
