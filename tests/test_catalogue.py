@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from sitekit.markup import myst, notebook_text, python_source
+from sitekit.markup import notebook_text
 from sitekit.markup.units import Unit, render
 from sitekit.project.errors import SourceError, SourceErrors
 from sitekit.project.layout import Project
@@ -668,7 +668,7 @@ def hostile(markup: str) -> st.SearchStrategy[str]:
 
 def attacked(source: Source, text: str, data: st.DataObject) -> str:
     """`text` in the other language, one unit of it hostile and yet accepted."""
-    segments = myst.split(text, HERE) if source is MARKDOWN else python_source.split(text, HERE)
+    segments = source.split_text(text)
     units = [segment for segment in segments if isinstance(segment, Unit)]
     victim = data.draw(st.sampled_from(units))
     attack = data.draw(hostile(small_project.english(victim.text)))

@@ -8,7 +8,7 @@ import re
 import shutil
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from docutils import nodes
 from docutils.utils import column_width
 from hypothesis import given
 from hypothesis import strategies as st
-from sitekit.markup import myst, python_source, rst
 from sitekit.markup.units import Segment, Unit, join_lines, render
 from sitekit.project.errors import SourceError, SourceErrors
 from sitekit.project.layout import Project
@@ -176,6 +175,10 @@ def kept(unit: Unit) -> str | None:
     return None
 
 
+def split(dialect: str, text: str, path: Path = HERE) -> list[Segment]:
+    return Source("page", path, dialect).split_text(text)
+
+
 def units(segments: list[Segment]) -> list[Unit]:
     return [segment for segment in segments if isinstance(segment, Unit)]
 
@@ -183,16 +186,16 @@ def units(segments: list[Segment]) -> list[Unit]:
 @given(rst_pages())
 def test_rst_keeps_its_tree_and_comes_to_rest(text: str) -> None:
     """Joining the lines of paragraphs changes no node, and a second time changes nothing."""
-    rendered = render(rst.split(text, HERE, 1), kept)
+    rendered = render(split("rst", text), kept)
     assert tree(rst_tree(rendered)) == tree(rst_tree(text))
-    assert render(rst.split(rendered.removesuffix("\n"), HERE, 1), kept) == rendered
+    assert render(split("rst", rendered.removesuffix("\n")), kept) == rendered
 
 
 @given(md_pages())
 def test_markdown_keeps_its_tree_and_comes_to_rest(text: str) -> None:
-    rendered = render(myst.split(text, HERE), kept)
+    rendered = render(split("markdown", text), kept)
     assert tree(myst_tree(rendered)) == tree(myst_tree(text))
-    assert render(myst.split(rendered, HERE), kept) == rendered
+    assert render(split("markdown", rendered), kept) == rendered
 
 
 @given(scripts())
@@ -200,10 +203,10 @@ def test_scripts_keep_their_code_their_cells_and_come_to_rest(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "script.py"
-    rendered = render(python_source.split(text, path), kept)
+    rendered = render(split("python", text, path), kept)
     assert code_tokens(rendered) == code_tokens(text)
     assert script_skeleton(path, rendered, tree) == script_skeleton(path, text, tree)
-    assert render(python_source.split(rendered, path), kept) == rendered
+    assert render(split("python", rendered, path), kept) == rendered
 
 
 @given(scripts(), st.data())
@@ -213,7 +216,7 @@ def test_translated_scripts_have_the_same_code_and_cells(
     """English lines are wrapped, wherever the break falls."""
     path = tmp_path_factory.getbasetemp() / "translated.py"
     source = Source("page", path, "python")
-    segments = python_source.split(text, path)
+    segments = split("python", text, path)
     english = st.lists(st.sampled_from(ENGLISH), max_size=40).map(
         lambda words: " ".join(["Word", *words, "end"])
     )
@@ -224,7 +227,7 @@ def test_translated_scripts_have_the_same_code_and_cells(
     translated = render(segments, lambda unit: texts[id(unit)])
     assert code_tokens(translated) == code_tokens(text)
     assert script_skeleton(path, translated) == script_skeleton(path, text)
-    assert [(u.kind, u.text) for u in units(python_source.split(translated, path))] == [
+    assert [(u.kind, u.text) for u in units(split("python", translated, path))] == [
         (unit.kind, texts[id(unit)]) for unit in units(segments)
     ]
 
@@ -233,7 +236,7 @@ def markup_of(source: Source, unit: Unit) -> list[str]:
     """The inline markup of `unit`, as a translator copies it."""
     text = re.sub("[\u4e00-\u9fff]+", "word", unit.text)
     links = re.findall(r"`[^`]+ <[^`>]+>`__|:[\w:]+:`[^`]+`|``.+?``|https://\S+", text)
-    assert source.inline_markup(unit, " ".join(links)) == source.inline_markup(unit, unit.text)
+    assert source.read(unit, " ".join(links)).markup == source.read(unit, unit.text).markup
     return links
 
 
@@ -442,7 +445,7 @@ a
 
 def test_all_faults_of_a_page_of_markdown_are_named_at_once() -> None:
     with pytest.raises(SourceErrors) as caught:
-        myst.split(FAULTY_PAGE, HERE)
+        split("markdown", FAULTY_PAGE)
     assert [(error.line, error.message[:24]) for error in caught.value.errors] == [
         (3, "this looks like a block "),
         (5, "directive 'raw' can't be"),
@@ -455,12 +458,12 @@ def test_all_faults_of_a_page_of_markdown_are_named_at_once() -> None:
 
 def test_captions_are_messages() -> None:
     text = "```{code-block} python\n:caption: 甲 `x`\nx = 1\n```\n\n```{toctree}\n:caption: 乙\n\na\n```\n"
-    assert [(unit.kind, unit.text, unit.line) for unit in units(myst.split(text, HERE))] == [
+    assert [(unit.kind, unit.text, unit.line) for unit in units(split("markdown", text))] == [
         ("code-block caption", "甲 `x`", 2),
         ("caption", "乙", 7),
     ]
     text = ".. code-block:: python\n   :caption: 甲\n      ``x``\n   :linenos:\n\n   x = 1\n"
-    assert [(unit.kind, unit.text, unit.line) for unit in units(rst.split(text, HERE, 1))] == [
+    assert [(unit.kind, unit.text, unit.line) for unit in units(split("rst", text))] == [
         ("code-block caption", "甲 ``x``", 2)
     ]
 
@@ -503,15 +506,9 @@ FRAGMENTS += [
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.just("\n") | st.text(max_size=3)).map("".join))
 def test_any_text_is_split_or_refused_in_one_line(text: str) -> None:
     header = f'"""\n.. _a:\n\nT\n====\n"""\n{text}'
-    splits: list[Callable[[], object]] = [
-        lambda: rst.split(text, HERE, 1),
-        lambda: myst.split(text, HERE),
-        lambda: python_source.split(text, HERE),
-        lambda: python_source.split(header, HERE),
-    ]
-    for split in splits:
+    for dialect, written in (("rst", text), ("markdown", text), ("python", text), ("python", header)):
         try:
-            split()
+            split(dialect, written)
         except SourceError as error:
             message = str(error)
             assert re.fullmatch(r"page:\d+: .+(\npage:\d+: .+)*", message)

@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from sitekit.markup.notebook_text import faults, to_markdown
-from sitekit.project.errors import SourceErrors
+from sitekit.markup.notebook_text import split_cells, to_markdown
+from sitekit.markup.text_cells import Cell
+from sitekit.project.errors import SourceError, SourceErrors
 
 HERE = Path("page.py")
 JUPYTER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -117,11 +118,12 @@ AROUND = {"cell": "x", "strong": "ab", "strong in a word": "ab", "admonition": "
 
 @given(texts.map(" ".join) | texts.map("".join), st.sampled_from(sorted(CONTEXTS)))
 @example("The method __init__ costs $5 or $6, and <b>this</b> is no tag: [x](y) | \\(z\\)", "cell")
+@example("0_ and __init__", "admonition")
 def test_letters_stay_letters(text: str, context: str) -> None:
     text = " ".join(text.split())
     if not re.search(r"\w", text):
         text += "x"
-    escaped = re.sub(r"([^\w\s])", r"\\\1", text)
+    escaped = re.sub(r"([^\w\s]|_(?!\w))", r"\\\1", text)  # a word with _ at its end is a link
     markdown = convert(CONTEXTS[context].format(escaped))
     shown = words(markdown)
     around = AROUND.get(context, "")
@@ -209,7 +211,8 @@ def test_headings_have_their_levels_of_the_page() -> None:
     ],
 )
 def test_what_a_page_or_its_notebook_would_lose_has_its_line(rst: str, line: int, message: str) -> None:
-    found = faults([(3, "Fine."), (10, rst)], HERE)
+    found: list[SourceError] = []
+    split_cells([Cell(3, "Fine."), Cell(10, rst)], HERE, found)
     assert any(error.line == line and message in error.message for error in found), list(map(str, found))
     with pytest.raises(SourceErrors, match=re.escape(message)):
         to_markdown([rst], HERE, {})

@@ -12,7 +12,6 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes, utils
 from sitekit.markup import myst, rst
-from sitekit.markup.dialect import RST
 from sitekit.project.layout import Language, Project
 from sitekit.site import parallel_text
 
@@ -44,7 +43,7 @@ def words(text: str) -> str:
 def shown(text: str, titles: dict[str, str], *, markdown: bool) -> str:
     """A unit's source as a reader sees it, formulas left out."""
     text = REFERENCE.sub(lambda match: titles[match[1] or match[2]], MATHS.sub("", text))
-    return words((myst if markdown else rst).plain_text(text))
+    return words((myst if markdown else rst).read(text).plain)
 
 
 def text_of(element: Tag) -> str:
@@ -160,7 +159,7 @@ def test_matching_goes_on_behind_a_unit_that_is_not_there() -> None:
         {"kind": "paragraph", "line": line, "text": {"en": text}}
         for line, text in [(1, "one two"), (2, "lost"), (3, '"three"')]
     ]
-    matched = list(parallel_text._matches(page, found, "en", RST))
+    matched = list(parallel_text._matches(page, found, "en", rst.read))
     assert [node for _, node in matched] == [first, None, last]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
-from sitekit.markup.notebook_text import _plain_docutils
+from sitekit.markup.text_cells import registered
 from sitekit.site.search import _script
 from sitekit.site.sections import sections_of
 
@@ -91,7 +91,7 @@ class Ids(HTMLParser):
 
 
 def test_sections_hold_text_and_code_apart_and_leave_out_formulas() -> None:
-    with _plain_docutils({}):  # whatever Sphinx, in another test of this process, has changed
+    with registered({}, {}):  # whatever Sphinx, in another test of this process, has changed
         found = sections_of(publish_doctree(PAGE, settings_overrides={"doctitle_xform": False}))
     assert [(section.anchor, section.heading, section.level) for section in found] == [
         ("", "Title", 1),

@@ -11,12 +11,13 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from itertools import accumulate
 from pathlib import Path
 
-from ..project.errors import SourceError, SourceErrors, gathered
-from . import notebook_text, rst
+from ..project.errors import SourceError, gathered
+from .notebook_text import split_cells
+from .text_cells import Cell
 from .units import Segment, Unit, Verbatim, join_lines
 
 __all__ = ["is_instruction", "split", "split_code"]
@@ -28,122 +29,80 @@ CODING = re.compile(r"#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)  
 SEPARATOR = re.compile("#{20}")  # an older way to start a text cell, which Sphinx-Gallery still reads
 NOT_PROSE = re.compile(r"#(!|\s*(sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|/// |///$|-\*-))")
 CODE_WIDTH = 88
+DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
-
-@dataclass(frozen=True)
-class _Piece:
-    """A run of the code, [start, end) in characters, that becomes one unit or keeps its place."""
-
-    start: int
-    end: int
-    segments: list[Segment]
+Piece = tuple[int, int, list[Segment]]
+"""Where a text starts and ends in the code, in characters, and what it becomes."""
 
 
 def is_instruction(comment: str) -> bool:
     """Whether `comment`, ``#`` included, speaks to a tool and not to a reader."""
-    text = comment[1:].strip()
-    return bool(
-        NOT_PROSE.match(comment) or CELL.match(comment) or SEPARATOR.match(comment)
-    ) or text.startswith(ALT)
+    to_a_tool = any(pattern.match(comment) for pattern in (NOT_PROSE, CELL, SEPARATOR))
+    return to_a_tool or comment[1:].strip().startswith(ALT)
 
 
 def _tree(code: str, path: Path, first_line: int) -> ast.Module:
     try:
         return ast.parse(code)
-    except SyntaxError as error:
-        line = first_line + (error.lineno or 1) - 1
-        raise SourceError(path, line, f"Python can't read this line: {error.msg}") from None
-    except (ValueError, MemoryError, RecursionError) as error:  # a null byte, or brackets too deep
-        raise SourceError(path, first_line, f"Python can't read this code: {error}") from None
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        # The last three: a null byte, or brackets too deep.
+        line, fault = getattr(error, "lineno", None) or 1, getattr(error, "msg", error)
+        raise SourceError(path, first_line + line - 1, f"Python can't read this line: {fault}") from None
 
 
-def _line_starts(code: str) -> list[int]:
-    starts = [0]
-    for line in code.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
-    return starts
-
-
-def _comment_pieces(code: str, starts: list[int], first_line: int) -> Iterator[_Piece]:
-    """Find comments; whole-line comments that follow each other with one indent are one unit."""
-    lines = code.split("\n")
-    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
-    comments = [token for token in tokens if token.type == tokenize.COMMENT]
-    block: list[tokenize.TokenInfo] = []
-
-    def flush() -> Iterator[_Piece]:
-        if not block:
-            return
+def _comments(lines: list[str], starts: list[int], first_line: int) -> Iterator[Piece]:
+    """Find comments; those that follow each other on lines of their own, with one indent, are one unit."""
+    blocks: list[list[tokenize.TokenInfo]] = []
+    for token in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
+        text = token.string[1:].strip()
+        if token.type != tokenize.COMMENT or NOT_PROSE.match(token.string) or not text.strip("# \t"):
+            continue
+        row, column = token.start
+        on_own_lines = not "".join(line[:column] for line in lines[max(row - 2, 0) : row]).strip()
+        follows = blocks and blocks[-1][-1].start == (row - 1, column)
+        if on_own_lines and follows and not text.startswith(ALT):
+            blocks[-1].append(token)
+        else:
+            blocks.append([token])
+    for block in blocks:
         row, column = block[0].start
-        indent = " " * column
+        on_own_line = not lines[row - 1][:column].strip()
         texts = [token.string[1:].strip() for token in block]
-        alt = texts[0].startswith(ALT)
-        opening = f"{indent}# {ALT} " if alt else f"{indent}# "
-        if alt:
-            texts[0] = texts[0][len(ALT) :]
+        opening = " " * (column * on_own_line) + "# "
+        alt = on_own_line and texts[0].startswith(ALT)
         unit = Unit(
             "alt" if alt else "comment",
-            join_lines(texts),
+            join_lines([texts[0].removeprefix(ALT) if alt else texts[0], *texts[1:]]),
             first_line + row - 1,
-            first_prefix=opening,
-            rest_prefix=f"{indent}# ",
-            width=CODE_WIDTH,
-            original="\n".join(lines[row - 1 : row - 1 + len(block)]),
+            first_prefix=f"{opening}{ALT} " if alt else opening,
+            rest_prefix=opening,
+            width=CODE_WIDTH * on_own_line,
+            original="\n".join(lines[row - 1 : row - 1 + len(block)])[0 if on_own_line else column :],
         )
-        end_row = block[-1].start[0]
-        yield _Piece(starts[row - 1], starts[end_row] - 1, [unit])
-        block.clear()
-
-    for token in comments:
-        row, column = token.start
-        if NOT_PROSE.match(token.string) or not token.string.strip("# \t"):
-            yield from flush()
-            continue
-        if lines[row - 1][:column].strip():
-            yield from flush()
-            text = token.string[1:].strip()
-            unit = Unit("comment", text, first_line + row - 1, first_prefix="# ", original=token.string)
-            start = starts[row - 1] + column
-            yield _Piece(start, start + len(token.string), [unit])
-            continue
-        if block and (block[-1].start != (row - 1, column) or token.string[1:].strip().startswith(ALT)):
-            yield from flush()
-        block.append(token)
-    yield from flush()
+        start = starts[row - 1] + (0 if on_own_line else column)
+        yield start, start + len(unit.original), [unit]
 
 
-def _docstring_pieces(
-    tree: ast.Module, code: str, starts: list[int], path: Path, first_line: int, errors: list[SourceError]
-) -> Iterator[_Piece]:
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        if ast.get_docstring(node, clean=False) is None:
+def _docstrings(
+    lines: list[str], starts: list[int], path: Path, first_line: int, errors: list[SourceError]
+) -> Iterator[Piece]:
+    code = "\n".join(lines)
+    for node in ast.walk(_tree(code, path, first_line)):
+        if not isinstance(node, DOCUMENTED) or ast.get_docstring(node, clean=False) is None:
             continue
         value = node.body[0].value  # type: ignore[attr-defined]
-        lines = code.split("\n")
-
-        def offset(row: int, byte_column: int, lines: list[str] = lines) -> int:
-            column = len(lines[row - 1].encode()[:byte_column].decode())
-            return starts[row - 1] + column
-
-        start = offset(value.lineno, value.col_offset)
-        end = offset(value.end_lineno, value.end_col_offset)
-        parts = None
-        with gathered(errors):
-            parts = _string_parts(code[start:end], path, first_line + value.lineno - 1)
-        if parts is None:
-            continue
-        opening, body, closing = parts
-        indent = " " * node.body[0].col_offset
-        segments: list[Segment] = [Verbatim(opening)]
+        literal = ast.get_source_segment(code, value) or ""
         row = value.lineno
-        for index, part in enumerate(re.split(r"(\n[ \t]*(?:\n[ \t]*)+|\n[ \t]*$|^\n[ \t]*)", body)):
-            if index % 2 or not part:
-                segments.append(Verbatim(part))
-            else:
-                segments.append(
-                    Unit(
+        with gathered(errors):
+            opening, body, closing = _string_parts(literal, path, first_line + row - 1)
+            start = starts[row - 1] + len(lines[row - 1].encode()[: value.col_offset].decode())
+            indent = " " * node.body[0].col_offset
+            segments: list[Segment] = [Verbatim(opening)]
+            for index, part in enumerate(re.split(r"(\n[ \t]*(?:\n[ \t]*)+|\n[ \t]*$|^\n[ \t]*)", body)):
+                if index % 2 or not part:
+                    segments.append(Verbatim(part))
+                else:
+                    unit = Unit(
                         "docstring",
                         join_lines(part.split("\n")),
                         first_line + row - 1,
@@ -151,10 +110,9 @@ def _docstring_pieces(
                         width=CODE_WIDTH - len(indent) - len(opening),
                         original=part,
                     )
-                )
-            row += part.count("\n")
-        segments.append(Verbatim(closing))
-        yield _Piece(start, end, segments)
+                    segments.append(unit)
+                row += part.count("\n")
+            yield start, start + len(literal), [*segments, Verbatim(closing)]
 
 
 def _string_parts(literal: str, path: Path, line: int) -> tuple[str, str, str]:
@@ -166,116 +124,75 @@ def _string_parts(literal: str, path: Path, line: int) -> tuple[str, str, str]:
     return match[1], match[2], match[3]
 
 
-def split_code(code: str, path: Path, first_line: int) -> list[Segment]:
+def split_code(code: str, path: Path, first_line: int, errors: list[SourceError]) -> list[Segment]:
     """Split Python code without text cells: comments and docstrings are the units."""
-    tree = _tree(code, path, first_line)
-    starts = _line_starts(code)
-    errors: list[SourceError] = []
-    pieces = [
-        *_comment_pieces(code, starts, first_line),
-        *_docstring_pieces(tree, code, starts, path, first_line, errors),
-    ]
-    if errors:
-        raise SourceErrors(errors)
+    lines = code.split("\n")
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    pieces = [*_docstrings(lines, starts, path, first_line, errors), *_comments(lines, starts, first_line)]
     segments: list[Segment] = []
     at = 0
-    for piece in sorted(pieces, key=lambda piece: piece.start):
-        segments += [Verbatim(code[at : piece.start]), *piece.segments]
-        at = piece.end
+    for start, end, found in sorted(pieces, key=lambda piece: piece[0]):
+        segments += [Verbatim(code[at:start]), *found]
+        at = end
     return [*segments, Verbatim(code[at:])]
 
 
-class _Splitter:
-    def __init__(self, text: str, path: Path) -> None:
-        self.lines, self.path = text.rstrip("\n").split("\n"), path
-        self.out: list[Segment] = []
-        self.errors: list[SourceError] = []
-        self.cells: list[tuple[int, str]] = []
-        """The text cells, each with its first line."""
-
-    def error(self, at: int, message: str) -> None:
-        self.errors.append(SourceError(self.path, at + 1, message))
-
-    def text(self, start: int, lines: list[str], prefix: str = "") -> None:
-        """A text cell, whose first line has the index `start`."""
-        cell = "\n".join(lines)
-        self.cells.append((start + 1, cell))
-        with gathered(self.errors):
-            self.out += rst.split(cell, self.path, start + 1, prefix=prefix) if cell.strip() else []
-
-    def header(self) -> int:
-        """Read up to the end of the header docstring, and return the index of the line below."""
-        tree = _tree("\n".join(self.lines), self.path, 1)
-        if ast.get_docstring(tree, clean=False) is None:
-            raise SourceError(self.path, 1, "an example starts with a docstring: its label, title and text")
-        value = tree.body[0].value  # type: ignore[attr-defined]
-        start, end = value.lineno - 1, value.end_lineno
-        metadata = False
-        for at, line in enumerate(self.lines[:start]):
-            metadata ^= line.startswith("# ///")
-            if at < 2 and CODING.match(line):
-                self.error(at, "files are in UTF-8: save it so and delete this line")
-            elif line.strip() and not metadata and not NOT_PROSE.match(line) and "coding" not in line:
-                self.error(at, "comments stand below the header docstring")
-        self.out.append(Verbatim("".join(line + "\n" for line in self.lines[:start])))
-        with gathered(self.errors):
-            literal = "\n".join(self.lines[start:end]).rstrip()
-            opening, body, closing = _string_parts(literal, self.path, start + 1)
-            if not body.startswith("\n") or not body.endswith("\n"):
-                raise SourceError(
-                    self.path, start + 1, 'the header docstring\'s """ stand on their own lines'
-                )
-            self.out.append(Verbatim(opening + "\n"))
-            self.text(start + 1, body[1:-1].split("\n"))
-            self.out.append(Verbatim(closing + "\n"))
-        return int(end)
-
-    def body(self, at: int) -> None:
-        """Read text cells and code, from the line with the index `at` on."""
-        lines = self.lines
-        while at < len(lines):
-            start = at
-            while at < len(lines) and not CELL.match(lines[at]):
-                if SEPARATOR.match(lines[at]):
-                    self.error(at, "a text cell starts with `# %%`, not with a row of #")
-                at += 1
-            if at > start:
-                with gathered(self.errors):
-                    code = "".join(line + "\n" for line in lines[start:at])
-                    self.out += split_code(code, self.path, start + 1)
-            if at == len(lines):
-                return
-            if lines[at].rstrip() not in {"# %%", "#%%"}:
-                self.error(at, "`# %%` stands alone; the title goes on the next line")
-            self.out.append(Verbatim("# %%\n"))
-            start = at = at + 1
-            while at < len(lines) and lines[at].startswith("#") and not CELL.match(lines[at]):
-                if lines[at] != "#" and not lines[at].startswith("# "):
-                    self.error(at, "a line of a text cell starts with `# `")
-                at += 1
-            self.text(start, [line[2:] for line in lines[start:at]], "# ")
+def _header(lines: list[str], path: Path, errors: list[SourceError]) -> Generator[Segment | Cell, None, int]:
+    """What stands up to the end of the header docstring; returns the index of the line below."""
+    tree = _tree("\n".join(lines), path, 1)
+    if ast.get_docstring(tree, clean=False) is None:
+        raise SourceError(path, 1, "an example starts with a docstring: its label, title and text")
+    value = tree.body[0].value  # type: ignore[attr-defined]
+    start, end = value.lineno - 1, value.end_lineno
+    metadata = False
+    for number, line in enumerate(lines[:start], 1):
+        metadata ^= line.startswith("# ///")
+        if number <= 2 and CODING.match(line):
+            errors.append(SourceError(path, number, "files are in UTF-8: save it so and delete this line"))
+        elif line.strip() and not metadata and not NOT_PROSE.match(line) and "coding" not in line:
+            errors.append(SourceError(path, number, "comments stand below the header docstring"))
+        yield Verbatim(line + "\n")
+    with gathered(errors):
+        opening, body, closing = _string_parts("\n".join(lines[start:end]).rstrip(), path, start + 1)
+        if not body.startswith("\n") or not body.endswith("\n"):
+            raise SourceError(path, start + 1, 'the header docstring\'s """ stand on their own lines')
+        yield Verbatim(opening + "\n")
+        yield Cell(start + 2, body[1:-1])
+        yield Verbatim(closing + "\n")
+    return int(end)
 
 
-def split(text: str, path: Path) -> list[Segment]:
-    """Split an example script.
+def _parts(lines: list[str], path: Path, errors: list[SourceError]) -> Iterator[Segment | Cell]:
+    """The text cells of a script, and the segments between them."""
+    at = yield from _header(lines, path, errors)
+    while at < len(lines):
+        start = at
+        while at < len(lines) and not CELL.match(lines[at]):
+            if SEPARATOR.match(lines[at]):
+                message = "a text cell starts with `# %%`, not with a row of #"
+                errors.append(SourceError(path, at + 1, message))
+            at += 1
+        with gathered(errors):
+            code = "".join(line + "\n" for line in lines[start:at])
+            yield from split_code(code, path, start + 1, errors)
+        if at == len(lines):
+            return
+        if lines[at].rstrip() not in {"# %%", "#%%"}:
+            errors.append(SourceError(path, at + 1, "`# %%` stands alone; the title goes on the next line"))
+        yield Verbatim("# %%\n")
+        start = at = at + 1
+        while at < len(lines) and lines[at].startswith("#") and not CELL.match(lines[at]):
+            if lines[at] != "#" and not lines[at].startswith("# "):
+                errors.append(SourceError(path, at + 1, "a line of a text cell starts with `# `"))
+            at += 1
+        yield Cell(start + 1, "\n".join(line[2:] for line in lines[start:at]), "# ")
 
-    Parameters
-    ----------
-    text
-        The script, in UTF-8.
-    path
-        Its file, for error messages.
 
-    Raises
-    ------
-    SourceErrors
-        Where Python can't read it, the header docstring is missing, or its prose can't be translated or shown
-        on the page and in the notebook.
+def split(text: str, path: Path, errors: list[SourceError]) -> list[Segment]:
+    """Split an example script; `errors` gets what can't be translated, or shown on the page and in the notebook.
+
+    A script without a header docstring, or that Python can't read, raises a SourceError.
     """
-    splitter = _Splitter(text, path)
-    splitter.body(splitter.header())
-    named = {error.line for found in splitter.errors for error in getattr(found, "errors", [found])}
-    shown = notebook_text.faults(splitter.cells, path)
-    if errors := splitter.errors + [error for error in shown if error.line not in named]:
-        raise SourceErrors(sorted(SourceErrors(errors).errors, key=lambda error: error.line or 0))
-    return splitter.out
+    parts = list(_parts(text.rstrip("\n").split("\n"), path, errors))
+    cells = iter(split_cells([part for part in parts if isinstance(part, Cell)], path, errors))
+    return [segment for part in parts for segment in (next(cells) if isinstance(part, Cell) else [part])]

@@ -129,16 +129,15 @@ def render(segments: Iterable[Segment], translate: Callable[[Unit], str | None])
         if isinstance(segment, Verbatim):
             out.append(segment.text)
             continue
-        translated = translate(segment)
-        if translated is None and segment.original:
-            out.append(segment.original + segment.suffix)
-            continue
-        text = segment.text if translated is None else translated
-        line = segment.underline * max(display_width(text), SHORTEST_UNDERLINE)
-        if segment.overlined:
-            out.append(segment.rest_prefix + line + "\n")
-        out.append(segment.first_prefix + text if translated is None else _wrapped(segment, text))
+        text = translate(segment)
+        body = (
+            segment.original or segment.first_prefix + segment.text
+            if text is None
+            else _wrapped(segment, text)
+        )
         if segment.underline:
-            out.append("\n" + segment.rest_prefix + line)
-        out.append(segment.suffix)
+            width = display_width(segment.text if text is None else text)
+            line = segment.rest_prefix + segment.underline * max(width, SHORTEST_UNDERLINE)
+            body = "\n".join([*[line] * segment.overlined, body, line])
+        out.append(body + segment.suffix)
     return "".join(out)

@@ -56,7 +56,7 @@ furo/theme/furo/page.html: {FURO_TOOLS[0]}; furo/theme/furo/page.html: {FURO_TOO
 furo/theme/furo/page.html: {FURO_TOGGLES}; furo/theme/furo/page.html: {FURO_SKIP} | site.chrome | the link to the text, which moves before the toggles
 furo/navigation.py: Toggle navigation of; furo/__init__.py: context["furo_navigation_tree"] | site.chrome | a label that no catalogue translates
 furo/theme/furo/base.html: {{% block body %}} | site.security | has the theme's one inline script, which is allowed by its hash
-docutils.parsers.rst.directives:_directives; docutils.parsers.rst.roles:_roles | markup.notebook_text | put aside while a notebook's text is read
+docutils.parsers.rst.directives:_directives; docutils.parsers.rst.roles:_roles | markup.text_cells | put aside while a notebook's text is read
 sphinx/environment/__init__.py: def __getstate__(self) | site.known | what pages can know of each other
 sphinx.application:builtin_extensions | site.renderer | what is imported before there is something to render
 livereload.handlers:LiveReloadHandler._last_reload_time | publish.live | set back, so that no quick build is missed

@@ -11,7 +11,7 @@ import copy
 import gettext
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,7 +33,8 @@ from sphinx.transforms import SphinxSmartQuotes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from ..markup.dialect import MYST, RST, Dialect
+from ..markup import myst, rst
+from ..markup.inline import Reading
 from ..project.layout import Language
 from .html_nodes import SKIPPED, element
 from .sections import forms
@@ -109,7 +110,7 @@ def _belongs(node: nodes.Element, text: str, plain: str) -> bool:
 
 
 def _matches(
-    doctree: nodes.document, units: list[dict[str, Any]], folder: str, dialect: Dialect
+    doctree: nodes.document, units: list[dict[str, Any]], folder: str, read: Callable[[str], Reading]
 ) -> Iterator[tuple[dict[str, Any], nodes.Element | None]]:
     """Each unit that a reader sees, with its node; both are in the order of the page."""
     left = [node for node in doctree.findall(nodes.TextElement) if isinstance(node, UNIT_NODES)]
@@ -117,7 +118,7 @@ def _matches(
         if unit["kind"] in NOT_SHOWN | SHOWN_TWICE:
             continue
         text = unit["text"][folder]
-        plain = dialect.plain_text(text)
+        plain = read(text).plain
         at = next((index for index, node in enumerate(left) if _belongs(node, text, plain)), None)
         yield unit, None if at is None else left[at]
         left = left if at is None else left[at + 1 :]
@@ -129,7 +130,8 @@ class _Page:
 
     app: Sphinx
     doctree: nodes.document
-    dialect: Dialect
+    read: Callable[[str], Reading]
+    """The reader of its markup."""
     language: Language
     """The counterparts' language."""
     titles: dict[str, str]
@@ -142,7 +144,7 @@ class _Page:
         # A document of its own: explicit targets and footnotes must not be noted on the page twice.
         document = nodes.document(settings, self.doctree.reporter, source=self.doctree["source"])
         document.note_source(self.doctree["source"], line)
-        parse = _parse_rst if self.dialect is RST else _parse_myst
+        parse = _parse_rst if self.read is rst.read else _parse_myst
         document += nodes.paragraph("", "", *parse(text, document, line))
         config = self.app.config
         if config.smartquotes and self.language.sphinx not in config.smartquotes_excludes["languages"]:
@@ -212,9 +214,9 @@ def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:
     source = project.source_file(docname).relative_to(project.root).as_posix()
     known = json.loads((project.source_tree(other) / "anchors.json").read_text(encoding="utf-8"))
     units = json.loads(units_file.read_text(encoding="utf-8"))["units"]
-    dialect = RST if app.env.doc2path(docname).suffix == ".rst" else MYST
-    page = _Page(app, doctree, dialect, other, known["titles"] | known["labels"])
-    for unit, node in list(_matches(doctree, units, own.folder, dialect)):
+    read = rst.read if app.env.doc2path(docname).suffix == ".rst" else myst.read
+    page = _Page(app, doctree, read, other, known["titles"] | known["labels"])
+    for unit, node in list(_matches(doctree, units, own.folder, read)):
         if node is None:
             logger.warning(
                 "this %s is not on the page as it stands here, so it has no counterpart", unit["kind"],

@@ -40,7 +40,7 @@ def promise(app: Sphinx, page: Page) -> str:
     app.env.note_dependency(path)
     for unit in json.loads(path.read_text(encoding="utf-8"))["units"]:
         if unit["kind"] == "paragraph":
-            text = BESIDE_HAN.sub("", rst.plain_text(unit["text"][folder]))
+            text = BESIDE_HAN.sub("", rst.read(unit["text"][folder]).plain)
             first = SENTENCE.match(text)
             return _typographic(app, first[0] if first else text)
     return ""

@@ -6,12 +6,13 @@ In go the sources and the catalogues as they were; out come catalogues that have
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 from ..markup.units import Segment, Unit
-from ..project.errors import SitekitError, SourceError, SourceErrors
+from ..project.errors import SitekitError, SourceError, SourceErrors, gathered
 from ..project.files import write_if_changed
 from ..project.layout import Language, Project
 from . import po
@@ -38,8 +39,7 @@ def needs_translation(project: Project, source: Source, unit: Unit) -> bool:
     """Whether a reader of another language would miss something in `unit`."""
     if unit.kind == "term":  # a glossary lists both languages' words; each shows its own first
         return True
-    shown = source.plain_text(unit.text) if source.inline_markup(unit, unit.text) else unit.text
-    return bool(project.letters.search(shown))
+    return bool(project.letters.search(source.read(unit, unit.text).plain))
 
 
 class Catalogue:
@@ -50,13 +50,7 @@ class Catalogue:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the PO file at `path`; a missing one is an empty catalogue.
-
-        Raises
-        ------
-        SourceError
-            Where the file is not a PO file.
-        """
+        """Read the PO file at `path`; a missing one is an empty catalogue."""
         self.path = path
         entries = po.read(path)
         self.comments = [comment for entry in entries if not entry.id for comment in entry.comments]
@@ -75,8 +69,7 @@ class Catalogue:
         return next((left[found] for found in get_close_matches(text, left, 1)), None)
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """How far one catalogue is."""
 
     docname: str
@@ -97,15 +90,12 @@ def update(project: Project, source: Source, language: Language) -> Counts:
     for _, unit in sections:
         if needs_translation(project, source, unit):
             kinds.setdefault(unit.text, {}).update({} if unit.kind == "paragraph" else {unit.kind: None})
-    left, unused = dict(catalogue.entries), {id(entry): entry for entry in catalogue.unused}
+    left, unused = dict(catalogue.entries), {entry.key: entry for entry in catalogue.unused}
 
     def take(context: str, text: str) -> Entry | None:
         """The entry of a message: what was out of use, if it alone has a translation."""
         entry = left.pop((context, text), None)
-        if not entry or not entry.string:
-            found = next((old for old in unused.values() if old.key == (context, text)), None)
-            return unused.pop(id(found)) if found else entry
-        return entry
+        return entry if entry and entry.string else unused.pop((context, text), entry)
 
     messages, changed = [], set()
     for text in kinds:
@@ -117,10 +107,10 @@ def update(project: Project, source: Source, language: Language) -> Counts:
         messages.append(replace(entry or Entry(text), kinds=list(kinds[text]), obsolete=False))
     # An entry for one section only stays as long as its message does.
     own = {key for key in left if key[0] and key[1] in kinds}
-    own |= {old.key for old in unused.values()} & {(section, unit.text) for section, unit in sections}
+    own |= unused.keys() & {(section, unit.text) for section, unit in sections}
     own_entries = [take(*key) for key in sorted(own - {("", text) for text in kinds})]
     messages += [replace(entry, kinds=[], obsolete=False) for entry in own_entries if entry]
-    unused |= {id(entry): entry for key, entry in left.items() if entry.string and key not in changed}
+    unused |= {key: entry for key, entry in left.items() if entry.string and key not in changed}
     old_entries = [replace(entry, kinds=[], obsolete=True) for entry in unused.values()]
     for entry in messages:
         entry.fuzzy = entry.fuzzy and bool(entry.string)
@@ -139,15 +129,11 @@ class Untranslated(SourceError):
 
 
 def translator(
-    project: Project,
-    source: Source,
-    language: Language,
-    segments: list[Segment],
-    report: Callable[[SourceError], None],
+    project: Project, source: Source, language: Language, segments: list[Segment], errors: list[SourceError]
 ) -> Callable[[Unit], str | None]:
     """A function that gives each unit of `segments` in `language`, or None where it stays as it is.
 
-    What is missing, fuzzy or unsafe goes to `report`, and the source text is used in its place.
+    It raises a SourceError where a translation is missing, fuzzy or unsafe; entries for no section go to `errors`.
     """
     if language == project.source:
         return lambda unit: None
@@ -155,9 +141,9 @@ def translator(
     sections = {id(unit): section for section, unit in _with_section(segments)}
     known = {(section, unit.text) for section, unit in _with_section(segments)}
     for entry in catalogue.entries.values():
-        if entry.context and not entry.obsolete and (entry.context, entry.id) not in known:
+        if entry.context and entry.key not in known:
             fault = f"no section “{entry.context}” has this message: correct or delete the entry"
-            report(SourceError(catalogue.path, entry.line, fault))
+            errors.append(SourceError(catalogue.path, entry.line, fault))
 
     def translate(unit: Unit) -> str | None:
         if not needs_translation(project, source, unit):
@@ -169,30 +155,25 @@ def translator(
             fault = f"no {language.folder} translation of “{shown}”; {hint}"
             if old := catalogue.closest(unit.text, {text for _, text in known}):
                 fault += f"; “{old.id}” was “{old.string}”"
-            report(Untranslated(source.path, unit.line, fault))
-            return None
-        text = message.string
-        if not text or message.fuzzy:
-            fault = "has no translation yet"
-            if text:
-                fault = (
-                    f"its translation may be out of date: “{text}”; mend it and remove its `#, fuzzy` line"
-                )
-            report(Untranslated(catalogue.path, message.line, f"“{shown}”: {fault}"))
-            return None
-        faults = list(problems(source, unit, text))
-        for fault in faults:
-            report(SourceError(catalogue.path, message.line, f"“{shown}”: {fault}"))
-        return None if faults else text
+            raise Untranslated(source.path, unit.line, fault)
+        if not message.string:
+            raise Untranslated(catalogue.path, message.line, f"“{shown}”: has no translation yet")
+        if message.fuzzy:
+            fault = f"its translation may be out of date: “{message.string}”; mend it and remove its `#, fuzzy` line"
+            raise Untranslated(catalogue.path, message.line, f"“{shown}”: {fault}")
+        if faults := list(problems(source, unit, message.string)):
+            raise SourceErrors(
+                SourceError(catalogue.path, message.line, f"“{shown}”: {fault}") for fault in faults
+            )
+        return message.string
 
     return translate
 
 
 def strays(project: Project) -> Iterator[SourceError]:
     """Catalogues whose page is gone or has another name now."""
-    docnames = {source.docname for source in sources(project)}
     for language in project.languages[1:]:
-        known = {project.catalogue_path(language, docname) for docname in docnames}
+        known = {project.catalogue_path(language, source.docname) for source in sources(project)}
         for path in sorted((project.locale / language.folder / "LC_MESSAGES").rglob("*.po")):
             if path not in known:
                 yield SourceError(path, 1, "no page has this name: rename or delete the catalogue")
@@ -201,10 +182,7 @@ def strays(project: Project) -> Iterator[SourceError]:
 def update_all(project: Project, pages: Sequence[str] = ()) -> int:
     """Update the catalogues of `pages`, all by default, and print a table; how many messages are left to do.
 
-    Raises
-    ------
-    SitekitError
-        With every mistake in sources and catalogues; what has none was updated.
+    A SourceErrors has every mistake in sources and catalogues; what has none was updated.
     """
     wanted = [source for source in sources(project) if not pages or source.docname in pages]
     if unknown := set(pages) - {source.docname for source in wanted}:
@@ -215,10 +193,8 @@ def update_all(project: Project, pages: Sequence[str] = ()) -> int:
     for language in project.languages[1:]:
         rows = []
         for source in wanted:
-            try:
+            with gathered(errors):
                 rows.append(update(project, source, language))
-            except SourceError as error:
-                errors.append(error)
         missing, fuzzy = sum(row.missing for row in rows), sum(row.fuzzy for row in rows)
         rows.append(Counts("in all", sum(row.translated for row in rows), missing, fuzzy))
         for row in rows:

@@ -58,8 +58,7 @@ def _markup_problems(source: Source, unit: Unit, translation: str) -> Iterator[s
         yield from _markdown_problems(unit, translation)
     else:
         yield from _rst_problems(source, unit, translation)
-    wanted = source.inline_markup(unit, unit.text)
-    given = source.inline_markup(unit, translation)
+    wanted, given = source.read(unit, unit.text).markup, source.read(unit, translation).markup
     if lost := wanted - given:
         yield "the translation lacks " + ", ".join(sorted(lost.elements()))
     if added := given - wanted:
@@ -94,7 +93,7 @@ def _rst_problems(source: Source, unit: Unit, translation: str) -> Iterator[str]
     if read_as := rst.block_start(translation):
         yield f"the translation starts or ends like {read_as}, not like text"
     # Sphinx-Gallery writes titles into HTML as they are, and a notebook's text is Markdown.
-    words, source_words = rst.prose(translation), rst.prose(unit.text)
+    words, source_words = rst.read(translation).words, rst.read(unit.text).words
     if unit.kind == "title" and TAG_START.search(words):
         yield "a title can't hold `<` before a letter"
     added = (Counter(p.findall(words)) - Counter(p.findall(source_words)) for p in (TAG, MARKDOWN_LINK))

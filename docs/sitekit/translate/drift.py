@@ -7,19 +7,13 @@ up to date and is not.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..markup.units import HAN, Unit
+from ..markup.units import HAN
 from ..project.errors import SourceError
 from ..project.files import read_toml
-
-if TYPE_CHECKING:
-    from ..project.layout import Project
-    from .localise import Localised
-    from .sources import Source
+from ..project.layout import Project
+from .localise import Localised
 
 __all__ = ["findings", "numbers"]
 
@@ -31,15 +25,15 @@ SHORTEST = 2
 """Digits of the shortest number that is held against the other language: smaller ones may be words."""
 
 
-def numbers(text: str) -> Counter[str]:
+def numbers(text: str) -> set[str]:
     """The numbers in `text`, with digits only: ``1,000,000`` and ``100 万`` are the same."""
-    found: Counter[str] = Counter()
+    found = set()
     for whole, fraction, unit in NUMBER.findall(text):
-        number = whole.replace(",", "")
+        number = whole.replace(",", "") + fraction
         if unit:
-            found[f"{float(number + fraction) * TIMES[unit]:.0f}"] += 1
-        elif fraction or len(number) >= SHORTEST:
-            found[number + fraction] += 1
+            found.add(f"{float(number) * TIMES[unit]:.0f}")
+        elif len(number) >= SHORTEST:
+            found.add(number)
     return found
 
 
@@ -51,73 +45,61 @@ def _entries(pages: Sequence[Localised]) -> dict[str, int]:
         line = 0
         for order, unit in enumerate(page.units):
             if unit.kind == "term":
-                number += (
-                    unit.line != line + 1
-                )  # the forms of one term stand on lines that follow one another
+                # The forms of one term stand on lines that follow one another.
+                number += unit.line != line + 1
                 line = unit.line
-                for texts in page.texts.values():
-                    entries[texts[order].lower()] = number
+                entries |= {texts[order].lower(): number for texts in page.texts.values()}
     return entries
 
 
-def _terms(
-    page: Localised, unit: Unit, texts: Mapping[str, str], entries: Mapping[str, int]
-) -> Iterator[SourceError]:
-    """Say which languages link to other entries of the glossary than the source does."""
-    source = page.source
-    linked = {folder: source.terms(unit, text) for folder, text in texts.items()}
-    for term in {term for terms in linked.values() for term in terms}:
+def _terms(linked: Mapping[str, list[str]], entries: Mapping[str, int]) -> Iterator[str]:
+    """Say which languages link to other entries of the glossary than the source, which comes first."""
+    for term in {term.lower(): term for terms in linked.values() for term in terms}.values():
         if term.lower() not in entries:
-            yield SourceError(source.path, unit.line, f"“{term}” does not stand in the glossary")
+            yield f"“{term}” does not stand in the glossary"
             return
-    counted = {folder: Counter(entries[term.lower()] for term in terms) for folder, terms in linked.items()}
-    (own, wanted), *others = counted.items()
+    (own, wanted), *others = linked.items()
     for folder, given in others:
-        if given != wanted:
-            shown = f"{own} links to {', '.join(linked[own])}; {folder} to {', '.join(linked[folder])}"
-            yield SourceError(source.path, unit.line, f"other terms of the glossary: {shown}")
+        if sorted(entries[term.lower()] for term in given) != sorted(
+            entries[term.lower()] for term in wanted
+        ):
+            shown = f"{own} links to {', '.join(wanted)}; {folder} to {', '.join(given)}"
+            yield f"other terms of the glossary: {shown}"
 
 
-def _numbers(source: Source, unit: Unit, texts: Mapping[str, str]) -> Iterator[SourceError]:
+def _numbers(texts: Mapping[str, str]) -> Iterator[str]:
     (own, text), *others = texts.items()
     for folder, other in others:
-        differing = set(numbers(text)) ^ set(numbers(other))
-        if differing:
+        if differing := numbers(text) ^ numbers(other):
             shown = f"{own} “{text}”, {folder} “{other}”"
-            message = f"{', '.join(sorted(differing))} stands in one language only: {shown}"
-            yield SourceError(source.path, unit.line, message)
+            yield f"{', '.join(sorted(differing))} stands in one language only: {shown}"
 
 
-def _words(project: Project) -> dict[str, list[tuple[re.Pattern[str], str]]]:
-    """For each language the words to avoid, with what to write."""
+def _words_to_avoid(project: Project) -> list[tuple[str, re.Pattern[str], str]]:
+    """The words to avoid, each with its language and with what to write."""
     path = project.docs / WORDS
-    if not path.is_file():
-        return {}
-    found = {}
-    for folder, words in read_toml(path).items():
-        found[folder] = [
-            (
-                re.compile(re.escape(word) if HAN.search(word) else rf"\b{re.escape(word)}", re.IGNORECASE),
-                good,
-            )
-            for word, good in words.items()
-        ]
-    return found
+    return [
+        (folder, re.compile(("" if HAN.search(word) else r"\b") + re.escape(word), re.IGNORECASE), good)
+        for folder, words in (read_toml(path) if path.is_file() else {}).items()
+        for word, good in words.items()
+    ]
 
 
 def findings(project: Project, pages: Sequence[Localised]) -> Iterator[SourceError]:
     """Every unit whose languages say different things, and every word that the glossary has another for."""
-    entries, words = _entries(pages), _words(project)
+    entries, avoided = _entries(pages), _words_to_avoid(project)
     for page in pages:
         for order, unit in enumerate(page.units):
             if unit.kind == "term":
                 continue
             texts = {folder: found[order] for folder, found in page.texts.items()}
-            yield from _terms(page, unit, texts, entries)
-            yield from _numbers(page.source, unit, texts)
-            for folder, text in texts.items():
-                prose = page.source.words(unit, text)
-                for pattern, good in words.get(folder, ()):
-                    if match := pattern.search(prose):
-                        path: Path = page.source.path
-                        yield SourceError(path, unit.line, f"{folder} “{match[0]}”: write {good}; “{text}”")
+            read = {folder: page.source.read(unit, text) for folder, text in texts.items()}
+            faults = [
+                *_terms({folder: found.terms for folder, found in read.items()}, entries),
+                *_numbers(texts),
+            ]
+            for folder, pattern, good in avoided:
+                if folder in read and (match := pattern.search(read[folder].words)):
+                    faults.append(f"{folder} “{match[0]}”: write {good}; “{texts[folder]}”")
+            for fault in faults:
+                yield SourceError(page.source.path, unit.line, fault)

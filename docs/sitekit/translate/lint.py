@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from ..markup.units import HAN, Unit, display_width
 from ..project.errors import SourceError
 from ..project.files import read_text
-from ..project.layout import Language, Project
+from ..project.layout import Project
 from . import drift
 from .localise import Localised, check
 from .sources import PLAIN, Source
@@ -27,75 +28,73 @@ BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\
 LEFT_OVER = re.compile(r"`|\*\*|(?<!\w):\w+:(?=`)")
 
 
-def _script(source: Source) -> Iterator[SourceError]:
-    lines = read_text(source.path).splitlines()
+def _script(lines: list[str]) -> Iterator[tuple[int, str]]:
     if len(lines) > LONGEST_PAGE:
-        yield SourceError(source.path, LONGEST_PAGE, f"a page has at most {LONGEST_PAGE} lines")
+        yield LONGEST_PAGE, f"a page has at most {LONGEST_PAGE} lines"
     if not lines or lines[0] != "# /// script":
-        yield SourceError(source.path, 1, "an example starts with its PEP 723 header, `# /// script`")
+        yield 1, "an example starts with its PEP 723 header, `# /// script`"
     for number, line in enumerate(lines, 1):
         if line.strip() == "plt.show()":
-            above = number - 2
-            while above > 0 and lines[above].strip().startswith("# ") and "# alt: " not in lines[above]:
-                above -= 1
-            if "# alt: " not in lines[above]:
-                yield SourceError(source.path, number, "describe the figure: `# alt: …` on the line above")
+            above = takewhile(lambda line: line.strip().startswith("# "), reversed(lines[: number - 1]))
+            if not any("# alt: " in line for line in above):
+                yield number, "describe the figure: `# alt: …` on the line above"
 
 
-def _unit(source: Source, unit: Unit) -> Iterator[SourceError]:
-    words = source.words(unit, unit.text)
+def _unit(source: Source, unit: Unit) -> Iterator[str]:
+    words = source.read(unit, unit.text).words
     if HAN.search(words) and unit.kind != "term":
         for found in HALF_WIDTH.finditer(words):
-            yield SourceError(source.path, unit.line, f"half-width punctuation in Chinese: “{found[0]}”")
-    if source.dialect != "markdown" and unit.kind not in PLAIN and (open_mark := LEFT_OVER.search(words)):
-        message = (
-            f"docutils doesn't read the markup at “{words[open_mark.start() :][:20]}”: put blanks around it"
-        )
-        yield SourceError(source.path, unit.line, message)
-    if source.dialect == "markdown" and (open_mark := BOLD_THAT_STAYS_OPEN.search(unit.text)):
-        message = f"CommonMark doesn't make {open_mark[0]} bold: put the punctuation outside"
-        yield SourceError(source.path, unit.line, message)
+            yield f"half-width punctuation in Chinese: “{found[0]}”"
+    if source.dialect == "markdown":
+        if bold := BOLD_THAT_STAYS_OPEN.search(unit.text):
+            yield f"CommonMark doesn't make {bold[0]} bold: put the punctuation outside"
+    elif unit.kind not in PLAIN and (mark := LEFT_OVER.search(words)):
+        yield f"docutils doesn't read the markup at “{words[mark.start() :][:20]}”: put blanks around it"
 
 
-def _title(source: Source, text: str, line: int) -> Iterator[SourceError]:
-    shown = source.plain_text(text)
+def _title(shown: str) -> Iterator[str]:
     if HAN.search(shown):
         if display_width(shown) > 2 * LONGEST_TITLE["han"]:
-            yield SourceError(source.path, line, f"a title has at most 12 characters: “{shown}”")
+            yield f"a title has at most 12 characters: “{shown}”"
     elif len(shown.split()) > LONGEST_TITLE["words"]:
-        yield SourceError(source.path, line, f"a title has at most 6 English words: “{shown}”")
+        yield f"a title has at most 6 English words: “{shown}”"
 
 
-def _wide_comments(page: Localised, language: Language) -> Iterator[SourceError]:
+def _wide_comments(page: Localised, folder: str) -> Iterator[tuple[int, str]]:
     """Lines of code that their translated end-of-line comment makes wider than a page."""
     before = ""
-    texts = iter(page.texts[language.folder])
+    texts = iter(page.texts[folder])
     for segment in page.segments:
         if isinstance(segment, Unit):
             text = next(texts)
             width = display_width(before + segment.first_prefix + text)
-            if segment.kind == "comment" and not segment.suffix and not segment.width and width > WIDEST:
-                message = (
-                    f"{width} columns wide with the {language.folder} comment “{text}” (at most {WIDEST})"
+            if segment.kind == "comment" and not segment.width and width > WIDEST:
+                yield (
+                    segment.line,
+                    f"{width} columns wide with the {folder} comment “{text}” (at most {WIDEST})",
                 )
-                yield SourceError(page.source.path, segment.line, message)
             before = ""
         else:
             before = (before + segment.text).rpartition("\n")[2]
+
+
+def _page(page: Localised) -> Iterator[tuple[int, str]]:
+    """What breaks a rule, each with its line."""
+    if page.source.dialect == "python":
+        yield from _script(read_text(page.source.path).splitlines())
+        first = page.titles[0]
+        for folder in page.texts:
+            yield from ((page.units[first].line, fault) for fault in _title(page.plain(first, folder)))
+    for unit in page.units:
+        yield from ((unit.line, fault) for fault in _unit(page.source, unit))
+    for folder in page.texts:
+        yield from _wide_comments(page, folder)
 
 
 def findings(project: Project) -> Iterator[SourceError]:
     """Everything that breaks a rule."""
     pages = check(project)
     for page in pages:
-        source = page.source
-        if source.dialect == "python":
-            yield from _script(source)
-            for texts in page.texts.values():
-                first = next(i for i, unit in enumerate(page.units) if unit.kind == "title")
-                yield from _title(source, texts[first], page.units[first].line)
-        for unit in page.units:
-            yield from _unit(source, unit)
-        for language in project.languages:
-            yield from _wide_comments(page, language)
+        for line, fault in _page(page):
+            yield SourceError(page.source.path, line, fault)
     yield from drift.findings(project, pages)

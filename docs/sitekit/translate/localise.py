@@ -11,15 +11,17 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain, count
 from pathlib import Path
 from typing import Any
 
 from docutils.nodes import make_id
 
-from ..markup.units import Segment, Unit, render
-from ..project.errors import SourceError, SourceErrors
+from ..markup.units import Segment, Unit, Verbatim, render
+from ..project.errors import SourceError, SourceErrors, gathered
 from ..project.files import write_if_changed
-from ..project.layout import GALLERY, Language, Project
+from ..project.layout import GALLERY, Project
 from .catalogue import Untranslated, translator
 from .sources import Source, sources
 
@@ -41,64 +43,58 @@ class Localised:
     files: dict[str, str]
     """The whole file, by language folder."""
 
-    @property
+    @cached_property
     def units(self) -> list[Unit]:
         return [segment for segment in self.segments if isinstance(segment, Unit)]
 
+    @cached_property
+    def titles(self) -> list[int]:
+        """The order of each unit that is a title."""
+        return [order for order, unit in enumerate(self.units) if unit.kind == "title"]
+
+    @cached_property
+    def labels(self) -> list[tuple[int, Verbatim]]:
+        """The lines that set labels, each with the order of the unit below it."""
+        orders = accumulate(isinstance(segment, Unit) for segment in self.segments)
+        return [
+            (order, segment)
+            for order, segment in zip(orders, self.segments, strict=True)
+            if isinstance(segment, Verbatim) and segment.label
+        ]
+
+    def plain(self, order: int, folder: str) -> str:
+        """A unit's text in one language, without markup."""
+        return self.source.read(self.units[order], self.texts[folder][order]).plain
+
 
 def _localise_one(project: Project, source: Source, errors: list[SourceError]) -> Localised:
-    segments = source.split()
-    texts: dict[str, list[str]] = {}
-    files: dict[str, str] = {}
+    page = Localised(source, source.split(), {}, {})
     for language in project.languages:
-        translate = translator(project, source, language, segments, errors.append)
-        found = {id(unit): translate(unit) for unit in segments if isinstance(unit, Unit)}
-        texts[language.folder] = [
-            segment.text if found[id(segment)] is None else str(found[id(segment)])
-            for segment in segments
-            if isinstance(segment, Unit)
-        ]
-        files[language.folder] = render(segments, lambda unit, found=found: found[id(unit)])  # type: ignore[misc]
-    return Localised(source, segments, texts, files)
+        translate = translator(project, source, language, page.segments, errors)
+        given: dict[int, str] = {}
+        for unit in page.units:
+            with gathered(errors):
+                if (text := translate(unit)) is not None:
+                    given[id(unit)] = text
+        page.texts[language.folder] = [given.get(id(unit), unit.text) for unit in page.units]
+        page.files[language.folder] = render(page.segments, lambda unit, given=given: given.get(id(unit)))  # type: ignore[misc]
+    return page
 
 
-def _anchors(project: Project, page: Localised) -> list[str]:
-    """For each unit the anchor of its section; titles of the anchor language make them."""
-    own = _labels_above(page)
-    used = {make_id(label) for labels in own.values() for label, _ in labels}
+def _anchors(page: Localised, folder: str) -> list[str]:
+    """For each unit the anchor of its section, which the title in the anchors' language makes."""
+    labels = [(order, make_id(line.label)) for order, line in page.labels]
     current, anchors = "", []
-    for order, (unit, text) in enumerate(zip(page.units, page.texts[project.anchors], strict=True)):
-        if unit.kind == "title":
-            wanted = make_id(page.source.plain_text(text)) or "section"
-            taken = used - {make_id(label) for label, _ in own.get(order, [])}
-            current, number = wanted, 2
-            while current in taken:
-                current, number = f"{wanted}-{number}", number + 1
+    used: set[str] = set()
+    for order in range(len(page.units)):
+        if order in page.titles:
+            taken = used | {label for place, label in labels if place != order}
+            wanted = make_id(page.plain(order, folder)) or "section"
+            names = chain([wanted], (f"{wanted}-{number}" for number in count(2)))
+            current = next(name for name in names if name not in taken)
             used.add(current)
         anchors.append(current)
     return anchors
-
-
-def _labels_above(page: Localised) -> dict[int, list[tuple[str, int]]]:
-    """The labels that stand right above each unit, with their lines, by the unit's order."""
-    above: dict[int, list[tuple[str, int]]] = {}
-    order = 0
-    for segment in page.segments:
-        if isinstance(segment, Unit):
-            order += 1
-        elif segment.label:
-            above.setdefault(order, []).append((segment.label, segment.line))
-    return above
-
-
-def _labels(page: Localised, language: Language) -> dict[str, str]:
-    """The labels of a page with the title that follows each, in `language`."""
-    texts = page.texts[language.folder]
-    return {
-        label: page.source.plain_text(texts[order])
-        for order, labels in _labels_above(page).items()
-        for label, _ in labels
-    }
 
 
 def _json(value: Any) -> str:
@@ -106,27 +102,15 @@ def _json(value: Any) -> str:
 
 
 def check(project: Project, *, draft: bool = False) -> list[Localised]:
-    """Read every source and catalogue, and write nothing.
+    """Read every source and catalogue, and write nothing; a SourceErrors has every mistake in them.
 
-    Parameters
-    ----------
-    project
-        The project.
-    draft
-        Whether source text may stand where a translation is missing, for a look while it is written.
-
-    Raises
-    ------
-    SourceErrors
-        With every mistake in the sources and catalogues.
+    In a `draft`, source text may stand where a translation is missing.
     """
     errors: list[SourceError] = []
     pages: list[Localised] = []
     for source in sources(project):
-        try:
+        with gathered(errors):
             pages.append(_localise_one(project, source, errors))
-        except SourceError as error:
-            errors.append(error)
     errors += _check_names(project, pages)
     if draft:
         missing = [found for found in errors if isinstance(found, Untranslated)]
@@ -143,88 +127,62 @@ def check(project: Project, *, draft: bool = False) -> list[Localised]:
 def localise(project: Project, *, draft: bool = False) -> dict[str, int]:
     """Write the tree of every language; returns how many files were written, by language folder.
 
-    Nothing is written if anything is wrong; what `draft` tolerates stands in `check`.
-
-    Raises
-    ------
-    SourceErrors
-        With every mistake in the sources and catalogues.
+    Nothing is written if anything is wrong; `check` has what a `draft` tolerates, and what is raised.
     """
-    pages = check(project, draft=draft)
-    anchors = {page.source.docname: _anchors(project, page) for page in pages}
+    pages = {page.source.docname: page for page in check(project, draft=draft)}
+    common: dict[str, str] = {}
+    slugs: dict[str, list[str]] = {}
+    for docname, page in pages.items():
+        anchors = _anchors(page, project.anchors)
+        slugs[docname] = [anchors[order] for order in page.titles]
+        units = [
+            {
+                "kind": unit.kind,
+                "order": order,
+                "line": unit.line,
+                "anchor": anchors[order],
+                "text": {folder: texts[order] for folder, texts in page.texts.items()},
+            }
+            for order, unit in enumerate(page.units)
+        ]
+        name = f"{Path(project.place(docname)).with_suffix('')}.units.json"
+        common[name] = _json({"page": docname, "units": units})
+    for chapter in project.chapters:
+        common[f"{GALLERY}/{chapter.name}/order.json"] = _json([page.name for page in chapter.pages])
     written = {}
     for language in project.languages:
-        files: dict[str, str] = {}
-        titles: dict[str, str] = {}
-        labels: dict[str, str] = {}
-        for page in pages:
-            docname = page.source.docname
-            place = project.place(docname)
-            files[place] = page.files[language.folder]
-            files[f"{Path(place).with_suffix('')}.units.json"] = _json(
-                {
-                    "page": docname,
-                    "units": [
-                        {
-                            "kind": unit.kind,
-                            "order": order,
-                            "line": unit.line,
-                            "anchor": anchors[docname][order],
-                            "text": {folder: texts[order] for folder, texts in page.texts.items()},
-                        }
-                        for order, unit in enumerate(page.units)
-                    ],
-                }
-            )
-            titles[docname] = next(
-                page.source.plain_text(text)
-                for unit, text in zip(page.units, page.texts[language.folder], strict=True)
-                if unit.kind == "title"
-            )
-            labels |= _labels(page, language)
-        slugs = {
-            page.source.docname: [
-                anchor
-                for anchor, unit in zip(anchors[page.source.docname], page.units, strict=True)
-                if unit.kind == "title"
-            ]
-            for page in pages
+        folder = language.folder
+        titles = {docname: page.plain(page.titles[0], folder) for docname, page in pages.items()}
+        labels = {
+            line.label: page.plain(order, folder) for page in pages.values() for order, line in page.labels
         }
-        for chapter in project.chapters:
-            names = [page.name for page in chapter.pages]
-            files[f"{GALLERY}/{chapter.name}/order.json"] = _json(names)
+        files = {project.place(docname): page.files[folder] for docname, page in pages.items()}
         files["anchors.json"] = _json({"anchors": slugs, "titles": titles, "labels": labels})
-        written[language.folder] = _write_tree(project.source_tree(language), files)
+        written[folder] = _write_tree(project.source_tree(language), common | files)
     return written
 
 
 def _check_names(project: Project, pages: list[Localised]) -> Iterator[SourceError]:
     """Titles, labels and names of pages, which links need to be there and to be unique."""
-    seen: dict[str, str] = {}
-    for page in pages:
-        path, units = page.source.path, page.units
-        titles = [order for order, unit in enumerate(units) if unit.kind == "title"]
-        above = _labels_above(page)
-        if not titles:
-            yield SourceError(path, 1, "a page needs a title")
-        elif titles[0] not in above:
-            yield SourceError(
-                path, units[titles[0]].line, "a page needs a label above its title, to link to it"
-            )
-        docname = page.source.docname
-        if docname in seen:
-            yield SourceError(path, 1, f"{seen[docname]} has this page's name already")
-        seen[docname] = str(path.relative_to(project.root))
+    names: dict[str, str] = {}
     places: dict[str, str] = {}
     for page in pages:
-        path = page.source.path
-        for order, labels in _labels_above(page).items():
-            for label, line in labels:
-                if order == len(page.units) or page.units[order].kind != "title":
-                    yield SourceError(path, line, f"no title follows the label {label!r}")
-                if label in places:
-                    yield SourceError(path, line, f"the label {label!r} stands in {places[label]} already")
-                places[label] = f"{path.relative_to(project.root)}:{line}"
+        path, docname = page.source.path, page.source.docname
+        shown = path.relative_to(project.root)
+        if not page.titles:
+            yield SourceError(path, 1, "a page needs a title")
+        elif page.titles[0] not in dict(page.labels):
+            line = page.units[page.titles[0]].line
+            yield SourceError(path, line, "a page needs a label above its title, to link to it")
+        if names.setdefault(docname, str(shown)) != str(shown):
+            yield SourceError(path, 1, f"{names[docname]} has this page's name already")
+        for order, found in page.labels:
+            label = found.label
+            if order not in page.titles:
+                yield SourceError(path, found.line, f"no title follows the label {label!r}")
+            if label in places:
+                yield SourceError(path, found.line, f"the label {label!r} stands in {places[label]} already")
+            places[label] = f"{shown}:{found.line}"
 
 
 def _write_tree(tree: Path, files: dict[str, str]) -> int:

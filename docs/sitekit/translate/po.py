@@ -7,7 +7,7 @@ header only the comments above it are kept: dates and names of tools would diffe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,12 +25,14 @@ msgstr ""
 "Content-Type: text/plain; charset=utf-8\\n"
 "Content-Transfer-Encoding: 8bit\\n"
 """
-LINE = re.compile(r'(?:(?P<keyword>msgctxt|msgid|msgstr)\s*)?"(?P<text>(?:[^"\\]|\\.)*)"')
-MARK = re.compile(r"(#~\s*\||#~|#\||)\s*(.*)")
+LINE = re.compile(
+    r'(?P<mark>(?:#~\s*\||#~|#\|)?)\s*(?P<keyword>msgctxt|msgid|msgstr|)\s*"(?P<text>(?:[^"\\]|\\[ntr"\\])*)"'
+)
 ESCAPE = re.compile(r"\\(.)")
 ESCAPED = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
 WRITTEN = str.maketrans({character: f"\\{letter}" for letter, character in ESCAPED.items()})
-ORDER = ["msgctxt", "msgid", "msgstr"]
+ORDER = ["|msgctxt", "|msgid", "msgctxt", "msgid", "msgstr"]
+"""Of the texts of an entry; ``|`` stands before what the message was when it was translated."""
 
 
 @dataclass
@@ -59,94 +61,79 @@ class Entry:
         return self.context, self.id
 
 
-def _unescaped(text: str, path: Path, line: int) -> str:
-    def character(match: re.Match[str]) -> str:
-        if match[1] not in ESCAPED:
-            raise SourceError(path, line, f"{match[0]} is no escape here: write the character itself")
-        return ESCAPED[match[1]]
+def _note(entry: Entry, comment: str) -> None:
+    """Put what `comment` says into `entry`."""
+    if comment.startswith("#."):
+        entry.kinds.append(comment[2:].strip())
+    elif comment.startswith("#,"):
+        entry.fuzzy |= "fuzzy" in re.split(r"[\s,]+", comment)
+    elif not comment.startswith("#:"):
+        entry.comments.append(comment[1:].strip())
 
-    return ESCAPE.sub(character, text)
+
+def _closed(entry: Entry, texts: dict[str, str], path: Path) -> Entry:
+    """`entry` with its `texts`, which the next entry or the end of the file follows."""
+    if "msgstr" not in texts:
+        raise SourceError(path, entry.line, "this entry lacks its msgid or msgstr")
+    previous = {keyword[1:]: text for keyword, text in texts.items() if keyword.startswith("|")}
+    id, string, context = texts["msgid"], texts["msgstr"], texts.get("msgctxt", "")
+    return replace(entry, id=id, string=string, context=context, previous=previous)
 
 
-class _Reader:
-    """Reads lines into `entry`, which moves to `entries` when the next one begins."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.entries: list[Entry] = []
-        self.start()
-
-    def start(self) -> None:
-        self.entry, self.seen, self.keyword = Entry(), dict[str, str](), ""
-        self.texts = self.seen
-
-    def close(self) -> None:
-        if "msgstr" in self.seen:
-            entry = replace(self.entry, id=self.seen["msgid"], string=self.seen["msgstr"])
-            entry.context = self.seen.get("msgctxt", "")
-            self.entries.append(entry)
-            self.start()
-        elif self.seen:
-            raise SourceError(self.path, self.entry.line, "this entry lacks its msgid or msgstr")
-
-    def comment(self, line: str) -> None:
-        if line.startswith("#."):
-            self.entry.kinds.append(line[2:].strip())
-        elif line.startswith("#,"):
-            self.entry.fuzzy |= "fuzzy" in re.split(r"[\s,]+", line)
-        elif not line.startswith("#:"):
-            self.entry.comments.append(line[1:].strip())
-
-    def read(self, line: str, number: int) -> None:
-        mark, rest = MARK.fullmatch(line).groups()  # type: ignore[union-attr]  # whatever the line
-        previous, obsolete = "|" in mark, "~" in mark
-        if "msgstr" in self.seen and not rest.startswith('"'):
-            self.close()
-        if rest.startswith("#") and not mark:
-            self.comment(rest)
-            return
-        match = LINE.fullmatch(rest)
+def _entries(path: Path) -> Iterator[Entry]:
+    """The entries as they stand; comments below the last one are an entry without a line."""
+    entry, texts, last = Entry(), dict[str, str](), ""
+    for number, line in enumerate(map(str.strip, read_text(path).split("\n")), 1):
+        if not line:
+            continue
+        match = LINE.fullmatch(line)
+        if "msgstr" in texts and (not match or match["keyword"]):
+            yield _closed(entry, texts, path)
+            entry, texts, last = Entry(), {}, ""
         if not match:
-            raise SourceError(self.path, number, f"not a line of a catalogue: {rest[:40]}")
+            if not line.startswith("#") or line.startswith(("#~", "#|")):
+                raise SourceError(path, number, f"not a line of a catalogue: {line[:40]}")
+            _note(entry, line)
+            continue
+        obsolete, bar = "~" in match["mark"], "|" * ("|" in match["mark"])
         if keyword := match["keyword"]:
-            self.texts, self.keyword = self.entry.previous if previous else self.seen, keyword
-            if any(later in self.texts for later in ORDER[ORDER.index(keyword) :]) or (
-                keyword == "msgstr" and "msgid" not in self.texts
+            last = bar + keyword
+            if (
+                last not in ORDER
+                or texts.keys() & ORDER[ORDER.index(last) :]
+                or (keyword == "msgstr" and "msgid" not in texts)
             ):
-                raise SourceError(self.path, number, f"{keyword} is out of its order")
-            if not previous:
-                self.entry.obsolete = self.entry.obsolete if self.seen else obsolete
-                self.entry.line = number if keyword == "msgid" else self.entry.line or number
-            self.texts[keyword] = ""
-        elif not self.keyword or previous != (self.texts is self.entry.previous):
-            raise SourceError(self.path, number, f"this text belongs to no message: {rest[:40]}")
-        if obsolete != self.entry.obsolete and not previous:
-            raise SourceError(self.path, number, "an entry that is out of use has #~ in all its lines")
-        self.texts[self.keyword] += _unescaped(match["text"], self.path, number)
+                raise SourceError(path, number, f"{keyword} is out of its order")
+            if not bar and not texts.keys() & ORDER[2:]:
+                entry.obsolete = obsolete
+            if "msgid" not in texts:
+                entry.line = number
+            texts[last] = ""
+        elif not last or last.startswith("|") != bool(bar):
+            raise SourceError(path, number, f"this text belongs to no message: {line[:40]}")
+        if obsolete != entry.obsolete and not bar:
+            raise SourceError(path, number, "an entry that is out of use has #~ in all its lines")
+        texts[last] += ESCAPE.sub(lambda escape: ESCAPED[escape[1]], match["text"])
+    if texts:
+        yield _closed(entry, texts, path)
+    elif entry.comments:
+        yield entry
 
 
 def read(path: Path) -> list[Entry]:
     """Read a catalogue, its header first; a missing file has no entries.
 
-    Raises
-    ------
-    SourceError
-        With the line that is none of a catalogue's, or that repeats a message.
+    A SourceError has the line that is none of a catalogue's, or that repeats a message.
     """
-    reader, lines = _Reader(path), read_text(path).split("\n") if path.is_file() else []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            reader.read(line.strip(), number)
-    comments = [] if reader.seen else reader.entry.comments
-    reader.close()
-    if comments:  # below the last entry
-        reader.entries = reader.entries or [Entry()]
-        reader.entries[-1].comments += comments
+    entries = list(_entries(path)) if path.is_file() else []
+    if len(entries) > 1 and not entries[-1].line:
+        below = entries.pop()
+        entries[-1].comments += below.comments
     seen: dict[tuple[str, str], int] = {}
-    for entry in reader.entries:
+    for entry in entries:
         if not entry.obsolete and (first := seen.setdefault(entry.key, entry.line)) != entry.line:
             raise SourceError(path, entry.line, f"this message stands in line {first} already")
-    return reader.entries
+    return entries
 
 
 def _written(entry: Entry) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..markup import myst, notebook_text, rst
-from ..markup.dialect import MYST, RST, Dialect
-from ..markup.python_source import split
+from ..markup import myst, python_source, rst
+from ..markup.inline import Piece, Reading
+from ..markup.notebook_text import split_cells
+from ..markup.text_cells import Cell
 from ..markup.units import Segment, Unit
-from ..project.errors import SourceError, SourceErrors
+from ..project.errors import SourceError, SourceErrors, gathered
 from ..project.files import read_text
 from ..project.layout import Project
 
@@ -32,39 +32,28 @@ class Source:
 
     def split(self) -> list[Segment]:
         """Read the file and split it into segments."""
-        try:
-            text = read_text(self.path)
-        except OSError as error:
-            raise SourceError(self.path, None, f"can't be read: {error.strerror}") from None
-        if self.dialect == "python":
-            return split(text, self.path)
-        if self.dialect == "rst":
-            segments = rst.split(text.rstrip("\n"), self.path, 1, width=0)
-            if errors := notebook_text.faults([(1, text)], self.path):
-                raise SourceErrors(errors)
-            return segments
-        return myst.split(text, self.path)
+        return self.split_text(read_text(self.path))
 
-    @property
-    def markup(self) -> Dialect:
-        """How the prose is marked up."""
-        return MYST if self.dialect == "markdown" else RST
+    def split_text(self, text: str) -> list[Segment]:
+        """Split what stands in the file; a SourceErrors has every place whose markup can't be translated."""
+        errors: list[SourceError] = []
+        with gathered(errors):
+            if self.dialect == "python":
+                segments = python_source.split(text, self.path, errors)
+            elif self.dialect == "markdown":
+                segments = myst.split(text, self.path, errors)
+            else:
+                [segments] = split_cells([Cell(1, text.rstrip("\n"))], self.path, errors, width=0)
+        if errors:
+            raise SourceErrors(sorted(SourceErrors(errors).errors, key=lambda error: error.line or 0))
+        return segments
 
-    def inline_markup(self, unit: Unit, text: str) -> Counter[str]:
-        """The inline markup of `text`; comments and plain docstrings have none."""
-        return Counter() if unit.kind in PLAIN else self.markup.inline_markup(text)
-
-    def terms(self, unit: Unit, text: str) -> list[str]:
-        """The terms of the glossary that `text` links to."""
-        return [] if unit.kind in PLAIN else self.markup.terms(text)
-
-    def words(self, unit: Unit, text: str) -> str:
-        """`text` without its inline markup and what stands in it, such as code."""
-        return text if unit.kind in PLAIN else self.markup.prose(text)
-
-    def plain_text(self, text: str) -> str:
-        """`text` without its inline markup."""
-        return self.markup.plain_text(text)
+    def read(self, unit: Unit, text: str) -> Reading:
+        """Read the markup of `text`, which is `unit` or its translation; comments and plain docstrings have none."""
+        if unit.kind in PLAIN:
+            return Reading((Piece(text),))
+        read = myst.read if self.dialect == "markdown" else rst.read
+        return read(text)
 
 
 def sources(project: Project) -> Iterator[Source]:
