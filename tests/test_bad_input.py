@@ -335,6 +335,13 @@ def test_a_missing_file_is_named(project: Project) -> None:
     ]
 
 
+def test_what_cannot_be_read_is_named(project: Project) -> None:
+    (project.docs / "folder.md").mkdir()
+    done = run(project, "localise")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["docs/folder.md: can't be read: Is a directory"]
+
+
 def test_all_mistakes_are_named_together(project: Project) -> None:
     change(project, FIRST, "x = np.ones(3)", "x = np.ones(3")
     change(project, HEADER, "这一章只有两页，\n都很短。", "新的一句。\n\n新的一句。\n\n- 又一句")

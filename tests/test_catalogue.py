@@ -263,7 +263,8 @@ def test_what_is_out_of_use_stays_until_its_message_comes_back(project: Project)
     path, source = po_file(project), project.gallery / "start/first.py"
     old = (
         '# a note\n#, fuzzy\n#~| msgctxt "节"\n#~| msgid "从前"\n'
-        '#~ msgctxt "节"\n#~ msgid "现在"\n#~ msgstr "now"\n'
+        '#~ msgctxt "节"\n#~ msgid "现在"\n#~ msgstr "now"\n\n'
+        '#~ msgctxt "节"\n#~ msgid "现在"\n#~ msgstr "at present"\n'
     )
     path.write_text(f"{path.read_text('utf-8')}\n{old}", encoding="utf-8")
     update(project)

@@ -232,6 +232,11 @@ def test_translated_scripts_have_the_same_code_and_cells(
     ]
 
 
+def test_no_mark_begins_a_line_behind_two_blanks() -> None:
+    unit = Unit("paragraph", "词", 1, width=79, suffix="\n")
+    assert "\n" not in render([unit], lambda _: "w" * 64 + "- - - - -  === ===").rstrip("\n")
+
+
 def markup_of(source: Source, unit: Unit) -> list[str]:
     """The inline markup of `unit`, as a translator copies it."""
     text = re.sub("[\u4e00-\u9fff]+", "word", unit.text)

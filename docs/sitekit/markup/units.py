@@ -28,10 +28,10 @@ URL = re.compile(r"\S*://")
 KEPT_TOGETHER = re.compile(r"``.+?``|`[^`]+`")
 # What would be read as markup, a new cell or an order to a tool if it stood first on a line.
 NEVER_FIRST = re.compile(
-    r" (?=[^\w\s]+(?: |$)|\d+[.)] |[A-Za-z][.)] |%%|///|:(?![\w:+.-]+:`)"
+    r" +(?=[^\w\s]+(?: |$)|\d+[.)] |[A-Za-z][.)] |%%|///|:(?![\w:+.-]+:`)"
     r"|alt:|sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|-\*-)"
 )
-NEVER_ALONE = re.compile(r"^([^\w\s]+) ")
+NEVER_ALONE = re.compile(r"^([^\w\s]+) +")
 TIED = "\0"
 SHORTEST_UNDERLINE = 4
 

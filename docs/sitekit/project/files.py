@@ -26,9 +26,11 @@ def read_text(path: Path) -> str:
     SourceError
         With the line that holds something else.
     """
-    data = path.read_bytes()
     try:
+        data = path.read_bytes()
         text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise SourceError(path, None, f"can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise SourceError(

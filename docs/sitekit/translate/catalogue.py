@@ -90,12 +90,16 @@ def update(project: Project, source: Source, language: Language) -> Counts:
     for _, unit in sections:
         if needs_translation(project, source, unit):
             kinds.setdefault(unit.text, {}).update({} if unit.kind == "paragraph" else {unit.kind: None})
-    left, unused = dict(catalogue.entries), {entry.key: entry for entry in catalogue.unused}
+    left, unused = dict(catalogue.entries), list(catalogue.unused)
 
     def take(context: str, text: str) -> Entry | None:
         """The entry of a message: what was out of use, if it alone has a translation."""
         entry = left.pop((context, text), None)
-        return entry if entry and entry.string else unused.pop((context, text), entry)
+        if not entry or not entry.string:
+            for old in [old for old in unused if old.key == (context, text)][:1]:
+                unused.remove(old)
+                return old
+        return entry
 
     messages, changed = [], set()
     for text in kinds:
@@ -107,11 +111,11 @@ def update(project: Project, source: Source, language: Language) -> Counts:
         messages.append(replace(entry or Entry(text), kinds=list(kinds[text]), obsolete=False))
     # An entry for one section only stays as long as its message does.
     own = {key for key in left if key[0] and key[1] in kinds}
-    own |= unused.keys() & {(section, unit.text) for section, unit in sections}
+    own |= {old.key for old in unused} & {(section, unit.text) for section, unit in sections}
     own_entries = [take(*key) for key in sorted(own - {("", text) for text in kinds})]
     messages += [replace(entry, kinds=[], obsolete=False) for entry in own_entries if entry]
-    unused |= {key: entry for key, entry in left.items() if entry.string and key not in changed}
-    old_entries = [replace(entry, kinds=[], obsolete=True) for entry in unused.values()]
+    unused += [entry for key, entry in left.items() if entry.string and key not in changed]
+    old_entries = [replace(entry, kinds=[], obsolete=True) for entry in unused]
     for entry in messages:
         entry.fuzzy = entry.fuzzy and bool(entry.string)
         entry.previous = entry.previous if entry.fuzzy else {}
