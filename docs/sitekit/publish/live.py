@@ -11,7 +11,6 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..project.errors import SitekitError
@@ -25,38 +24,29 @@ from .rendering import arguments, render, renderer
 __all__ = ["rebuild", "serve"]
 
 
-HOST = "127.0.0.1"
+DECIDING = ("docs/conf.py", "docs/languages.toml", "docs/_templates/**/*.html", "gallery/curriculum.toml")
+"""Files of the project that decide how every page is made."""
 
 
-def _latest(folders: Sequence[Path]) -> float:
+def _latest(root: Path) -> float:
     """When anything was written that decides how every page is made."""
-    paths = [path for folder in folders for path in (folder, *folder.rglob("*"))]
-    return max(
-        (path.stat().st_mtime for path in paths if path.suffix in {".py", ".toml", ".html"}), default=0.0
-    )
+    paths = [path for pattern in DECIDING for path in root.glob(pattern)]
+    return max(path.stat().st_mtime for path in (*paths, *PACKAGE.rglob("*.py")))
 
 
 def _is_made(name: str) -> bool:
     return Path(name).suffix in {".mo", ".new", ".pyc"}
 
 
-def rebuild(root: Path, *, everything: bool) -> bool:
-    """Build what changed; whether it succeeded. Mistakes are printed, and nothing is raised for them.
-
-    Parameters
-    ----------
-    root
-        The project's folder.
-    everything
-        Whether to forget what Sphinx remembers.
-    """
+def rebuild(root: Path, *, everything: bool) -> None:
+    """Build what changed, or forget what Sphinx remembers and build everything; mistakes are only printed."""
     start = time.monotonic()
     try:
         project = Project.load(root)
+        place = project.build / "live"
         with locked(project), renderer() as process:
-            place = project.build / "live"
             if not prepare(project, draft=True):
-                return False
+                return
             if everything:
                 shutil.rmtree(place, ignore_errors=True)
                 for language in project.languages:
@@ -75,9 +65,8 @@ def rebuild(root: Path, *, everything: bool) -> bool:
             root_pages.write(project, place / "site")
     except (SitekitError, OSError) as error:
         print(error, file=sys.stderr)
-        return False
+        return
     print(f"{'built' if good else 'built, with mistakes,'} in {time.monotonic() - start:.1f} s", flush=True)
-    return good
 
 
 def serve(root: Path, port: int) -> None:
@@ -86,14 +75,11 @@ def serve(root: Path, port: int) -> None:
     from livereload.handlers import LiveReloadHandler
 
     check("publish")
-    project = Project.load(root)
-    deciding = [project.docs / "conf.py", project.docs / "_templates", project.gallery / "curriculum.toml"]
-    deciding += [project.docs / "languages.toml", PACKAGE]
     known = 0.0
 
     def again() -> None:
         nonlocal known
-        latest = _latest(deciding)
+        latest = _latest(root)
         rebuild(root, everything=latest != known)
         known = latest
         # It would keep silent about a build that ends within three seconds of the last reload.
@@ -101,11 +87,10 @@ def serve(root: Path, port: int) -> None:
 
     again()
     server = Server()
-    for folder in (project.docs, project.gallery, project.root / "src"):
-        if folder.is_dir():
-            server.watch(str(folder), again, ignore=_is_made)
+    for folder in ("docs", "gallery", "src"):
+        server.watch(str(root / folder), again, ignore=_is_made)
     try:
-        server.serve(port=port, host=HOST, root=str(project.build / "live" / "site"))
+        server.serve(port=port, root=str(root / "build" / "live" / "site"))
     except OSError as error:
         fault = f"port {port} can't be served: {error.strerror}; try --port with another"
         raise SitekitError(fault) from None

@@ -64,18 +64,9 @@ def render(process: subprocess.Popen[bytes], builds: Sequence[Sequence[str]]) ->
 def render_all(
     project: Project, process: subprocess.Popen[bytes], *more: str, reuses: bool = False
 ) -> list[str]:
-    """Render every language, from nothing or from what the last build left; the languages that failed.
+    """Render every language, with `more` of Sphinx's options; the languages that failed.
 
-    Parameters
-    ----------
-    project
-        The project, prepared.
-    process
-        The renderer.
-    more
-        More of Sphinx's options.
-    reuses
-        Whether pages of the last build are used again: then nothing is said of a failure, which a clean build repeats.
+    Where pages of the last build are used again, nothing is said of a failure, which a clean build repeats.
     """
     folder = project.build / RENDERED
     shutil.rmtree(folder, ignore_errors=True)

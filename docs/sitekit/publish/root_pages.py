@@ -11,10 +11,8 @@ import base64
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ..project.layout import Language, Project
+from ..project.layout import Language, Project
 
 __all__ = ["write"]
 
@@ -38,14 +36,7 @@ def _texts(project: Project, language: Language) -> Callable[[str], str]:
 def write(project: Project, folder: Path, *, policy: str = "") -> None:
     """Write both pages into `folder`, beside the languages' folders.
 
-    Parameters
-    ----------
-    project
-        The project.
-    folder
-        Where the languages' folders are.
-    policy
-        A tag for the head of the first page; ``404.html`` has a policy of its own, which allows its script alone.
+    The first page has the tag `policy`; ``404.html`` has a policy of its own, which allows its script alone.
     """
     from jinja2 import Environment, FileSystemLoader
 
