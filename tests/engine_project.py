@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
-from sitekit.execute.record import Cell, Figure, Record, file_name
+from sitekit.execute.place import file_name
+from sitekit.execute.record import Cell, Figure, Record
 
 LANGUAGES = """\
 letters = '[\\u4e00-\\u9fff]'

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from sitekit.execute import golden
 from sitekit.execute.golden import Tolerance, close, differences
-from sitekit.execute.record import Cell, Figure, Record, Store, file_name
+from sitekit.execute.place import file_name
+from sitekit.execute.record import Cell, Figure, Record, Store
 from sitekit.project.layout import Project
 
 from tests import engine_project, foreign
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = Project.load(ROOT)
-TOLERANCES = {page.docname: Tolerance.of(page.tolerance) for page in PROJECT.pages()}
+TOLERANCES = {page.docname: Tolerance(**page.tolerance) for page in PROJECT.pages()}
 FOLDER = ROOT / golden.FOLDER
 DEVICES = sorted({device for page in PROJECT.pages() for device in page.devices})
 PAGES = {device: [example.page for example in golden.compared(PROJECT, device)] for device in DEVICES}

@@ -18,13 +18,7 @@ __all__ = ["dask_executor"]
 
 @contextlib.contextmanager
 def dask_executor(address: str | None) -> Iterator[Executor | None]:
-    """An executor on a Dask cluster, whose workers get this package from the scheduler; None without an `address`.
-
-    Raises
-    ------
-    SitekitError
-        Where `distributed` is missing, or the scheduler can't be reached.
-    """
+    """An executor on the Dask cluster whose scheduler has this `address`; None without one."""
     if not address:
         yield None
         return

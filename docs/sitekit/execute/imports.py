@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from importlib.util import resolve_name
+from itertools import accumulate
 from pathlib import Path
 
 from .cells import parse
@@ -12,71 +13,55 @@ from .cells import parse
 __all__ = ["local_files"]
 
 
-def _prefixes(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[: count + 1]) for count in range(len(parts)))
-
-
 def _imported(tree: ast.Module, package: str) -> Iterator[str]:
-    """Every module name that `tree`, standing in `package`, may import."""
-
-    def absolute(name: str, level: int) -> str:
-        if not level:
-            return name
-        parts = package.split(".")
-        return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
-
+    """Every module name that `tree`, standing in `package`, may import; some are of no module."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _prefixes(alias.name)
-        elif isinstance(node, ast.ImportFrom):
-            base = absolute(node.module or "", node.level)
-            yield from _prefixes(base)
-            yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            literal = node.args[0].value
-            if name in {"import_module", "__import__"} and isinstance(literal, str):
-                dots = len(literal) - len(literal.lstrip("."))
-                yield from _prefixes(absolute(literal[dots:], dots))
+        match node:
+            case ast.Import(names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module, names, level):
+                base = _absolute("." * level + (module or ""), package)
+                yield from (f"{base}.{alias.name}" for alias in names)
+            case ast.Call(ast.Attribute(_, name) | ast.Name(name), [ast.Constant(str(literal)), *_]):
+                if name in {"import_module", "__import__"}:
+                    yield _absolute(literal, package)
 
 
-def _find(name: str, folders: Sequence[Path]) -> tuple[Path, Path] | None:
-    """The file of module `name` and the folder it was found from."""
-    for folder in folders:
-        place = folder.joinpath(*name.split("."))
-        for file in (place / "__init__.py", place.with_name(place.name + ".py")):
-            if file.is_file():
-                return file, folder
-    return None
+def _absolute(name: str, package: str) -> str:
+    try:
+        return resolve_name(name, package)
+    except ImportError:  # it leads out of the outermost package
+        return ""
 
 
-def _package_files(init: Path) -> Iterator[Path]:
-    """What a package carries beside its modules."""
-    for path in sorted(init.parent.rglob("*")):
-        if path.is_file() and path.suffix not in {".py", ".pyc"} and "__pycache__" not in path.parts:
-            yield path
+def _files(name: str, folder: Path) -> list[Path]:
+    """The file of module `name` below `folder`; of a package also what it carries beside its modules."""
+    place = folder.joinpath(*name.split("."))
+    init, file = place / "__init__.py", place.with_suffix(".py")
+    if init.is_file():
+        others = (path for path in place.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"})
+        return [init, *(path for path in others if "__pycache__" not in path.parts)]
+    return [file] if file.is_file() else []
 
 
-def local_files(codes: Iterable[str], folders: Sequence[Path]) -> dict[str, Path]:
-    """The files under `folders` that cells depend on by import, by their place below their folder."""
+def local_files(codes: Iterable[str], folder: Path) -> dict[str, Path]:
+    """The files under `folder` that cells depend on by import, by their place there."""
     files: dict[str, Path] = {}
     seen: set[str] = set()
-    queue = deque((tree, "") for tree in map(parse, codes) if tree)
-    while queue:
-        tree, package = queue.popleft()
-        for name in _imported(tree, package):
-            if name in seen or not name or not all(part.isidentifier() for part in name.split(".")):
-                continue
-            seen.add(name)
-            found = _find(name, folders)
-            if not found:
-                continue
-            file, folder = found
-            is_package = file.name == "__init__.py"
-            for path in [file, *(_package_files(file) if is_package else ())]:
+    waiting = [(tree, "") for tree in map(parse, codes) if tree]
+    while waiting:
+        tree, package = waiting.pop()
+        names = {
+            name
+            for imported in _imported(tree, package)
+            for name in accumulate(imported.split("."), "{}.{}".format)
+            if all(map(str.isidentifier, name.split(".")))
+        }
+        for name in names - seen:
+            for path in (found := _files(name, folder)):
                 files[path.relative_to(folder).as_posix()] = path
-            if module := parse(file.read_bytes()):
-                queue.append((module, name if is_package else name.rpartition(".")[0]))
+            if found and (module := parse(found[0].read_bytes())):
+                is_package = found[0].name == "__init__.py"
+                waiting.append((module, name if is_package else name.rpartition(".")[0]))
+        seen |= names
     return dict(sorted(files.items()))

@@ -6,6 +6,7 @@ A `Job` is all that a run needs, on this machine or another; an `Outcome` is all
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Job", "Outcome", "Place", "note_progress", "saving"]
+__all__ = ["Job", "Outcome", "Place", "file_name", "keep_figure", "note_progress", "saving"]
 
 OUTPUT_MIB = 1.0
 """More text than this is no page."""
@@ -174,3 +175,19 @@ def saving(root: Path) -> Iterator[None]:
         yield
     finally:
         note.write_text(f"{spent + time.process_time() - began}", encoding="ascii")
+
+
+def file_name(content: bytes, suffix: str) -> str:
+    """The name that a figure file gets."""
+    return hashlib.sha256(content).hexdigest()[:24] + suffix
+
+
+def keep_figure(root: Path, saved: Any) -> dict[str, Any]:
+    """Move the images of a figure among the results, named by their content."""
+    value = {"width": saved.width, "height": saved.height}
+    for name in ("light", "dark", "png"):
+        path = getattr(saved, name)
+        content = path.read_bytes()
+        value[name] = file_name(content, path.suffix)
+        path.replace(root / "result" / value[name])
+    return value

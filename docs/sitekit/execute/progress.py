@@ -10,17 +10,7 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """Progress of the examples of one device.
-
-    Parameters
-    ----------
-    total
-        How many examples there are.
-    recorded
-        How many of them need no run.
-    out
-        Where to say it.
-    """
+    """How far the `total` examples are, of which those `recorded` need no run; said in `out`, or on stderr."""
 
     def __init__(self, total: int, recorded: int, out: TextIO | None = None) -> None:
         from tqdm import tqdm

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from .examples import Example
-from .keys import Key
 from .place import Job, Outcome
-from .record import Cell, Figure, Record
+from .record import Cell, Record
 
 __all__ = ["Failure", "Summary", "as_record"]
 
@@ -25,13 +26,13 @@ class Failure:
 
     def __str__(self) -> str:
         outcome = self.outcome
+        place = f"{self.source}:{outcome.line}" if outcome.line else self.source
         if outcome.kind == "refused":
-            return f"{self.source}:{outcome.line}: {outcome.message}"
+            return f"{place}: {outcome.message}"
         where = [f"cell {outcome.cell}"] if outcome.cell else []
         where += [f"line {outcome.line}"] if outcome.line else []
         lines = [f"FAILED {self.page}: {', '.join(where) or 'before its first cell'}"]
-        lines.append(f"  {self.source}{f':{outcome.line}' if outcome.line else ''}")
-        lines.append(f"  {outcome.message}")
+        lines += [f"  {place}", f"  {outcome.message}"]
         if outcome.tail:
             lines += ["  its last output:", *(f"    {line}" for line in outcome.tail)]
         return "\n".join(lines)
@@ -41,9 +42,8 @@ class Failure:
 class Summary:
     """What a run came to."""
 
-    device: str
-    used: dict[str, Key] = field(default_factory=dict)
-    """The key of each page that has a record now."""
+    records: dict[str, Record] = field(default_factory=dict)
+    """By page."""
     counts: dict[str, list[int]] = field(default_factory=lambda: {"script": [0, 0, 0], "notebook": [0, 0, 0]})
     """From record, run, failed; by kind."""
     failures: list[Failure] = field(default_factory=list)
@@ -63,18 +63,10 @@ def as_record(
 ) -> Record:
     """What the worker wrote down, as a record."""
     result = outcome.result
-    cells = tuple(
-        Cell(
-            output=tuple((stream, text) for stream, text in cell["output"]),
-            figures=tuple(Figure(**figure) for figure in cell["figures"]),
-            bundles=tuple(cell.get("bundles", ())),
-        )
-        for cell in result["cells"]
-    )
+    cells = msgspec.convert(result["cells"], tuple[Cell, ...])
     if len(cells) != len(example.cells):
         raise ValueError(f"{len(cells)} cells were recorded of {len(example.cells)}")
-    versions = {"python": environment["python"], **environment["packages"], **result.get("versions", {})}
-    device_peak = result.get("device_peak_mib")
+    device_peak = result["device_peak_mib"]
     return Record(
         page=example.page,
         kind=example.kind,
@@ -85,7 +77,7 @@ def as_record(
         seconds=round(result["seconds"], 3),
         peak_mib=round(outcome.peak_mib, 1),
         device_peak_mib=None if device_peak is None else round(device_peak, 1),
-        versions=versions,
+        versions={"python": environment["python"], **environment["packages"], **result["versions"]},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         exit="ok",
         cells=cells,
