@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sitekit.execute import cells, imports, keys, record
+from sitekit.execute import cells, keys, record
 from sitekit.execute.keys import Key
 from sitekit.execute.place import file_name
 from sitekit.execute.record import NEWEST, DamagedRecord, Store
@@ -227,7 +227,7 @@ def package(tmp_path: Path) -> Path:
 )
 def test_local_modules(package: Path, code: str, wanted: set[str]) -> None:
     base = {"pack/__init__.py", "pack/table.csv"} if "pack" in code else set()
-    assert set(imports.local_files([code], package)) == wanted | base
+    assert set(keys.local_files([code], package)) == wanted | base
 
 
 def test_key_follows_local_modules(package: Path) -> None:

@@ -20,8 +20,7 @@ from typing import Any
 import distributed
 import psutil
 import pytest
-from sitekit.execute import cluster, examples, nursery, place, results, runner, watch
-from sitekit.execute.progress import Progress
+from sitekit.execute import examples, nursery, place, results, runner, watch
 from sitekit.execute.record import Store
 from sitekit.project.files import PACKAGE
 from sitekit.project.layout import Project
@@ -665,7 +664,7 @@ def test_dask_cluster_loses_nothing(tmp_path: Path) -> None:
 
         threading.Thread(target=kill_one, daemon=True).start()
         store = Store(tmp_path / "store")
-        with cluster.dask_executor(address) as executor:
+        with runner.dask_executor(address) as executor:
             summary = runner.record(
                 examples.examples(project),
                 store,
@@ -694,7 +693,7 @@ def test_progress() -> None:
     """A bar on a terminal, which is gone in the end; plain lines elsewhere, as CI keeps them."""
     said = {}
     for out in (Terminal(), io.StringIO()):
-        progress = Progress(4, 1, out)
+        progress = results.Progress(4, 1, out)
         progress.finished("a/one", 9.0, failed=False, running=2)
         progress.finished("a/three", 9.0, failed=True, running=1)
         said[out.isatty()] = out.getvalue()

@@ -26,13 +26,9 @@ def _build(project: Project, given: argparse.Namespace) -> int:
 
 
 def _record(project: Project, given: argparse.Namespace) -> int:
-    from .execute.keys import check_packages
-
-    check_packages()
-    from .execute.cluster import dask_executor
     from .execute.examples import Options, chosen, print_warning, store_for
     from .execute.record import Store
-    from .execute.runner import record
+    from .execute.runner import dask_executor, record
 
     store = store_for(project, given.device)
     if given.store:

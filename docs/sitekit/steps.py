@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from .execute import runner
 from .execute.chosen import SHOWN, ShownRecord, committed, undescribed, write_listing
-from .execute.cluster import dask_executor
 from .execute.examples import Options, chosen, print_warning, store_for
 from .execute.record import forget_read
 from .project.errors import SourceErrors
@@ -57,7 +56,7 @@ def prepare(
     localise(project, draft=draft)
     store = store_for(project)
     wanted = [item for item in chosen(project, "cpu", ()) if not only or item.page in only]
-    with dask_executor(scheduler) as executor:
+    with runner.dask_executor(scheduler) as executor:
         summary = runner.record(wanted, store, Options(project), executor=executor)
     print(*summary.lines(), sep="\n", flush=True)
     if summary.failures:

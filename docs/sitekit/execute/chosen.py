@@ -63,9 +63,9 @@ def undescribed(example: Example, shown: Sequence[ShownRecord]) -> Iterator[Sour
     for record in (item.record for item in shown if item.current):
         for cell, given, texts in zip(example.cells, record.cells, alts, strict=True):
             drawn = len(given.figures)
-            if drawn > len(texts) or not all(texts[:drawn]):
+            told = sum(map(bool, texts[:drawn]))
+            if told < drawn:
                 line = cell.line + len(cell.code) - len(cell.code.lstrip("\n"))
-                told = len(list(filter(None, texts)))
                 fault = f"{told} of {drawn} figures described: write `# alt: …` above each `plt.show()`"
                 yield SourceError(example.path, line, fault)
 

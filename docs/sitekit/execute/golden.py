@@ -36,8 +36,6 @@ COLOUR_DISTANCE = 2.0
 """Root of the mean square of what two pictures differ by, in steps of 0 to 255."""
 UNIT = 1.001
 """Of the last printed digit; a little more than one, because decimal fractions are not exact."""
-
-
 WARNING = re.compile(r"\w*Warning: ")
 States = dict[str, tuple[str, list[str]]]
 """By page: one of ``same``, ``differs``, ``warns`` and ``fails``, and the lines that tell more."""
@@ -73,12 +71,8 @@ def _words(text: str) -> list[str]:
 
 def close(expected: str, actual: str, tolerance: Tolerance = Tolerance()) -> bool:
     """Whether two lines say the same, numbers as far as `tolerance` goes."""
-    if expected == actual:
-        return True
-    if _words(expected) != _words(actual):
-        return False
     pairs = zip(NUMBER.findall(expected), NUMBER.findall(actual), strict=True)
-    return all(tolerance.allows(*pair) for pair in pairs)
+    return _words(expected) == _words(actual) and all(tolerance.allows(*pair) for pair in pairs)
 
 
 def differences(expected: str, actual: str, tolerance: Tolerance = Tolerance()) -> list[str]:

@@ -238,10 +238,7 @@ class Store:
     def put(self, record: Record, contents: Mapping[str, bytes]) -> Record:
         """Add `record`, with the `contents` of its figure files, and leave no more than the newest of its page.
 
-        Raises
-        ------
-        DamagedRecord, KeyError, TypeError
-            Where `record` holds something that could not be read again, or a figure is missing.
+        A record that could not be read again is refused, as one that is damaged.
         """
         text = _dump(record)
         record = _load(text)

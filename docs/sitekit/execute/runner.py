@@ -6,12 +6,15 @@ psutil, msgspec and tqdm, and for pages of Markdown IPython: no Sphinx configura
 
 from __future__ import annotations
 
+import importlib
 import math
 import signal
+import tempfile
+import zipfile
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,20 +22,22 @@ from typing import TextIO
 
 import msgspec
 
-from ..project.errors import SourceError
+from ..project.errors import SitekitError, SourceError
+from ..project.files import PACKAGE
 from ..project.seams import check
 from .examples import Example, Options
-from .imports import local_files
+from .keys import local_files, version
 from .nursery import run_alone, starter
 from .place import Job, Outcome
-from .progress import Progress
 from .record import Store
-from .results import Failure, Summary, as_record
+from .results import Failure, Progress, Summary, as_record
 
-__all__ = ["record"]
+__all__ = ["dask_executor", "record"]
 
 DRIVER_MIB = 6144
 """What an accelerator's driver and libraries may take of the machine's own memory."""
+NEEDED = ("pillow", "psutil", "sphinx-gallery", "tqdm")
+"""Packages that every run needs, and nothing before it."""
 PRELOAD = (
     # A word in the source of an example that waits, and what the nursery then imports beforehand.
     ("", ("psutil", f"{__package__}.worker", f"{__package__}.figures")),
@@ -158,6 +163,8 @@ def record(
             waiting.append(example)
     if not waiting:
         return summary
+    if missing := [name for name in NEEDED if version(name) == "none"]:
+        raise SitekitError(f"recording needs more packages: pip install {' '.join(missing)}")
 
     def seconds(example: Example) -> float:
         latest = store.latest(example.page)
@@ -180,9 +187,10 @@ def _preload(waiting: Iterable[Example], options: Options) -> tuple[str, ...]:
     """What is worth importing once for all examples that wait."""
     scripts = [example for example in waiting if example.kind == "script"]
     modules = local_files((cell.code for example in scripts for cell in example.cells), options.local)
-    texts = ["", *(example.text for example in scripts)]
+    texts = [example.text for example in scripts]
     texts += [path.read_text(errors="replace") for path in modules.values() if path.suffix == ".py"]
-    return tuple(name for word, names in PRELOAD if any(word in text for text in texts) for name in names)
+    text = "\n".join(texts)
+    return tuple(name for word, names in PRELOAD if word in text for name in names)
 
 
 def _run_here(run: _Run, waiting: Sequence[Example], preload: Sequence[str]) -> None:
@@ -200,3 +208,26 @@ def _run_here(run: _Run, waiting: Sequence[Example], preload: Sequence[str]) -> 
         threads.shutdown(wait=True, cancel_futures=True)
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def dask_executor(address: str | None) -> Iterator[Executor | None]:
+    """An executor on the Dask cluster whose scheduler has this `address`; None without one."""
+    if not address:
+        yield None
+        return
+    try:
+        connect = importlib.import_module("distributed").Client
+    except ImportError:
+        raise SitekitError("a scheduler needs the package distributed: pip install distributed") from None
+    try:
+        client = connect(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise SitekitError(f"no scheduler at {address}: {error}") from None
+    with client, tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / f"{PACKAGE.name}.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            for path in sorted(PACKAGE.rglob("*.py")):
+                file.write(path, path.relative_to(PACKAGE.parent))
+        client.upload_file(str(archive))
+        yield client.get_executor(pure=False)

@@ -34,10 +34,6 @@ def _latest(root: Path) -> float:
     return max(path.stat().st_mtime for path in (*paths, *PACKAGE.rglob("*.py")))
 
 
-def _is_made(name: str) -> bool:
-    return Path(name).suffix in {".mo", ".new", ".pyc"}
-
-
 def rebuild(root: Path, *, everything: bool) -> None:
     """Build what changed, or forget what Sphinx remembers and build everything; mistakes are only printed."""
     start = time.monotonic()
@@ -88,7 +84,7 @@ def serve(root: Path, port: int) -> None:
     again()
     server = Server()
     for folder in ("docs", "gallery", "src"):
-        server.watch(str(root / folder), again, ignore=_is_made)
+        server.watch(str(root / folder), again)
     try:
         server.serve(port=port, root=str(root / "build" / "live" / "site"))
     except OSError as error:
