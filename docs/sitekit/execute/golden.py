@@ -119,10 +119,6 @@ def _distance(golden: Path, picture: bytes) -> float:
 # -- files
 
 
-def _path(folder: Path, page: str) -> Path:
-    return folder / f"{page}.json"
-
-
 def _pictures(record: Record, store: Store) -> Iterator[tuple[int, str, bytes]]:
     """Each figure of `record`: its cell, its file name here, the picture."""
     drawn = ((cell, figure) for cell, found in enumerate(record.cells, 1) for figure in found.figures)
@@ -133,7 +129,7 @@ def _pictures(record: Record, store: Store) -> Iterator[tuple[int, str, bytes]]:
 
 def save(folder: Path, record: Record, store: Store) -> bool:
     """Make the golden files of one page from its record; whether anything changed."""
-    path = _path(folder, record.page)
+    path = folder / f"{record.page}.json"
     pictures = list(_pictures(record, store))
     value = {
         "cells": [cell.text.splitlines() for cell in record.cells],
@@ -154,7 +150,7 @@ def save(folder: Path, record: Record, store: Store) -> bool:
 
 def compare(folder: Path, record: Record, store: Store, tolerance: Tolerance = Tolerance()) -> list[str]:
     """What differs between a record and the golden files, as lines that name page and cell; none if nothing."""
-    page, path = record.page, _path(folder, record.page)
+    page, path = record.page, folder / f"{record.page}.json"
     if not path.is_file():
         return [f"{page}: no golden output; look at the page, then run `nox -s golden -- --update {page}`"]
     golden = json.loads(path.read_text(encoding="utf-8"))
@@ -186,7 +182,7 @@ def compare_all(project: Project, records: Mapping[str, Record], store: Store) -
 
 def stale(folder: Path, pages: Sequence[str]) -> list[Path]:
     """Golden files of pages that are gone."""
-    known = {_path(folder, page) for page in pages}
+    known = {folder / f"{page}.json" for page in pages}
     return sorted(path for path in folder.rglob("*.json") if path not in known)
 
 

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TextIO
 
 import msgspec
 
-from .examples import Example
-from .place import Job, Outcome
+from .examples import Example, Options
+from .place import Outcome
 from .record import Cell, Record
 
 __all__ = ["Failure", "Progress", "Summary", "as_record"]
@@ -60,11 +60,9 @@ class Summary:
         yield form.format("examples", *self.counts["script"])
 
 
-def as_record(
-    example: Example, job: Job, code: dict[str, Any], environment: dict[str, Any], outcome: Outcome
-) -> Record:
+def as_record(example: Example, options: Options, outcome: Outcome) -> Record:
     """What the worker wrote down, as a record."""
-    result = outcome.result
+    result, environment = outcome.result, example.environment_part(options)
     cells = msgspec.convert(result["cells"], tuple[Cell, ...])
     if len(cells) != len(example.cells):
         raise ValueError(f"{len(cells)} cells were recorded of {len(example.cells)}")
@@ -72,9 +70,9 @@ def as_record(
     return Record(
         page=example.page,
         kind=example.kind,
-        code_part=code,
+        code_part=example.code_part(options),
         environment_part=environment,
-        device=job.device,
+        device=options.device,
         device_name=result["device_name"],
         seconds=round(result["seconds"], 3),
         peak_mib=round(outcome.peak_mib, 1),

@@ -84,20 +84,19 @@ class _Run:
             hidden={str(options.project.root): "", str(Path.home()): "~"},
         )
 
-    def take_in(self, example: Example, job: Job, outcome: Outcome, left: int) -> None:
+    def take_in(self, example: Example, outcome: Outcome, left: int) -> None:
         """Store what came of `example`, or note that it failed, while `left` others run or wait."""
         if outcome.kind == "done":
             try:
-                code = example.code_part(self.options)
-                environment = example.environment_part(self.options)
-                made = as_record(example, job, code, environment, outcome)
+                made = as_record(example, self.options, outcome)
                 self.summary.records[example.page] = self.store.put(made, outcome.files)
             except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
                 message = f"its results can't be read: {type(error).__name__}: {error}"
                 outcome = replace(outcome, kind="lost", message=message)
         failed = outcome.kind != "done"
         if failed:
-            self.summary.failures.append(Failure(example.page, job.source, outcome))
+            source = example.source(self.options.project)
+            self.summary.failures.append(Failure(example.page, source, outcome))
         self.summary.counts[example.kind][1 + failed] += 1
         running = min(self.options.workers, left)
         self.progress.finished(example.page, outcome.seconds, failed=failed, running=running)
@@ -106,18 +105,17 @@ class _Run:
         """Hand out the examples in order, a few ahead of the workers, so that memory doesn't grow with them."""
         queue = deque(waiting)
         lost_once: set[str] = set()
-        pending: dict[Future[Outcome], tuple[Example, Job]] = {}
+        pending: dict[Future[Outcome], Example] = {}
         ahead = 64 if self.remote else self.options.workers + 2
         try:
             while queue or pending:
                 while queue and len(pending) < ahead:
                     example = queue.popleft()
-                    job = self.job(example)
-                    pending[executor.submit(work, job)] = (example, job)
+                    pending[executor.submit(work, self.job(example))] = example
                 # A wait without end can't be interrupted on every platform.
                 finished, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    example, job = pending.pop(future)
+                    example = pending.pop(future)
                     if error := future.exception():
                         outcome = Outcome("lost", f"the executor gave it up: {type(error).__name__}: {error}")
                     else:
@@ -127,7 +125,7 @@ class _Run:
                         lost_once.add(example.page)
                         queue.appendleft(example)
                         continue
-                    self.take_in(example, job, outcome, left=len(pending) + len(queue))
+                    self.take_in(example, outcome, left=len(pending) + len(queue))
         finally:
             for future in pending:
                 future.cancel()

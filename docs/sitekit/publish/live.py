@@ -48,11 +48,7 @@ def rebuild(root: Path, *, everything: bool) -> None:
                 for language in project.languages:
                     clean(project, language)
             # The server's script, which reloads the page, is one that the policy stops.
-            builds = [
-                arguments(project, item, place / item.folder, "-D", "sitekit_policy=0")
-                for item in project.languages
-            ]
-            good = all(render(process, builds))
+            good = all(render(process, [*arguments(project, place, "-D", "sitekit_policy=0")]))
             for language in project.languages:
                 html = place / language.folder / "html"
                 if html.is_dir():

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..project.files import PACKAGE
-from ..project.layout import Language, Project
+from ..project.layout import Project
 from ..steps import clean
 from . import reuse
 
@@ -27,12 +27,12 @@ WRITTEN_LAST = ".buildinfo"
 """What Sphinx writes when all else is done; no published site has it."""
 
 
-def arguments(project: Project, language: Language, place: Path, *more: str) -> list[str]:
-    """What Sphinx is called with to render one language's tree into ``place/html``."""
-    return [
-        *("-b", "html", "-q", *more, "-c", str(project.docs), "-D", f"language={language.sphinx}"),
-        *("-d", str(place / "doctrees"), str(project.source_tree(language)), str(place / "html")),
-    ]
+def arguments(project: Project, place: Path, *more: str) -> Iterator[list[str]]:
+    """What Sphinx is called with to render each language's tree into ``html`` in a folder of `place`."""
+    for language in project.languages:
+        tree, own = project.source_tree(language), place / language.folder
+        common = ("-b", "html", "-q", *more, "-c", str(project.docs), "-D", f"language={language.sphinx}")
+        yield [*common, "-d", str(own / "doctrees"), str(tree), str(own / "html")]
 
 
 @contextmanager
@@ -77,6 +77,5 @@ def render_all(
         for language in project.languages:
             clean(project, language)
     # MyST-NB writes beside Sphinx's output, so each language has a folder around it.
-    builds = [arguments(project, item, folder / item.folder, *more) for item in project.languages]
-    passed = render(process, builds)
+    passed = render(process, [*arguments(project, folder, *more)])
     return [item.folder for item, good in zip(project.languages, passed, strict=True) if not good]
