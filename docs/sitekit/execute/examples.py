@@ -13,7 +13,7 @@ from typing import Any
 
 from ..project.errors import SitekitError, SourceError
 from ..project.files import digest, read_text
-from ..project.layout import Page, Project
+from ..project.layout import Project
 from .cells import CodeCell, markdown_cells, script_cells
 from .keys import NOTEBOOK_PACKAGES, PACKAGES, Key, canonical, code_part, environment_part
 from .nursery import CAN_FORK
@@ -106,16 +106,6 @@ class Example:
         return self.path.relative_to(project.root).as_posix()
 
 
-def _data(project: Project, page: Page) -> dict[str, Path]:
-    folder = (project.gallery / page.chapter).resolve()
-    data = {name: (folder / name).resolve() for name in page.data}
-    for name, path in data.items():
-        if not path.is_relative_to(folder) or not path.is_file():
-            curriculum = project.gallery / "curriculum.toml"
-            raise SourceError(curriculum, None, f"{page.docname!r} has no data file {page.chapter}/{name}")
-    return data
-
-
 def _allowed(project: Project, page: str) -> tuple[str, ...]:
     return (*project.allowed_warnings.get("*", ()), *project.allowed_warnings.get(page, ()))
 
@@ -127,7 +117,7 @@ def examples(project: Project, device: str = "cpu") -> list[Example]:
             page.docname,
             "script",
             project.example(page),
-            _data(project, page),
+            {name: project.gallery / page.chapter / name for name in page.data},
             _allowed(project, page.docname),
             **page.limits,
         )

@@ -320,6 +320,10 @@ def _check_files(gallery: Path, curriculum: Path, chapters: tuple[Chapter, ...])
             line = _lines_of(curriculum, rf"\[chapters\.pages\.{page.name}\]")[0]
             if not (gallery / f"{page.docname}.py").is_file():
                 yield SourceError(curriculum, line, f"page {page.docname!r} has no file {page.docname}.py")
+            for name in page.data:
+                folder, file = gallery / chapter.name, gallery / chapter.name / name
+                if not file.is_file() or not file.resolve().is_relative_to(folder):
+                    yield SourceError(curriculum, line, f"{page.docname!r} has no data file {name} beside it")
             for wanted in page.prerequisites:
                 if wanted not in known:
                     yield SourceError(curriculum, line, f"{page.docname!r} needs unknown page {wanted!r}")

@@ -14,36 +14,29 @@ import time
 from pathlib import Path
 
 from ..project.errors import SitekitError
-from ..project.files import PACKAGE
 from ..project.layout import Project
 from ..project.seams import check
 from ..steps import clean, locked, prepare
-from . import root_pages
+from . import reuse, root_pages
 from .rendering import arguments, render, renderer
 
 __all__ = ["rebuild", "serve"]
 
 
-DECIDING = ("docs/conf.py", "docs/languages.toml", "docs/_templates/**/*.html", "gallery/curriculum.toml")
-"""Files of the project that decide how every page is made."""
+def rebuild(root: Path, before: str) -> str:
+    """Build what changed, or everything, if more than texts of pages did; mistakes are only printed.
 
-
-def _latest(root: Path) -> float:
-    """When anything was written that decides how every page is made."""
-    paths = [path for pattern in DECIDING for path in root.glob(pattern)]
-    return max(path.stat().st_mtime for path in (*paths, *PACKAGE.rglob("*.py")))
-
-
-def rebuild(root: Path, *, everything: bool) -> None:
-    """Build what changed, or forget what Sphinx remembers and build everything; mistakes are only printed."""
+    In goes a digest of all but these texts as it was `before`, out comes the one of what was built.
+    """
     start = time.monotonic()
     try:
         project = Project.load(root)
         place = project.build / "live"
+        _, fixed = reuse.inputs_digests(project)
         with locked(project), renderer() as process:
             if not prepare(project, draft=True):
-                return
-            if everything:
+                return before
+            if fixed != before:
                 shutil.rmtree(place, ignore_errors=True)
                 for language in project.languages:
                     clean(project, language)
@@ -57,8 +50,9 @@ def rebuild(root: Path, *, everything: bool) -> None:
             root_pages.write(project, place / "site")
     except (SitekitError, OSError) as error:
         print(error, file=sys.stderr)
-        return
+        return before
     print(f"{'built' if good else 'built, with mistakes,'} in {time.monotonic() - start:.1f} s", flush=True)
+    return fixed
 
 
 def serve(root: Path, port: int) -> None:
@@ -67,13 +61,11 @@ def serve(root: Path, port: int) -> None:
     from livereload.handlers import LiveReloadHandler
 
     check("publish")
-    known = 0.0
+    fixed = ""
 
     def again() -> None:
-        nonlocal known
-        latest = _latest(root)
-        rebuild(root, everything=latest != known)
-        known = latest
+        nonlocal fixed
+        fixed = rebuild(root, fixed)
         # It would keep silent about a build that ends within three seconds of the last reload.
         LiveReloadHandler._last_reload_time = 0
 

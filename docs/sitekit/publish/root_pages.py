@@ -9,28 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from gettext import translation
 from pathlib import Path
 
-from ..project.layout import Language, Project
+from ..project.layout import Project
 
 __all__ = ["write"]
-
-
-def _texts(project: Project, language: Language) -> Callable[[str], str]:
-    """Translates the site's own strings, as Sphinx does on all other pages."""
-    from babel.messages.pofile import read_po
-
-    path = project.docs / "locale-ui" / language.sphinx / "LC_MESSAGES" / "sphinx.po"
-    if not path.is_file():
-        return str
-    catalog = read_po(path.open("rb"))
-
-    def text(message: str) -> str:
-        found = catalog.get(message)
-        return str(found.string) if found and found.string else message
-
-    return text
 
 
 def write(project: Project, folder: Path, *, policy: str = "") -> None:
@@ -41,11 +25,16 @@ def write(project: Project, folder: Path, *, policy: str = "") -> None:
     from jinja2 import Environment, FileSystemLoader
 
     templates = Environment(loader=FileSystemLoader(project.docs / "_templates"), autoescape=True)
+    # Sphinx has compiled them for all other pages.
+    texts = {
+        language.folder: translation("sphinx", project.docs / "locale-ui", [language.sphinx], fallback=True)
+        for language in project.languages
+    }
     script = (Path(__file__).parent / "not_found.js").read_text(encoding="utf-8")
     known = {
         "title": project.title,
         "languages": project.languages,
-        "texts": {language.folder: _texts(project, language) for language in project.languages},
+        "texts": {folder: found.gettext for folder, found in texts.items()},
         "policy": policy,
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
