@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 from ..project.errors import SitekitError, SourceError
 from ..project.files import digest, write_if_changed
@@ -28,6 +29,12 @@ class ShownRecord:
     store: Store
     current: bool
     """Whether it was made from the code as it is now."""
+
+    def note(self) -> dict[str, Any]:
+        """By what it is found, and known to be the same."""
+        record = self.record
+        key, checksum = astuple(record.key), record.checksum
+        return {"device": record.device, "key": key, "checksum": checksum, "current": self.current}
 
 
 def committed(project: Project, device: str) -> dict[str, ShownRecord]:
@@ -74,13 +81,7 @@ def write_listing(
     project: Project, chosen: Mapping[str, Sequence[ShownRecord]], *, others_too: bool = False
 ) -> None:
     """Tell every language's tree which records its pages show; `others_too` keeps what is told of others."""
-    listing = {
-        page: [
-            {"device": item.record.device, "key": astuple(item.record.key), "current": item.current}
-            for item in shown
-        ]
-        for page, shown in chosen.items()
-    }
+    listing = {page: [item.note() for item in shown] for page, shown in chosen.items()}
     for language in project.languages:
         path = project.source_tree(language) / SHOWN
         if others_too and path.is_file():
@@ -101,7 +102,7 @@ def read_listing(
         for item in items if not only or page in only else ():
             store = store_for(project, item["device"], trusted=trusted)
             record = store.get(page, Key(*item["key"]))
-            if record is None:
+            if record is None or record.checksum != item["checksum"]:
                 raise SitekitError(f"the record of {page} has gone; build again")
             found.setdefault(page, []).append(ShownRecord(record, store, item["current"]))
     return found

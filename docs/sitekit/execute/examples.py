@@ -129,12 +129,8 @@ def examples(project: Project, device: str = "cpu") -> list[Example]:
 def documents(project: Project) -> list[Example]:
     """The pages of ``docs/`` that have code cells."""
     found = []
-    for path in sorted(project.docs.rglob("*.md")):
-        page = path.relative_to(project.docs).with_suffix("")
-        if any(part.startswith(("_", ".")) for part in page.parts):
-            continue
-        docname = page.as_posix()
-        example = Example(docname, "notebook", path, {}, _allowed(project, docname))
+    for page in project.documents():
+        example = Example(page, "notebook", project.docs / f"{page}.md", {}, _allowed(project, page))
         with contextlib.suppress(SourceError):  # whoever runs it will say so
             if not example.cells:
                 continue

@@ -1,12 +1,10 @@
 """Which pages print or draw something else on other processors, as far as this one can stand in for them.
 
-Every example of the project runs once per *mode*, with records of its own under ``build/processors/``, and what each
-gives is compared with the golden outputs.
-
-A mode is a set of environment variables that make the libraries under PyTorch and NumPy choose the code that they
-would choose elsewhere: ATen's vectorised loops, MKL's matrix products, oneDNN's convolutions, OpenBLAS in NumPy, and
-the number of threads, which cuts sums into other parts. Each is turned alone, so that what differs names its cause,
-and then three sets stand for machines: one with AVX-512 and no AMX, an AMD one with AVX2, the oldest that wheels
+Every example runs once per *mode*, with records of its own under ``build/processors/``, and is compared with the
+golden outputs. A mode is a set of environment variables that make the libraries under PyTorch and NumPy choose the code
+that they would choose elsewhere: ATen's vectorised loops, MKL's matrix products, oneDNN's convolutions, OpenBLAS in
+NumPy, and the number of threads, which cuts sums into other parts. Each is turned alone, so that what differs names its
+cause, and then three sets stand for machines: one with AVX-512 and no AMX, an AMD one with AVX2, the oldest that wheels
 support. The full product would be hundreds of modes with the same kinds of rounding. A mode asks a processor only for
 less than it has; one that this processor can't run, or that changes nothing here, is named and left out. What a mode
 did is what the libraries say of themselves in a trial run, in the same kind of process as the examples.

@@ -131,6 +131,11 @@ class Project:
         for chapter in self.chapters:
             yield from chapter.pages
 
+    def documents(self) -> list[str]:
+        """The pages of ``docs/``, by name; what begins with ``_`` or a dot is none."""
+        pages = (path.relative_to(self.docs).with_suffix("") for path in self.docs.rglob("*.md"))
+        return sorted(page.as_posix() for page in pages if not any(part[0] in "_." for part in page.parts))
+
     def catalogue_path(self, language: Language, docname: str) -> Path:
         """The catalogue of one page in one language."""
         return self.locale / language.folder / "LC_MESSAGES" / f"{docname}.po"

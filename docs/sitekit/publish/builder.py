@@ -81,16 +81,15 @@ def build(project: Project, *, scheduler: str | None = None) -> bool:
         with renderer() as process:
             if not prepare(project, scheduler=scheduler):
                 return _failed(project, ["the examples"])
-            records = reuse.records_digest(project)
-            reuses = reuse.only_words_differ(project, before, fixed, records)
+            reuses = reuse.only_words_differ(project, before, fixed)
             failed = render_all(project, process, *STRICT, reuses=reuses)
         if failed and reuses:  # whatever stopped it
             with renderer() as process:
                 failed = render_all(project, process, *STRICT)
         if failed:
             return _failed(project, failed)
-        _publish(project, digest([texts, fixed, records]))
-        reuse.save(project, project.build / RENDERED, fixed, records)
+        _publish(project, digest([texts, fixed, reuse.records_digest(project)]))
+        reuse.save(project, project.build / RENDERED, fixed)
         pages = sum(1 for _ in html.rglob("*.html"))
         print(f"built {pages} pages in {time.monotonic() - start:.0f} s: build/html/index.html")
         return True

@@ -26,8 +26,8 @@ from ..translate.sources import sources
 
 __all__ = ["State", "inputs_digests", "load", "only_words_differ", "records_digest", "save", "stage"]
 
-State = dict[str, str | None]
-"""What a site was made from, and what was published, each with a digest; of what is missing, None."""
+State = dict[str, str]
+"""What a site was made from, and what was published, each with a digest."""
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -58,22 +58,18 @@ def inputs_digests(project: Project) -> tuple[str, str]:
 
 
 def records_digest(project: Project) -> str | None:
-    """A digest of the records that the pages show; None where one is missing or damaged."""
-    found = {}
-    for language in project.languages:
-        try:
-            shown = read_listing(project, project.source_tree(language), trusted=False)
-        except (FileNotFoundError, KeyError, SitekitError):  # or another version made the list
-            return None
-        found[language.folder] = {
-            page: [[item.record.device, item.record.checksum, item.current] for item in items]
-            for page, items in shown.items()
-        }
-    return digest(found)
+    """A digest of the records that the pages show; None where one is missing, another or damaged."""
+    trees = [project.source_tree(language) for language in project.languages]
+    try:
+        for tree in trees:
+            read_listing(project, tree, trusted=False)
+    except (FileNotFoundError, KeyError, SitekitError):  # or another version made the list
+        return None
+    return digest([(tree / SHOWN).read_text(encoding="utf-8") for tree in trees])
 
 
-def _state(project: Project, fixed: str, records: str | None) -> State:
-    state: State = {"fixed": fixed, "records": records}
+def _state(project: Project, fixed: str) -> State:
+    state = {"fixed": fixed}
     for language in project.languages:
         tree, site = project.source_tree(language), project.build / "html" / language.folder
         for name in [*json.loads((tree / LISTING).read_text(encoding="utf-8")), SHOWN]:
@@ -84,12 +80,12 @@ def _state(project: Project, fixed: str, records: str | None) -> State:
     return state
 
 
-def save(project: Project, rendered: Path, fixed: str, records: str | None) -> None:
+def save(project: Project, rendered: Path, fixed: str) -> None:
     """Move what stands in `rendered`, and was published, to where the next build finds it, with the state it is of."""
     note = project.build / REUSABLE
     shutil.rmtree(note.parent, ignore_errors=True)
     rendered.rename(note.parent)
-    note.write_text(json.dumps(_state(project, fixed, records)), encoding="utf-8")
+    note.write_text(json.dumps(_state(project, fixed)), encoding="utf-8")
 
 
 def load(project: Project) -> State:
@@ -100,11 +96,11 @@ def load(project: Project) -> State:
         return {}
 
 
-def only_words_differ(project: Project, before: State, fixed: str, records: str | None) -> bool:
+def only_words_differ(project: Project, before: State, fixed: str) -> bool:
     """Whether now nothing differs from the state `before` but texts of pages."""
-    if records is None or not before:
+    if not before:
         return False
-    now = _state(project, fixed, records)
+    now = _state(project, fixed)
     changed = [name for name in now if now[name] != before.get(name)]
     # Beside what localising writes for a page stand its units.
     words = all(name.endswith((".py", ".md", ".rst", ".units.json")) for name in changed)
