@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,12 @@ def _build(project: Project, given: argparse.Namespace) -> int:
 
 
 def _record(project: Project, given: argparse.Namespace) -> int:
-    from .execute.examples import Options, chosen, print_warning, store_for
-    from .execute.record import Store
+    from .execute.examples import Options, chosen, store_for
     from .execute.runner import dask_executor, record
 
     store = store_for(project, given.device)
     if given.store:
-        store = Store(given.store, single=store.single, warn=print_warning)
+        store = replace(store, folder=given.store)
     wanted = chosen(project, given.device, given.pages)
     options = Options(project, given.device, jobs=given.jobs)
     with dask_executor(given.scheduler) as executor:

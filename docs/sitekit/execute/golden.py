@@ -204,10 +204,7 @@ def records(
 
 
 def review(project: Project, device: str, pages: Sequence[str], *, update: bool) -> int:
-    """Compare `pages`, all by default, with their golden files and print what differs; or agree to them.
-
-    Returns 1 where something differs or failed, else 0.
-    """
+    """Compare `pages`, all by default, with their golden files and print what differs, or agree to it; 1 if it does."""
     present, store, found = records(project, device, pages)
     folder = project.root / FOLDER / device
     if update:

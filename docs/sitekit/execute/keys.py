@@ -82,11 +82,10 @@ def _fields(node: ast.AST, *, docstrings: bool) -> Iterator[Any]:
             value = _joined(value)
         elif name == "format_spec" and isinstance(value, ast.JoinedStr) and not _joined(value.values):
             value = None
-        if (
-            name in DO_NOTHING or value in (None, []) or (name == "is_lazy" and not value)
-        ):  # new in Python 3.15
-            continue
-        yield from ((f"{name}:",), value)
+        elif name == "is_lazy" and not value:  # new in Python 3.15
+            value = None
+        if name not in DO_NOTHING and value not in (None, []):
+            yield from ((f"{name}:",), value)
 
 
 def _tokens(tree: ast.AST, *, docstrings: bool) -> Iterator[str]:

@@ -148,17 +148,15 @@ def record(
     waiting: list[Example] = []
     for example in wanted:
         try:
-            key = example.key(options)
+            if found := store.get(example.page, example.key(options)):
+                summary.records[example.page] = found
+                summary.counts[example.kind][0] += 1
+            else:
+                waiting.append(example)
         except SourceError as error:
             refused = Outcome("refused", error.message, line=error.line)
             summary.counts[example.kind][2] += 1
             summary.failures.append(Failure(example.page, example.source(options.project), refused))
-            continue
-        if found := store.get(example.page, key):
-            summary.records[example.page] = found
-            summary.counts[example.kind][0] += 1
-        else:
-            waiting.append(example)
     if not waiting:
         return summary
     if missing := [name for name in NEEDED if version(name) == "none"]:

@@ -27,7 +27,6 @@ __all__ = ["build", "preview"]
 
 
 DIGEST = "inputs.sha256"
-PREVIEW = "preview"
 
 
 def _assemble(project: Project, rendered: Path, new: Path) -> None:
@@ -121,7 +120,7 @@ def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = N
             failed = render_all(project, process, *more)
         if failed:
             return _failed(project, failed)
-        folder = project.build / PREVIEW
+        folder = project.build / "preview"
         _assemble(project, project.build / RENDERED, folder)
         shutil.rmtree(project.build / RENDERED)
         print(f"built in {time.monotonic() - start:.0f} s, without the pages that these link to:")

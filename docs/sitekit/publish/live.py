@@ -1,9 +1,8 @@
 """Serve the site while it is being written: ``nox -s live``.
 
-The project is built into ``build/live``, serves it, and builds again
-what a saved file changes; the reader's browser reloads. Source text stands where a translation is missing. Nobody
-checks here, as `reuse` does, that other pages are untouched, so what it shows can be behind in corners (lists
-of pages, what Sphinx warns of); ``build/html`` is left alone.
+The project is built into ``build/live`` and served from there; what a saved file changes is built again, and the
+reader's browser reloads. Source text stands where a translation is missing. Nobody checks here, as `reuse` does, that
+other pages are untouched, so what it shows can be behind in corners (lists of pages, what Sphinx warns of).
 """
 
 from __future__ import annotations
