@@ -34,8 +34,8 @@ PACKAGES = ("torch", "numpy", "matplotlib", "sphinx-gallery")
 NOTEBOOK_PACKAGES = ("torch", "numpy", "matplotlib", "ipykernel", "nbclient")
 CONFIG = re.compile(r"^[ \t]*#\s*(sphinx_gallery_[A-Za-z0-9_]+(?:\s*=\s*.+)?)[ \t]*$", re.MULTILINE)
 SCRIPT_METADATA = re.compile(r"(?m)^# /// script\s*$\n(?P<body>(?:^#.*$\n)*?)^# ///\s*$")
-DO_NOTHING = {"ctx", "kind", "type_comment", "type_ignores"}
-"""Fields of the syntax tree."""
+DO_NOTHING = {"ctx", "is_lazy", "kind", "type_comment", "type_ignores"}
+"""Fields of the syntax tree, not all of them on every Python."""
 READS_ITSELF = {"__doc__", "help", "inspect", "getsource", "getdoc", "linecache"}
 """Names by which a cell can print its own comments or docstrings; its text then belongs to the key."""
 
@@ -81,8 +81,6 @@ def _fields(node: ast.AST, *, docstrings: bool) -> Iterator[Any]:
         elif name == "values" and isinstance(node, ast.JoinedStr):
             value = _joined(value)
         elif name == "format_spec" and isinstance(value, ast.JoinedStr) and not _joined(value.values):
-            value = None
-        elif name == "is_lazy" and not value:  # new in Python 3.15
             value = None
         if name not in DO_NOTHING and value not in (None, []):
             yield from ((f"{name}:",), value)
