@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
-from sitekit.execute.place import file_name
-from sitekit.execute.record import Cell, Figure, Record
+from sitekit.execute.record import Cell, Figure, Record, file_name
 
 LANGUAGES = """\
 letters = '[\\u4e00-\\u9fff]'

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from sitekit.execute import golden
 from sitekit.execute.golden import Tolerance, close, differences
-from sitekit.execute.place import file_name
-from sitekit.execute.record import Cell, Figure, Record, Store
+from sitekit.execute.record import Cell, Figure, Record, Store, file_name
 from sitekit.project.layout import Project
 
 from tests import engine_project, foreign

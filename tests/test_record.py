@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sitekit.execute import cells, keys, record
 from sitekit.execute.keys import Key
-from sitekit.execute.place import file_name
-from sitekit.execute.record import NEWEST, DamagedRecord, Store
+from sitekit.execute.record import NEWEST, DamagedRecord, Store, file_name
 from sitekit.project import files
 
 from tests.engine_project import PICTURES, make, script

@@ -6,7 +6,6 @@ A `Job` is all that a run needs, on this machine or another; an `Outcome` is all
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -17,7 +16,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Job", "Outcome", "Place", "file_name", "keep_figure", "note_progress", "saving"]
+from .record import file_name
+
+__all__ = ["Job", "Outcome", "Place", "keep_figure", "note_progress", "saving"]
 
 OUTPUT_MIB = 1.0
 """More text than this is no page."""
@@ -175,11 +176,6 @@ def saving(root: Path) -> Iterator[None]:
         yield
     finally:
         note.write_text(f"{spent + time.process_time() - began}", encoding="ascii")
-
-
-def file_name(content: bytes, suffix: str) -> str:
-    """The name that a figure file gets."""
-    return hashlib.sha256(content).hexdigest()[:24] + suffix
 
 
 def keep_figure(root: Path, saved: Any) -> dict[str, Any]:

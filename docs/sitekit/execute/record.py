@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import json
 import re
 import time
@@ -28,7 +29,6 @@ from msgspec import Meta
 
 from ..project.files import digest, write_atomically
 from .keys import Key
-from .place import file_name
 
 __all__ = ["Cell", "DamagedRecord", "Figure", "Record", "Store", "forget_read"]
 
@@ -121,6 +121,11 @@ class Record:
         """The names of its figure files."""
         figures = (figure for cell in self.cells for figure in cell.figures)
         return {name for figure in figures for name in (figure.light, figure.dark, figure.png)}
+
+
+def file_name(content: bytes, suffix: str) -> str:
+    """The name that a figure file gets."""
+    return hashlib.sha256(content).hexdigest()[:24] + suffix
 
 
 def _dump(record: Record) -> bytes:

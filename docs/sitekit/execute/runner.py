@@ -40,7 +40,7 @@ NEEDED = ("pillow", "psutil", "sphinx-gallery", "tqdm")
 """Packages that every run needs, and nothing before it."""
 PRELOAD = (
     # A word in the source of an example that waits, and what the nursery then imports beforehand.
-    ("", ("psutil", f"{__package__}.worker", f"{__package__}.figures")),
+    ("", (f"{__package__}.watch", f"{__package__}.worker")),
     ("", ("sphinx_gallery.gen_gallery", "sphinx_gallery.gen_rst", "sphinx_gallery.backreferences")),
     ("numpy", ("numpy",)),
     ("matplotlib", ("matplotlib.pyplot", "matplotlib.backends.backend_agg", "PIL.WebPImagePlugin")),
