@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from .execute import runner
@@ -20,7 +20,6 @@ from .translate.localise import LISTING, localise
 
 __all__ = ["REUSABLE", "clean", "locked", "prepare"]
 
-LOCK = ".cache/build.lock"
 REUSABLE = "reusable/state.json"
 """Below ``build``: what the last build says of the trees and pages that the next one may use again, beside these."""
 
@@ -33,7 +32,7 @@ def locked(project: Project) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(project.root / LOCK)
+    lock = FileLock(project.root / ".cache" / "build.lock")
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
@@ -75,11 +74,11 @@ def prepare(
     return True
 
 
-def clean(project: Project, language: Language) -> None:
+def clean(project: Project, languages: Iterable[Language]) -> None:
     """Leave only what localising wrote, and the list of records: rendering starts from nothing else."""
-    tree = project.source_tree(language)
-    written = {tree / name for name in json.loads((tree / LISTING).read_text(encoding="utf-8"))}
-    written |= {tree / LISTING, tree / SHOWN}
-    for path in [*tree.rglob("*")]:
-        if path.is_file() and path not in written:
-            path.unlink()
+    for tree in map(project.source_tree, languages):
+        written = {tree / name for name in json.loads((tree / LISTING).read_text(encoding="utf-8"))}
+        written |= {tree / LISTING, tree / SHOWN}
+        for path in [*tree.rglob("*")]:
+            if path.is_file() and path not in written:
+                path.unlink()

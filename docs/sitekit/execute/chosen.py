@@ -49,11 +49,7 @@ def committed(project: Project, device: str) -> dict[str, ShownRecord]:
 
 
 def states(project: Project, devices: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Whether each page is recorded on each of `devices`, by page and device.
-
-    ``current``, ``stale`` (recorded from other code) or ``none``; ``-`` where the curriculum doesn't name the
-    device.
-    """
+    """Of each page the record of each device: ``current``, ``stale`` (of other code), ``none``, or ``-``: not wanted."""
     table: dict[str, dict[str, str]] = {page.docname: {} for page in project.pages()}
     for device in devices:
         found = committed(project, device)
@@ -94,8 +90,7 @@ def read_listing(
 ) -> dict[str, list[ShownRecord]]:
     """The records that the pages of a language's `tree` show, or those of `only`; the CPU's first.
 
-    Where a build has checked them, they are `trusted`, and none is hashed again. One may have gone since it was
-    chosen: that is a `SitekitError`.
+    Where a build has checked them, they are `trusted`, and none is hashed again.
     """
     found: dict[str, list[ShownRecord]] = {}
     for page, items in json.loads((tree / SHOWN).read_text(encoding="utf-8")).items():

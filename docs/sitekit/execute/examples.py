@@ -22,8 +22,7 @@ from .record import Kind, Store
 __all__ = ["Example", "Options", "chosen", "documents", "examples", "print_warning", "store_for"]
 
 
-CACHE = Path(".cache/records")
-CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook")
+CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook", "backend")
 
 
 @functools.cache
@@ -140,7 +139,7 @@ def documents(project: Project) -> list[Example]:
 
 def store_for(project: Project, device: str = "cpu", *, trusted: bool = False) -> Store:
     """The project's records of `device`: in the cache for the CPU, committed for every other."""
-    folder = project.root / CACHE if device == "cpu" else project.docs / "records"
+    folder = project.root / ".cache" / "records" if device == "cpu" else project.docs / "records"
     return Store(folder / device, single=device != "cpu", warn=print_warning, trusted=trusted)
 
 

@@ -136,14 +136,14 @@ def save(folder: Path, record: Record, store: Store) -> bool:
         "figures": [{"cell": cell, "picture": name} for cell, name, _ in pictures],
     }
     changed = write_if_changed(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
-    for file in {*path.parent.glob(f"{path.stem}-*.png")} - {path.with_name(name) for _, name, _ in pictures}:
+    files = {path.with_name(name): picture for _, name, picture in pictures}
+    for file in {*path.parent.glob(f"{path.stem}-*.png")} - files.keys():
         file.unlink()
         changed = True
-    for _, name, picture in pictures:
-        place = path.with_name(name)
+    for file, picture in files.items():
         # What looks the same is left as it is: another release of Pillow may write other bytes.
-        if _distance(place, picture) > 0:
-            place.write_bytes(picture)
+        if _distance(file, picture) > 0:
+            file.write_bytes(picture)
             changed = True
     return changed
 
@@ -248,10 +248,7 @@ def counted(found: States) -> str:
 
 
 def report_versions(project: Project) -> None:
-    """Say which pages give something else under the packages that are installed now, and count them at the end.
-
-    Every example runs, with records of its own under ``build/versions/``.
-    """
+    """Print which pages give something else under the packages that are installed now, and how many do."""
     versions = [f"{name}-{version(name)}" for name in PACKAGES if version(name) != "none"]
     store = Store(project.root / "build" / "versions" / "_".join(versions))
     found = report(project, store, Options(project))

@@ -16,6 +16,7 @@ import platform
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -134,22 +135,16 @@ def _file_digest(path: Path) -> str:
 def _imported(tree: ast.Module, package: str) -> Iterator[str]:
     """Every module name that `tree`, standing in `package`, may import; some are of no module."""
     for node in ast.walk(tree):
-        match node:
-            case ast.Import(names):
-                yield from (alias.name for alias in names)
-            case ast.ImportFrom(module, names, level):
-                base = _absolute("." * level + (module or ""), package)
-                yield from (f"{base}.{alias.name}" for alias in names)
-            case ast.Call(ast.Attribute(_, name) | ast.Name(name), [ast.Constant(str(literal)), *_]):
-                if name in {"import_module", "__import__"}:
-                    yield _absolute(literal, package)
-
-
-def _absolute(name: str, package: str) -> str:
-    try:
-        return resolve_name(name, package)
-    except ImportError:  # it leads out of the outermost package
-        return ""
+        with suppress(ImportError):  # it leads out of the outermost package
+            match node:
+                case ast.Import(names):
+                    yield from (alias.name for alias in names)
+                case ast.ImportFrom(module, names, level):
+                    base = resolve_name("." * level + (module or ""), package)
+                    yield from (f"{base}.{alias.name}" for alias in names)
+                case ast.Call(ast.Attribute(_, name) | ast.Name(name), [ast.Constant(str(literal)), *_]):
+                    if name in {"import_module", "__import__"}:
+                        yield resolve_name(literal, package)
 
 
 def _files(name: str, folder: Path) -> list[Path]:
@@ -189,11 +184,7 @@ def local_files(codes: Iterable[str], folder: Path) -> dict[str, Path]:
 
 
 def code_part(cells: Sequence[CodeCell], text: str, folder: Path, data: Mapping[str, Path]) -> dict[str, Any]:
-    """The code part of a key.
-
-    It is that of an example whose source is `text` and has `cells`; local modules are looked for in `folder`, and
-    `data` files stand by the names that the example reads them by.
-    """
+    """The code part of a key: of an example with `text`, `cells` and, by the names it reads them by, `data` files."""
     codes = [cell.code for cell in cells]
     options = [list(cell.options) for cell in cells]
     placed = []

@@ -72,8 +72,7 @@ class Cell:
     ``capture_repr`` asks of the last expression, as ``value`` or ``html``."""
     figures: tuple[Figure, ...] = ()
     bundles: tuple[dict[str, Any], ...] = ()
-    """Outputs of a notebook's cell as nbformat writes them; figures of ours stand as
-    ``{"figure": number}``."""
+    """Outputs of a notebook's cell as nbformat writes them; figures of ours stand as ``{"figure": number}``."""
 
     @property
     def text(self) -> str:
@@ -106,8 +105,7 @@ class Record:
     exit: str
     cells: tuple[Cell, ...]
     names: dict[str, list[str]] = field(default_factory=dict)
-    """Names in the code and the objects they may stand for, likeliest first: ``torch:Tensor.view``,
-    ``class torch.nn:Linear``."""
+    """Names in the code and what they may stand for, likeliest first: ``torch:Tensor.view``, ``class torch.nn:Linear``."""
     checksum: str = field(default="", compare=False)
     """Of all the rest, once it was put; figures belong to it by their names."""
 
@@ -241,10 +239,7 @@ class Store:
         return (self.place(record.page) / name).read_bytes()
 
     def put(self, record: Record, contents: Mapping[str, bytes]) -> Record:
-        """Add `record`, with the `contents` of its figure files, and leave no more than the newest of its page.
-
-        A record that could not be read again is refused, as one that is damaged.
-        """
+        """Add `record`, if it could be read again, with the `contents` of its figure files; the oldest make room."""
         text = _dump(record)
         record = _load(text)
         path = self._json(record.page, record.key)

@@ -101,10 +101,7 @@ def _failed(project: Project, what: Sequence[str]) -> bool:
 
 
 def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = None) -> bool:
-    """Build some pages into ``build/preview``, where links to all others are plain text; whether it succeeded.
-
-    Source text stands where a translation is missing.
-    """
+    """Build a draft of some pages into ``build/preview``, with links to others as plain text; whether it succeeded."""
     known = [source.docname for source in sources(project)]
     for page in pages:
         if page not in known:

@@ -23,10 +23,7 @@ __all__ = ["rebuild", "serve"]
 
 
 def rebuild(root: Path, before: str) -> str:
-    """Build what changed, or everything, if more than texts of pages did; mistakes are only printed.
-
-    In goes a digest of all but these texts as it was `before`, out comes the one of what was built.
-    """
+    """Build what changed, or everything if the digest of all but pages' texts isn't as `before`; returns that digest."""
     start = time.monotonic()
     try:
         project = Project.load(root)
@@ -37,8 +34,7 @@ def rebuild(root: Path, before: str) -> str:
                 return before
             if fixed != before:
                 shutil.rmtree(place, ignore_errors=True)
-                for language in project.languages:
-                    clean(project, language)
+                clean(project, project.languages)
             # The server's script, which reloads the page, is one that the policy stops.
             good = all(render(process, [*arguments(project, place, "-D", "sitekit_policy=0")]))
             for language in project.languages:

@@ -64,18 +64,14 @@ def render(process: subprocess.Popen[bytes], builds: Sequence[Sequence[str]]) ->
 def render_all(
     project: Project, process: subprocess.Popen[bytes], *more: str, reuses: bool = False
 ) -> list[str]:
-    """Render every language, with `more` of Sphinx's options; the languages that failed.
-
-    Where pages of the last build are used again, nothing is said of a failure, which a clean build repeats.
-    """
+    """Render every language, with `more` of Sphinx's options; the languages that failed."""
     folder = project.build / RENDERED
     shutil.rmtree(folder, ignore_errors=True)
     if reuses:
         reuse.stage(project, folder)
-        more = ("-Q", *more, "-D", "sitekit_reuses=1")
+        more = ("-Q", *more, "-D", "sitekit_reuses=1")  # a clean build repeats what fails, and tells
     else:
-        for language in project.languages:
-            clean(project, language)
+        clean(project, project.languages)
     # MyST-NB writes beside Sphinx's output, so each language has a folder around it.
     passed = render(process, [*arguments(project, folder, *more)])
     return [item.folder for item, good in zip(project.languages, passed, strict=True) if not good]

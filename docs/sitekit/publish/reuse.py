@@ -98,8 +98,6 @@ def load(project: Project) -> State:
 
 def only_words_differ(project: Project, before: State, fixed: str) -> bool:
     """Whether now nothing differs from the state `before` but texts of pages."""
-    if not before:
-        return False
     now = _state(project, fixed)
     changed = [name for name in now if now[name] != before.get(name)]
     # Beside what localising writes for a page stand its units.

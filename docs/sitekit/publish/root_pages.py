@@ -18,23 +18,19 @@ __all__ = ["write"]
 
 
 def write(project: Project, folder: Path, *, policy: str = "") -> None:
-    """Write both pages into `folder`, beside the languages' folders.
-
-    The first page has the tag `policy`; ``404.html`` has a policy of its own, which allows its script alone.
-    """
+    """Write both pages into `folder`: the first with the tag `policy`, ``404.html`` has one that allows its script."""
     from jinja2 import Environment, FileSystemLoader
 
     templates = Environment(loader=FileSystemLoader(project.docs / "_templates"), autoescape=True)
-    # Sphinx has compiled them for all other pages.
-    texts = {
-        language.folder: translation("sphinx", project.docs / "locale-ui", [language.sphinx], fallback=True)
-        for language in project.languages
-    }
+    catalogues = project.docs / "locale-ui"  # Sphinx has compiled them for all other pages
     script = (Path(__file__).parent / "not_found.js").read_text(encoding="utf-8")
     known = {
         "title": project.title,
         "languages": project.languages,
-        "texts": {folder: found.gettext for folder, found in texts.items()},
+        "texts": {
+            language.folder: translation("sphinx", catalogues, [language.sphinx], fallback=True).gettext
+            for language in project.languages
+        },
         "policy": policy,
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
