@@ -42,9 +42,8 @@ def inputs_digests(project: Project) -> tuple[str, str]:
     files = {
         path.relative_to(folder.parent).as_posix(): path for folder in folders for path in _files(folder)
     }
-    files |= {
-        path.name: path for path in project.root.glob("LICENSE*")
-    }  # the archive of all scripts holds them
+    # The archive of all scripts holds the licences.
+    files |= {path.name: path for path in project.root.glob("LICENSE*")}
     texts: dict[str, str] = {}
     fixed: dict[str, str] = {}
     pages = {source.path for source in sources(project)}
