@@ -66,7 +66,7 @@ def as_record(example: Example, options: Options, outcome: Outcome) -> Record:
     cells = msgspec.convert(result["cells"], tuple[Cell, ...])
     if len(cells) != len(example.cells):
         raise ValueError(f"{len(cells)} cells were recorded of {len(example.cells)}")
-    device_peak = result["device_peak_mib"]
+    device_peak = result.get("device_peak_mib")
     return Record(
         page=example.page,
         kind=example.kind,
@@ -77,7 +77,7 @@ def as_record(example: Example, options: Options, outcome: Outcome) -> Record:
         seconds=round(result["seconds"], 3),
         peak_mib=round(outcome.peak_mib, 1),
         device_peak_mib=None if device_peak is None else round(device_peak, 1),
-        versions={"python": environment["python"], **environment["packages"], **result["versions"]},
+        versions={"python": environment["python"], **environment["packages"], **result.get("versions", {})},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         exit="ok",
         cells=cells,
