@@ -22,7 +22,7 @@ from .record import Kind, Store
 __all__ = ["Example", "Options", "chosen", "documents", "examples", "print_warning", "store_for"]
 
 
-CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook", "backend")
+CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook")
 
 
 @functools.cache

@@ -32,7 +32,7 @@ __all__ = ["Key", "canonical", "code_part", "environment_part", "local_files"]
 
 
 PACKAGES = ("torch", "numpy", "matplotlib", "sphinx-gallery")
-NOTEBOOK_PACKAGES = ("torch", "numpy", "matplotlib", "ipykernel", "nbclient")
+NOTEBOOK_PACKAGES = ("torch", "numpy", "matplotlib", "ipython")
 CONFIG = re.compile(r"^[ \t]*#\s*(sphinx_gallery_[A-Za-z0-9_]+(?:\s*=\s*.+)?)[ \t]*$", re.MULTILINE)
 SCRIPT_METADATA = re.compile(r"(?m)^# /// script\s*$\n(?P<body>(?:^#.*$\n)*?)^# ///\s*$")
 DO_NOTHING = {"ctx", "is_lazy", "kind", "type_comment", "type_ignores"}

@@ -16,9 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .record import file_name
-
-__all__ = ["Job", "Outcome", "Place", "keep_figure", "note_progress", "saving"]
+__all__ = ["Job", "Outcome", "Place", "note_progress", "saving"]
 
 OUTPUT_MIB = 1.0
 """More text than this is no page."""
@@ -176,14 +174,3 @@ def saving(root: Path) -> Iterator[None]:
         yield
     finally:
         note.write_text(f"{spent + time.process_time() - began}", encoding="ascii")
-
-
-def keep_figure(root: Path, saved: Any) -> dict[str, Any]:
-    """Move the images of a figure among the results, named by their content."""
-    value = {"width": saved.width, "height": saved.height}
-    for name in ("light", "dark", "png"):
-        path = getattr(saved, name)
-        content = path.read_bytes()
-        value[name] = file_name(content, path.suffix)
-        path.replace(root / "result" / value[name])
-    return value
