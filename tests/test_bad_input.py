@@ -120,6 +120,20 @@ CHANGES = {
         (SECOND, 1),
         "this example is not listed in curriculum.toml",
     ),
+    "data file": (
+        CURRICULUM,
+        "minutes = 3",
+        'data = ["table.csv"]',
+        (CURRICULUM, 4),
+        "'start/first' has no data file table.csv beside it",
+    ),
+    "data file elsewhere": (
+        CURRICULUM,
+        "minutes = 3",
+        'data = ["../curriculum.toml"]',
+        (CURRICULUM, 4),
+        "'start/first' has no data file ../curriculum.toml beside it",
+    ),
     "unknown prerequisite": (
         CURRICULUM,
         '"start/first"',

@@ -381,14 +381,14 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[results.Summary, Stor
         file.write(f"[chapters.pages.latin]\n{ALLOWED}")
     project, store = Project.load(root), Store(root / "store")
     wanted = [*examples.examples(project), *examples.documents(project)]
-    options = examples.Options.of(project, jobs=2)
+    options = examples.Options(project, jobs=2)
     return runner.record(wanted, store, options, out=io.StringIO()), store, root
 
 
 def cells(ran: tuple[results.Summary, Store, Path], page: str) -> tuple[Cell, ...]:
     failed = [str(item) for item in ran[0].failures if item.page == page]
     assert not failed
-    record = ran[1].get(page, ran[0].used[page])
+    record = ran[1].get(page, ran[0].records[page].key)
     assert record
     return record.cells
 
@@ -514,7 +514,7 @@ def test_settings_belong_to_the_key(
     def keys() -> dict[str, Any]:
         project = Project.load(root)
         found = [item for item in examples.examples(project) if item.page.endswith(("/warns", "/mark"))]
-        return {item.page: item.key(examples.Options.of(project), "cpu").code for item in found}
+        return {item.page: item.key(examples.Options(project)).code for item in found}
 
     before, path = keys(), root / name
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")

@@ -44,11 +44,11 @@ def test_every_example_gives_the_same_in_another_order_and_on_a_busy_machine(tmp
     again = Store(tmp_path / "again")
     wanted = [item for item in reversed(examples.chosen(project, "cpu", [])) if item.page in first]
     with busy_loops(8):
-        summary = runner.record(wanted, again, examples.Options.of(project))
+        summary = runner.record(wanted, again, examples.Options(project))
     assert [str(failure) for failure in summary.failures] == []
     different = []
-    for page, key in summary.used.items():
-        record = again.get(page, key)
+    for page, made in summary.records.items():
+        record = again.get(page, made.key)
         assert record is not None
         if shown(record, again) != shown(first[page], store):
             different.append(page)

@@ -22,7 +22,7 @@ from tests import engine_project, foreign
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = Project.load(ROOT)
-TOLERANCES = {page.docname: Tolerance.of(page.tolerance) for page in PROJECT.pages()}
+TOLERANCES = {page.docname: Tolerance(**page.tolerance) for page in PROJECT.pages()}
 FOLDER = ROOT / golden.FOLDER
 DEVICES = sorted({device for page in PROJECT.pages() for device in page.devices})
 PAGES = {device: [example.page for example in golden.compared(PROJECT, device)] for device in DEVICES}

@@ -26,23 +26,23 @@ ENDS_ITSELF = '"""x"""\nimport os, signal\nos.kill(os.getpid(), signal.SIGILL)\n
 def test_variables_reach_the_worker_and_the_key(tmp_path: Path, fork: bool) -> None:
     root = engine_project.write_project(tmp_path, {"page": SHOWS_THREADS}, docs={"exercise": NOTEBOOK})
     project, store = Project.load(root), Store(tmp_path / "store")
-    usual = Options.of(project, fork=fork)
-    other = Options.of(project, fork=fork, variables={"OMP_NUM_THREADS": "2", "EXTRA": "x"})
+    usual = Options(project, fork=fork)
+    other = Options(project, fork=fork, variables={"OMP_NUM_THREADS": "2", "EXTRA": "x"})
     wanted = chosen(project, "cpu", [])
     summary = runner.record(wanted, store, other, out=io.StringIO())
     assert summary.failures == []
     for example in wanted:
-        record = store.get(example.page, example.key(other, "cpu"))
+        record = store.get(example.page, example.key(other))
         assert record is not None
         assert record.cells[0].text == "2 x\n"
         # What ran otherwise never stands for an ordinary run.
-        assert store.get(example.page, example.key(usual, "cpu")) is None
-    settings = wanted[0].environment_part(usual, "cpu")["settings"]
+        assert store.get(example.page, example.key(usual)) is None
+    settings = wanted[0].environment_part(usual)["settings"]
     assert set(settings) == {"worker", "threads", "backend"}
 
 
 def test_libraries_in_the_worker_obey() -> None:
-    options = Options(Path.cwd())
+    options = Options(Project.load(foreign.ROOT))
     usual = processors.seen({}, options)
     assert usual["threads"] == "1"
     assert processors.seen(processors.MODES["threads"], options) == usual | {"threads": "2"}

@@ -20,7 +20,7 @@ import psutil
 import pytest
 from bs4 import BeautifulSoup, Tag
 from sitekit.project.layout import Project
-from sitekit.publish import inputs, rendering
+from sitekit.publish import rendering, reuse
 
 from tests import foreign
 
@@ -232,10 +232,10 @@ def test_a_damaged_record_is_made_again(gallery: Path, damage: Callable[[Path], 
 
 def test_a_list_of_records_that_another_version_wrote_is_none(gallery: Path) -> None:
     project = Project.load(gallery)
-    assert inputs.records_digest(project)
+    assert reuse.records_digest(project)
     path = gallery / "build" / "source" / "de" / "shown.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"device"', '"store"'), encoding="utf-8")
-    assert inputs.records_digest(project) is None
+    assert reuse.records_digest(project) is None
 
 
 def test_a_page_that_went_is_nowhere(gallery: Path) -> None:

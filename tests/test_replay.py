@@ -42,9 +42,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Store]:
     """`PAGE`, recorded."""
     root = write_project(tmp_path_factory.mktemp("project"), {"page": PAGE})
     project, store = Project.load(root), Store(root / "store")
-    options = examples.Options.of(project, jobs=1)
+    options = examples.Options(project, jobs=1)
     summary = runner.record(examples.examples(project), store, options, out=io.StringIO())
-    record = store.get("chapter/page", summary.used["chapter/page"])
+    record = store.get("chapter/page", summary.records["chapter/page"].key)
     assert record
     return record, store
 

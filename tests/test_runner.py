@@ -20,8 +20,7 @@ from typing import Any
 import distributed
 import psutil
 import pytest
-from sitekit.execute import cluster, examples, nursery, place, results, runner, watch
-from sitekit.execute.progress import Progress
+from sitekit.execute import examples, nursery, place, results, runner, watch
 from sitekit.execute.record import Store
 from sitekit.project.files import PACKAGE
 from sitekit.project.layout import Project
@@ -183,7 +182,7 @@ def record(root: Path, **values: Any) -> tuple[results.Summary, Store, str]:
     project = Project.load(root)
     store = Store(root / "store")
     out = io.StringIO()
-    options = examples.Options.of(project, **{"jobs": 2, "memory_mib": 350, **values})
+    options = examples.Options(project, **{"jobs": 2, "memory_mib": 350, **values})
     executor = values.pop("executor", None)
     summary = runner.record(examples.examples(project), store, options, executor=executor, out=out)
     return summary, store, out.getvalue()
@@ -191,7 +190,7 @@ def record(root: Path, **values: Any) -> tuple[results.Summary, Store, str]:
 
 def cells(summary: results.Summary, store: Store, page: str) -> tuple[Any, ...]:
     """The recorded cells of a page."""
-    found = store.get(page, summary.used[page])
+    found = store.get(page, summary.records[page].key)
     assert found
     return found.cells
 
@@ -221,7 +220,7 @@ def failure(ran: tuple[results.Summary, Store, str, Path], page: str) -> results
 def test_only_the_faulty_fail(ran: tuple[results.Summary, Store, str, Path]) -> None:
     failed = {item.page for item in ran[0].failures}
     assert failed == {f"chapter/{name}" for name in FAULTY}
-    assert set(ran[0].used) == {f"chapter/{name}" for name in {**GOOD, **UNTIDY}}
+    assert set(ran[0].records) == {f"chapter/{name}" for name in {**GOOD, **UNTIDY}}
     assert (
         list(ran[0].lines())[-1] == f"examples: 0 from record, {len(GOOD | UNTIDY)} run, {len(FAULTY)} failed"
     )
@@ -371,7 +370,7 @@ def test_no_path_of_this_machine(ran: tuple[results.Summary, Store, str, Path]) 
 
 
 def test_facts(ran: tuple[results.Summary, Store, str, Path]) -> None:
-    found = ran[1].get("chapter/draws", ran[0].used["chapter/draws"])
+    found = ran[1].get("chapter/draws", ran[0].records["chapter/draws"].key)
     assert found
     assert found.device == "cpu"
     assert found.device_name
@@ -386,7 +385,7 @@ def test_facts(ran: tuple[results.Summary, Store, str, Path]) -> None:
 def test_second_run_runs_nothing_new(ran: tuple[results.Summary, Store, str, Path], tmp_path: Path) -> None:
     project = Project.load(ran[3])
     good = [item for item in examples.examples(project) if item.page.partition("/")[2] in GOOD]
-    options = examples.Options.of(project, jobs=2, memory_mib=350)
+    options = examples.Options(project, jobs=2, memory_mib=350)
     summary = runner.record(good, ran[1], options, out=io.StringIO())
     assert list(summary.lines()) == [f"examples: {len(GOOD)} from record, 0 run, 0 failed"]
 
@@ -444,7 +443,7 @@ def test_page_of_markdown(tmp_path: Path) -> None:
     root = write_project(tmp_path, {}, docs={"page": page, "bad": bad, "prose": "# Prose\n"})
     project = Project.load(root)
     store = Store(root / "store")
-    options = examples.Options.of(project, jobs=2)
+    options = examples.Options(project, jobs=2)
     summary = runner.record(examples.documents(project), store, options, out=io.StringIO())
     assert list(summary.lines())[-2:] == [
         "docs pages: 0 from record, 1 run, 1 failed", "examples: 0 from record, 0 run, 0 failed",
@@ -461,7 +460,7 @@ def test_page_of_markdown(tmp_path: Path) -> None:
 def test_any_executor(tmp_path: Path) -> None:
     root = write_project(tmp_path, {name: GOOD[name] for name in ("prints", "progress")})
     project = Project.load(root)
-    options = examples.Options.of(project, jobs=2)
+    options = examples.Options(project, jobs=2)
     import multiprocessing
 
     context = multiprocessing.get_context("spawn")
@@ -581,7 +580,7 @@ def test_loader_with_workers(tmp_path: Path) -> None:
     )
     summary, store, _ = record(write_project(tmp_path, {"one": text}), memory_mib=2048)
     assert not summary.failures
-    found = store.get("chapter/one", summary.used["chapter/one"])
+    found = store.get("chapter/one", summary.records["chapter/one"].key)
     assert found
     assert found.cells[1].text == "[[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]\n1\n"
     assert found.names["x.view"][0] == "torch:Tensor.view"
@@ -665,11 +664,11 @@ def test_dask_cluster_loses_nothing(tmp_path: Path) -> None:
 
         threading.Thread(target=kill_one, daemon=True).start()
         store = Store(tmp_path / "store")
-        with cluster.dask_executor(address) as executor:
+        with runner.dask_executor(address) as executor:
             summary = runner.record(
                 examples.examples(project),
                 store,
-                examples.Options.of(project),
+                examples.Options(project),
                 executor=executor,
                 out=io.StringIO(),
             )
@@ -694,7 +693,7 @@ def test_progress() -> None:
     """A bar on a terminal, which is gone in the end; plain lines elsewhere, as CI keeps them."""
     said = {}
     for out in (Terminal(), io.StringIO()):
-        progress = Progress(4, 1, out)
+        progress = results.Progress(4, 1, out)
         progress.finished("a/one", 9.0, failed=False, running=2)
         progress.finished("a/three", 9.0, failed=True, running=1)
         said[out.isatty()] = out.getvalue()

@@ -92,7 +92,7 @@ def test_every_part_of_a_build_looks_first(monkeypatch: pytest.MonkeyPatch, tmp_
     project = Project.load(write_project(tmp_path, {"page": script("print(1)")}))
     store = Store(tmp_path / "store")
     with pytest.raises(SitekitError, match=r"adapt sitekit/execute/worker\.py$"):
-        runner.record(examples.examples(project), store, examples.Options.of(project), out=io.StringIO())
+        runner.record(examples.examples(project), store, examples.Options(project), out=io.StringIO())
     with pytest.raises(SitekitError, match=r"livereload .* adapt sitekit/publish/live\.py$"):
         live.serve(tmp_path, 0)
 

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +27,25 @@ def _build(project: Project, given: argparse.Namespace) -> int:
 
 
 def _record(project: Project, given: argparse.Namespace) -> int:
-    from .execute.cluster import dask_executor
-    from .execute.examples import Options, chosen, print_warning, store_for
-    from .execute.record import Store
-    from .execute.runner import check_packages, record
+    from .execute.examples import Options, chosen, store_for
+    from .execute.runner import dask_executor, record
 
-    check_packages()
     store = store_for(project, given.device)
     if given.store:
-        store = Store(given.store, single=store.single, warn=print_warning)
-    wanted, options = chosen(project, given.device, given.pages), Options.of(project, jobs=given.jobs)
+        store = replace(store, folder=given.store)
+    wanted = chosen(project, given.device, given.pages)
+    options = Options(project, given.device, jobs=given.jobs)
     with dask_executor(given.scheduler) as executor:
-        summary = record(wanted, store, options, device=given.device, executor=executor)
+        summary = record(wanted, store, options, executor=executor)
     print(*summary.lines(), sep="\n")
     return 1 if summary.failures else 0
 
 
 def _records(project: Project, given: argparse.Namespace) -> int:
-    from .execute.examples import Options, states
+    from .execute.chosen import states
 
     devices = sorted({device for page in project.pages() for device in page.devices})
-    table = states(project, Options.of(project), devices)
+    table = states(project, devices)
     width = max(map(len, table), default=0) + 2
     print(f"{'page':{width}}" + "".join(f"{device:>10}" for device in devices))
     for page, row in table.items():
@@ -87,9 +86,9 @@ def _golden(project: Project, given: argparse.Namespace) -> int:
 
 
 def _versions(project: Project, given: argparse.Namespace) -> int:
-    from .execute.versions import print_report
+    from .execute.golden import report_versions
 
-    print_report(project)
+    report_versions(project)
     return 0
 
 

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from .execute import runner
-from .execute.chosen import SHOWN, ShownRecord, undescribed, write_listing
-from .execute.cluster import dask_executor
-from .execute.examples import Options, documents, examples, print_warning, store_for
+from .execute.chosen import SHOWN, ShownRecord, committed, undescribed, write_listing
+from .execute.examples import Options, chosen, print_warning, store_for
 from .execute.record import forget_read
 from .project.errors import SourceErrors
-from .project.files import digest
 from .project.layout import Language, Project
 from .translate.localise import LISTING, localise
 
-__all__ = ["REUSABLE", "clean", "forget_reusable", "locked", "prepare"]
+__all__ = ["REUSABLE", "clean", "locked", "prepare"]
 
-LOCK = ".cache/build.lock"
 REUSABLE = "reusable/state.json"
 """Below ``build``: what the last build says of the trees and pages that the next one may use again, beside these."""
 
@@ -35,9 +32,7 @@ def locked(project: Project) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    path = project.root / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    lock = FileLock(project.root / ".cache" / "build.lock")
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
@@ -48,66 +43,42 @@ def locked(project: Project) -> Iterator[None]:
         yield
 
 
-def forget_reusable(project: Project) -> None:
-    """Have the next build start clean: the trees are not as the last one left them."""
-    (project.build / REUSABLE).unlink(missing_ok=True)
-
-
 def prepare(
     project: Project, *, only: Sequence[str] = (), scheduler: str | None = None, draft: bool = False
 ) -> bool:
     """Localise, run what has no record, and choose the record of each page; whether all examples ran.
 
-    Parameters
-    ----------
-    project
-        The project.
-    only
-        The pages whose examples are wanted; all by default.
-    scheduler
-        The address of a Dask scheduler whose workers run the examples.
-    draft
-        Whether source text may stand where a translation is missing, and a figure without its description.
+    `only` names the pages whose examples are wanted, all by default; the workers of a Dask `scheduler` run them. In a
+    `draft`, source text may stand where a translation is missing, and a figure without its description.
     """
-    forget_reusable(project)
+    (project.build / REUSABLE).unlink(missing_ok=True)  # the trees won't be as the last build left them
     localise(project, draft=draft)
-    options, store = Options.of(project), store_for(project)
-    wanted = [item for item in (*examples(project), *documents(project)) if not only or item.page in only]
-    with dask_executor(scheduler) as executor:
-        summary = runner.record(wanted, store, options, executor=executor)
+    store = store_for(project)
+    wanted = [item for item in chosen(project, "cpu", ()) if not only or item.page in only]
+    with runner.dask_executor(scheduler) as executor:
+        summary = runner.record(wanted, store, Options(project), executor=executor)
     print(*summary.lines(), sep="\n", flush=True)
     if summary.failures:
         return False
-    chosen: dict[str, list[ShownRecord]] = {}
-    for page, key in summary.used.items():
-        record = store.get(page, key)
-        assert record is not None
-        chosen[page] = [ShownRecord(record, store, True)]
+    shown = {page: [ShownRecord(record, store, True)] for page, record in summary.records.items()}
     for device in sorted({device for page in project.pages() for device in page.devices} - {"cpu"}):
-        committed = store_for(project, device)
-        for example in examples(project, device):
-            if example.page not in chosen:
-                continue
-            found = committed.committed(example.page, digest(example.code_part(options)))
-            if found:
-                chosen[example.page].append(ShownRecord(found[0], committed, found[1]))
-    faults = [fault for example in wanted for fault in undescribed(example, chosen[example.page])]
+        for page, item in committed(project, device).items():
+            if page in shown:
+                shown[page].append(item)
+    faults = [fault for example in wanted for fault in undescribed(example, shown[example.page])]
     if faults and not draft:
         raise SourceErrors(faults)
     for fault in faults:
         print_warning(str(fault))
-    write_listing(project, chosen, others_too=bool(only))
+    write_listing(project, shown, others_too=bool(only))
     return True
 
 
-def clean(project: Project, language: Language) -> None:
+def clean(project: Project, languages: Iterable[Language]) -> None:
     """Leave only what localising wrote, and the list of records: rendering starts from nothing else."""
-    tree = project.source_tree(language)
-    written = {tree / name for name in json.loads((tree / LISTING).read_text(encoding="utf-8"))}
-    written |= {tree / LISTING, tree / SHOWN}
-    for path in sorted(tree.rglob("*"), reverse=True):
-        if path.is_dir():
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif path not in written:
-            path.unlink()
+    for tree in map(project.source_tree, languages):
+        written = {tree / name for name in json.loads((tree / LISTING).read_text(encoding="utf-8"))}
+        written |= {tree / LISTING, tree / SHOWN}
+        for path in [*tree.rglob("*")]:
+            if path.is_file() and path not in written:
+                path.unlink()

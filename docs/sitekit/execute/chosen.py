@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 from ..project.errors import SitekitError, SourceError
-from ..project.files import write_if_changed
+from ..project.files import digest, write_if_changed
 from ..project.layout import Project
-from .examples import Example, store_for
+from .examples import Example, Options, examples, store_for
 from .figures import alt_texts
 from .keys import Key
 from .record import Record, Store
 
-__all__ = ["SHOWN", "ShownRecord", "read_listing", "undescribed", "write_listing"]
+__all__ = ["SHOWN", "ShownRecord", "committed", "read_listing", "states", "undescribed", "write_listing"]
 
 SHOWN = "shown.json"
 
@@ -29,6 +30,35 @@ class ShownRecord:
     current: bool
     """Whether it was made from the code as it is now."""
 
+    def note(self) -> dict[str, Any]:
+        """By what it is found, and known to be the same."""
+        record = self.record
+        key, checksum = astuple(record.key), record.checksum
+        return {"device": record.device, "key": key, "checksum": checksum, "current": self.current}
+
+
+def committed(project: Project, device: str) -> dict[str, ShownRecord]:
+    """A record of each page that has one of `device`, whatever it ran on: of the code as it is, or the newest."""
+    options, store = Options(project), store_for(project, device)
+    found = {}
+    for example in examples(project, device):
+        code = digest(example.code_part(options))
+        if record := store.latest(example.page, code):
+            found[example.page] = ShownRecord(record, store, record.key.code == code)
+    return found
+
+
+def states(project: Project, devices: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Of each page the record of each device: ``current``, ``stale`` (of other code), ``none``, or ``-``: not wanted."""
+    table: dict[str, dict[str, str]] = {page.docname: {} for page in project.pages()}
+    for device in devices:
+        found = committed(project, device)
+        for page in project.pages():
+            item = found.get(page.docname)
+            state = "none" if item is None else "current" if item.current else "stale"
+            table[page.docname][device] = state if device in page.devices else "-"
+    return table
+
 
 def undescribed(example: Example, shown: Sequence[ShownRecord]) -> Iterator[SourceError]:
     """The cells of a page that draw more figures than their ``# alt:`` comments describe."""
@@ -36,9 +66,9 @@ def undescribed(example: Example, shown: Sequence[ShownRecord]) -> Iterator[Sour
     for record in (item.record for item in shown if item.current):
         for cell, given, texts in zip(example.cells, record.cells, alts, strict=True):
             drawn = len(given.figures)
-            if drawn > len(texts) or not all(texts[:drawn]):
+            told = sum(map(bool, texts[:drawn]))
+            if told < drawn:
                 line = cell.line + len(cell.code) - len(cell.code.lstrip("\n"))
-                told = len(list(filter(None, texts)))
                 fault = f"{told} of {drawn} figures described: write `# alt: …` above each `plt.show()`"
                 yield SourceError(example.path, line, fault)
 
@@ -47,17 +77,7 @@ def write_listing(
     project: Project, chosen: Mapping[str, Sequence[ShownRecord]], *, others_too: bool = False
 ) -> None:
     """Tell every language's tree which records its pages show; `others_too` keeps what is told of others."""
-    listing = {
-        page: [
-            {
-                "device": item.record.device,
-                "key": [item.record.key.code, item.record.key.environment],
-                "current": item.current,
-            }
-            for item in shown
-        ]
-        for page, shown in chosen.items()
-    }
+    listing = {page: [item.note() for item in shown] for page, shown in chosen.items()}
     for language in project.languages:
         path = project.source_tree(language) / SHOWN
         if others_too and path.is_file():
@@ -68,33 +88,16 @@ def write_listing(
 def read_listing(
     project: Project, tree: Path, only: Sequence[str] = (), *, trusted: bool = True
 ) -> dict[str, list[ShownRecord]]:
-    """The records that the pages of `tree` show, the CPU's first.
+    """The records that the pages of a language's `tree` show, or those of `only`; the CPU's first.
 
-    Parameters
-    ----------
-    project
-        The project.
-    tree
-        A language's source tree.
-    only
-        The pages; all by default.
-    trusted
-        Whether a build has checked the records: then none is hashed again.
-
-    Raises
-    ------
-    SitekitError
-        Where a record has gone since it was chosen.
+    Where a build has checked them, they are `trusted`, and none is hashed again.
     """
     found: dict[str, list[ShownRecord]] = {}
     for page, items in json.loads((tree / SHOWN).read_text(encoding="utf-8")).items():
-        if only and page not in only:
-            continue
-        found[page] = []
-        for item in items:
+        for item in items if not only or page in only else ():
             store = store_for(project, item["device"], trusted=trusted)
             record = store.get(page, Key(*item["key"]))
-            if record is None:
+            if record is None or record.checksum != item["checksum"]:
                 raise SitekitError(f"the record of {page} has gone; build again")
-            found[page].append(ShownRecord(record, store, item["current"]))
+            found.setdefault(page, []).append(ShownRecord(record, store, item["current"]))
     return found

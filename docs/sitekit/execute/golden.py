@@ -9,19 +9,23 @@ from __future__ import annotations
 import difflib
 import io
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
-from ..project.files import digest, write_if_changed
+from ..project.files import write_if_changed
 from ..project.layout import Project
 from . import runner
+from .chosen import committed
 from .examples import Example, Options, chosen, store_for
+from .keys import PACKAGES, version
 from .record import Record, Store
 
-__all__ = ["Tolerance", "close", "compare", "differences", "load", "save", "stale"]
+__all__ = ["States", "Tolerance", "compare", "counted", "differences", "report", "report_versions", "review"]
 
 
 FOLDER = Path("tests/golden")
@@ -32,6 +36,9 @@ COLOUR_DISTANCE = 2.0
 """Root of the mean square of what two pictures differ by, in steps of 0 to 255."""
 UNIT = 1.001
 """Of the last printed digit; a little more than one, because decimal fractions are not exact."""
+WARNING = re.compile(r"\w*Warning: ")
+States = dict[str, tuple[str, list[str]]]
+"""By page: one of ``same``, ``differs``, ``warns`` and ``fails``, and the lines that tell more."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,6 @@ class Tolerance:
     """For values such as accuracies: what one sample is worth."""
     integers: float = 0.0
     """Relative, for counts that depend on the processor; the page then says so."""
-
-    @classmethod
-    def of(cls, values: Mapping[Any, float]) -> Tolerance:
-        """The tolerance of a page, as ``curriculum.toml`` gives it."""
-        return cls(**values)
 
     def allows(self, expected: str, actual: str) -> bool:
         """Whether the number `actual` may stand where `expected` stood."""
@@ -69,12 +71,8 @@ def _words(text: str) -> list[str]:
 
 def close(expected: str, actual: str, tolerance: Tolerance = Tolerance()) -> bool:
     """Whether two lines say the same, numbers as far as `tolerance` goes."""
-    if expected == actual:
-        return True
-    if _words(expected) != _words(actual):
-        return False
     pairs = zip(NUMBER.findall(expected), NUMBER.findall(actual), strict=True)
-    return all(tolerance.allows(*pair) for pair in pairs)
+    return _words(expected) == _words(actual) and all(tolerance.allows(*pair) for pair in pairs)
 
 
 def differences(expected: str, actual: str, tolerance: Tolerance = Tolerance()) -> list[str]:
@@ -106,94 +104,85 @@ def _picture(png: bytes) -> bytes:
     return out.getvalue()
 
 
-def _distance(one: bytes, other: bytes) -> float:
-    """How far two pictures are from each other; infinitely, if their shapes differ."""
+def _distance(golden: Path, picture: bytes) -> float:
+    """How far `picture` is from the golden one; infinitely, if there is none or its shape is another."""
     import numpy as np
     from PIL import Image
 
-    grey = []
-    for png in (one, other):
-        with Image.open(io.BytesIO(png)) as image:
-            grey.append(np.asarray(image.convert("L"), dtype=float))
-    if grey[0].shape != grey[1].shape:
-        return float("inf")
-    return float(np.sqrt(np.mean((grey[0] - grey[1]) ** 2)))
+    if not golden.is_file():
+        return math.inf
+    pictures = (Image.open(io.BytesIO(content)) for content in (golden.read_bytes(), picture))
+    one, other = (np.asarray(image, dtype=float) for image in pictures)
+    return float(np.sqrt(np.mean((one - other) ** 2))) if one.shape == other.shape else math.inf
 
 
 # -- files
 
 
-def _path(folder: Path, page: str) -> Path:
-    return folder / f"{page}.json"
-
-
 def _pictures(record: Record, store: Store) -> Iterator[tuple[int, str, bytes]]:
     """Each figure of `record`: its cell, its file name here, the picture."""
-    name, number = record.page.rpartition("/")[2], 0
-    for cell, content in enumerate(record.cells, 1):
-        for figure in content.figures:
-            number += 1
-            yield cell, f"{name}-{number}.png", _picture(store.read_file(record, figure.png))
+    drawn = ((cell, figure) for cell, found in enumerate(record.cells, 1) for figure in found.figures)
+    for number, (cell, figure) in enumerate(drawn, 1):
+        picture = _picture(store.read_file(record, figure.png))
+        yield cell, f"{record.page.rpartition('/')[2]}-{number}.png", picture
 
 
 def save(folder: Path, record: Record, store: Store) -> bool:
     """Make the golden files of one page from its record; whether anything changed."""
-    path = _path(folder, record.page)
+    path = folder / f"{record.page}.json"
     pictures = list(_pictures(record, store))
     value = {
         "cells": [cell.text.splitlines() for cell in record.cells],
         "figures": [{"cell": cell, "picture": name} for cell, name, _ in pictures],
     }
     changed = write_if_changed(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
-    for name in {item.name for item in path.parent.glob(f"{path.stem}-*.png")} - {
-        name for _, name, _ in pictures
-    }:
-        (path.parent / name).unlink()
+    files = {path.with_name(name): picture for _, name, picture in pictures}
+    for file in {*path.parent.glob(f"{path.stem}-*.png")} - files.keys():
+        file.unlink()
         changed = True
-    for _, name, picture in pictures:
-        place = path.parent / name
+    for file, picture in files.items():
         # What looks the same is left as it is: another release of Pillow may write other bytes.
-        if not place.is_file() or _distance(place.read_bytes(), picture) > 0:
-            place.write_bytes(picture)
+        if _distance(file, picture) > 0:
+            file.write_bytes(picture)
             changed = True
     return changed
 
 
-def load(folder: Path, page: str) -> dict[str, Any] | None:
-    """The golden text of one page, cell by cell, and its list of figures; None if it has none."""
-    path = _path(folder, page)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
 def compare(folder: Path, record: Record, store: Store, tolerance: Tolerance = Tolerance()) -> list[str]:
     """What differs between a record and the golden files, as lines that name page and cell; none if nothing."""
-    golden = load(folder, record.page)
-    if golden is None:
-        return [
-            f"{record.page}: no golden output; look at the page, then run `nox -s golden -- --update {record.page}`"
-        ]
+    page, path = record.page, folder / f"{record.page}.json"
+    if not path.is_file():
+        return [f"{page}: no golden output; look at the page, then run `nox -s golden -- --update {page}`"]
+    golden = json.loads(path.read_text(encoding="utf-8"))
     lines: list[str] = []
     texts = ["\n".join(cell) for cell in golden["cells"]]
     now = [cell.text for cell in record.cells]
     if len(texts) != len(now):
-        lines.append(f"{record.page}: {len(texts)} code cells before, {len(now)} now")
+        lines.append(f"{page}: {len(texts)} code cells before, {len(now)} now")
     for number, (before, after) in enumerate(zip(texts, now, strict=False), 1):
         if found := differences(before, after, tolerance):
-            lines += [f"{record.page}, cell {number}:", *(f"  {line}" for line in found)]
+            lines += [f"{page}, cell {number}:", *(f"  {line}" for line in found)]
     pictures = list(_pictures(record, store))
     if [item["cell"] for item in golden["figures"]] != [cell for cell, _, _ in pictures]:
-        return [*lines, f"{record.page}: figures stood in other cells before"]
+        return [*lines, f"{page}: figures stood in other cells before"]
     for cell, name, picture in pictures:
-        place = _path(folder, record.page).parent / name
-        distance = _distance(place.read_bytes(), picture) if place.is_file() else float("inf")
-        if distance > COLOUR_DISTANCE:
-            lines.append(f"{record.page}, cell {cell}: {name} looks different, by {distance:.1f} of 255")
+        if (distance := _distance(path.with_name(name), picture)) > COLOUR_DISTANCE:
+            lines.append(f"{page}, cell {cell}: {name} looks different, by {distance:.1f} of 255")
     return lines
+
+
+def compare_all(project: Project, records: Mapping[str, Record], store: Store) -> dict[str, list[str]]:
+    """What differs on each of the pages that `records` are of."""
+    tolerances = {page.docname: Tolerance(**page.tolerance) for page in project.pages()}
+    return {
+        page: compare(project.root / FOLDER / record.device, record, store, tolerances.get(page, Tolerance()))
+        for page, record in records.items()
+    }
 
 
 def stale(folder: Path, pages: Sequence[str]) -> list[Path]:
     """Golden files of pages that are gone."""
-    known = {_path(folder, page) for page in pages}
+    known = {folder / f"{page}.json" for page in pages}
     return sorted(path for path in folder.rglob("*.json") if path not in known)
 
 
@@ -206,45 +195,64 @@ def records(
     project: Project, device: str, pages: Sequence[str]
 ) -> tuple[dict[str, Record], Store, list[str]]:
     """The record of each page, made now where the CPU's is missing; its store; failures, in words."""
-    store = store_for(project, device)
-    options = Options.of(project)
-    wanted = compared(project, device, pages)
-    found: dict[str, Record] = {}
-    if device != "cpu":
-        for example in wanted:
-            committed = store.committed(example.page, digest(example.code_part(options)))
-            if committed and committed[1]:
-                found[example.page] = committed[0]
-        return found, store, []
-    summary = runner.record(wanted, store, options)
-    for page, key in summary.used.items():
-        if record := store.get(page, key):
-            found[page] = record
-    return found, store, [str(failure) for failure in summary.failures]
+    store, wanted = store_for(project, device), compared(project, device, pages)
+    if device == "cpu":
+        summary = runner.record(wanted, store, Options(project))
+        return summary.records, store, [str(failure) for failure in summary.failures]
+    kept, names = committed(project, device), {example.page for example in wanted}
+    return {page: kept[page].record for page in kept if kept[page].current and page in names}, store, []
 
 
 def review(project: Project, device: str, pages: Sequence[str], *, update: bool) -> int:
-    """Compare `pages`, all by default, with their golden files and print what differs; or agree to them.
-
-    Returns
-    -------
-    int
-        1 where something differs or failed, else 0.
-    """
+    """Compare `pages`, all by default, with their golden files and print what differs, or agree to it; 1 if it does."""
     present, store, found = records(project, device, pages)
-    tolerances = {page.docname: Tolerance.of(page.tolerance) for page in project.pages()}
     folder = project.root / FOLDER / device
-    for page, record in present.items():
-        if not update:
-            found += compare(folder, record, store, tolerances.get(page, Tolerance()))
-        elif save(folder, record, store):
-            print(f"updated {page}")
-    if not pages:
-        for path in stale(folder, [item.page for item in compared(project, device)]):
-            if update:
-                for file in (path, *path.parent.glob(f"{path.stem}-*.png")):
-                    file.unlink()
-            else:
-                found.append(f"{path.relative_to(project.root)}: no page has this name")
+    if update:
+        for page, record in present.items():
+            if save(folder, record, store):
+                print(f"updated {page}")
+    else:
+        found += chain.from_iterable(compare_all(project, present, store).values())
+    for path in [] if pages else stale(folder, [item.page for item in compared(project, device)]):
+        if update:
+            for file in (path, *path.parent.glob(f"{path.stem}-*.png")):
+                file.unlink()
+        else:
+            found.append(f"{path.relative_to(project.root)}: no page has this name")
     print(*found, f"{len(present)} pages, {len(found)} lines of difference", sep="\n")
     return 1 if found else 0
+
+
+# -- under other packages, or as on other processors
+
+
+def report(
+    project: Project, store: Store, options: Options, pages: Sequence[str] = (), out: TextIO | None = None
+) -> States:
+    """Run `pages`, all by default, with `options`, and compare them with the golden outputs."""
+    wanted = compared(project, "cpu", pages)
+    summary = runner.record(wanted, store, options, out=out)
+    found: States = {}
+    for page, lines in compare_all(project, summary.records, store).items():
+        found[page] = ("differs" if lines else "same", lines)
+    for failure in summary.failures:
+        state = "warns" if WARNING.match(failure.outcome.message) else "fails"
+        found[failure.page] = (state, str(failure).splitlines()[1:])
+    return {example.page: found[example.page] for example in wanted}
+
+
+def counted(found: States) -> str:
+    """How many pages are in each state."""
+    states = [state for state, _ in found.values()]
+    return ", ".join(f"{states.count(state)} {state}" for state in ("same", "differs", "warns", "fails"))
+
+
+def report_versions(project: Project) -> None:
+    """Print which pages give something else under the packages that are installed now, and how many do."""
+    versions = [f"{name}-{version(name)}" for name in PACKAGES if version(name) != "none"]
+    store = Store(project.root / "build" / "versions" / "_".join(versions))
+    found = report(project, store, Options(project))
+    width = max(map(len, found), default=0) + 2
+    for page, (state, lines) in found.items():
+        print(f"{page:{width}}{state}", *(f"    {line}" for line in lines), sep="\n")
+    print(f"{', '.join(versions)}: {counted(found)}")

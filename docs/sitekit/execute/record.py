@@ -19,10 +19,13 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from ..project.files import digest, write_atomically
 from .keys import Key
@@ -30,14 +33,19 @@ from .keys import Key
 __all__ = ["Cell", "DamagedRecord", "Figure", "Record", "Store", "forget_read"]
 
 
-Kind = Literal["script", "notebook"]
 FORMAT = 2
 NEWEST = 4
 """How many records of a page stay: with them one can change one's mind, or the branch, and nothing runs."""
 LEFT_SECONDS = 3600.0
 """After this time a figure that no record names is what a kill left, and none of a record that is being put."""
 PAGE = re.compile(r"[A-Za-z0-9][\w-]*(/[A-Za-z0-9][\w-]*)*")
-FILE = re.compile(r"[0-9a-f]{24}\.[a-z0-9]{1,8}")
+FILE = r"[0-9a-f]{24}\.[a-z0-9]{1,8}"
+
+Kind = Literal["script", "notebook"]
+FileName = Annotated[str, Meta(pattern=rf"^{FILE}\Z")]
+"""The name of a figure's file in its record."""
+Pixels = Annotated[int, Meta(gt=0, lt=100_000)]
+"""Of CSS."""
 
 
 class DamagedRecord(ValueError):
@@ -48,13 +56,11 @@ class DamagedRecord(ValueError):
 class Figure:
     """One figure as files of its record; what it shows, in words, stands on the page."""
 
-    width: int
-    height: int
-    """In CSS pixels."""
-    light: str
-    dark: str
-    png: str
-    """File names in the record."""
+    width: Pixels
+    height: Pixels
+    light: FileName
+    dark: FileName
+    png: FileName
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,7 @@ class Cell:
     ``capture_repr`` asks of the last expression, as ``value`` or ``html``."""
     figures: tuple[Figure, ...] = ()
     bundles: tuple[dict[str, Any], ...] = ()
-    """Outputs of a notebook's cell as nbformat writes them; figures of ours stand as
-    ``{"figure": number}``."""
+    """Outputs of a notebook's cell as nbformat writes them; figures of ours stand as ``{"figure": number}``."""
 
     @property
     def text(self) -> str:
@@ -100,8 +105,7 @@ class Record:
     exit: str
     cells: tuple[Cell, ...]
     names: dict[str, list[str]] = field(default_factory=dict)
-    """Names in the code and the objects they may stand for, likeliest first: ``torch:Tensor.view``,
-    ``class torch.nn:Linear``."""
+    """Names in the code and what they may stand for, likeliest first: ``torch:Tensor.view``, ``class torch.nn:Linear``."""
     checksum: str = field(default="", compare=False)
     """Of all the rest, once it was put; figures belong to it by their names."""
 
@@ -111,14 +115,10 @@ class Record:
         return Key(digest(self.code_part), digest(self.environment_part))
 
     @property
-    def figures(self) -> list[Figure]:
-        """The figures of all cells."""
-        return [figure for cell in self.cells for figure in cell.figures]
-
-    @property
     def files(self) -> set[str]:
         """The names of its figure files."""
-        return {name for figure in self.figures for name in (figure.light, figure.dark, figure.png)}
+        figures = (figure for cell in self.cells for figure in cell.figures)
+        return {name for figure in figures for name in (figure.light, figure.dark, figure.png)}
 
 
 def file_name(content: bytes, suffix: str) -> str:
@@ -139,8 +139,6 @@ def _dump(record: Record) -> bytes:
 
 def _load(content: bytes, *, trusted: bool = False) -> Record:
     """The record that `_dump` made `content` of, if every value is of its type."""
-    import msgspec  # the workers of a cluster load none, and do without
-
     try:
         whole = json.loads(content)
         if whole["format"] != FORMAT:
@@ -150,14 +148,9 @@ def _load(content: bytes, *, trusted: bool = False) -> Record:
             raise DamagedRecord("the checksum differs")
         for cell in body["cells"]:
             cell["output"] = [[stream, "\n".join(lines)] for stream, lines in cell["output"]]
-        record = msgspec.convert({**body, "checksum": whole["checksum"]}, Record)
+        return msgspec.convert({**body, "checksum": whole["checksum"]}, Record)
     except (KeyError, TypeError, ValueError, RecursionError, msgspec.ValidationError) as error:
         raise DamagedRecord(f"{type(error).__name__}: {error}") from None
-    if not all(map(FILE.fullmatch, record.files)):
-        raise DamagedRecord("it names files that are no figures")
-    if not all(0 < size < 100_000 for figure in record.figures for size in (figure.width, figure.height)):
-        raise DamagedRecord("a figure has no size")
-    return record
 
 
 def _check_figure(name: str, content: bytes) -> None:
@@ -187,30 +180,17 @@ def _written(path: Path) -> float:
         return 0.0
 
 
+@dataclass(frozen=True)
 class Store:
-    """A folder of records of one device.
+    """A folder of records of one device; it is made when the first is put."""
 
-    Parameters
-    ----------
-    folder
-        The folder; it is made when the first record is put.
-    single
-        Whether a page keeps only its last record, under a fixed name: for a store that is committed.
-    warn
-        Told about each damaged record, in one line.
-    trusted
-        Whether the build that started this process has checked what is read here.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        single: bool = False,
-        warn: Callable[[str], None] = lambda line: None,
-        trusted: bool = False,
-    ) -> None:
-        self.folder, self.single, self.warn, self.trusted = folder, single, warn, trusted
+    folder: Path
+    single: bool = False
+    """Whether a page keeps only its last record, under a fixed name: for a store that is committed."""
+    warn: Callable[[str], None] = lambda line: None
+    """Told about each damaged record, in one line."""
+    trusted: bool = False
+    """Whether the build that started this process has checked what is read here."""
 
     def place(self, page: str) -> Path:
         """The folder of one page's records."""
@@ -224,20 +204,20 @@ class Store:
     def _read(self, path: Path, page: str) -> Record | None:
         """The record in `path`, or None: with a warning, unless there is no such file."""
         try:
-            status = path.stat()
-        except FileNotFoundError:
-            return None
-        try:
             if self.trusted:
                 return _load(path.read_bytes(), trusted=True)
+            status = path.stat()
             record = _whole(path, (status.st_ino, status.st_mtime_ns, status.st_size))
             if record.page != page:
                 raise DamagedRecord(f"it is the record of {record.page!r}")
             return record
         except FileNotFoundError as error:
-            self.warn(f"{path}: damaged record, runs anew ({Path(error.filename).name} is missing)")
+            if Path(error.filename) == path:
+                return None
+            fault = f"{Path(error.filename).name} is missing"
         except (DamagedRecord, OSError) as error:
-            self.warn(f"{path}: damaged record, runs anew ({error})")
+            fault = str(error)
+        self.warn(f"{path}: damaged record, runs anew ({fault})")
         return None
 
     def get(self, page: str, key: Key) -> Record | None:
@@ -245,50 +225,28 @@ class Store:
         record = self._read(self._json(page, key), page)
         return record if record and record.key == key else None
 
-    def _records(self, page: str) -> list[Record]:
-        """All records of a page that are whole, the newest first."""
-        return [record for path in self._paths(page) if (record := self._read(path, page))]
-
     def _paths(self, page: str) -> list[Path]:
+        """The files of a page's records, the newest first."""
         return sorted(self.place(page).glob("*.json"), key=_written, reverse=True)
 
-    def latest(self, page: str) -> Record | None:
-        """The newest record, whatever its key."""
-        return next(iter(self._records(page)), None)
-
-    def committed(self, page: str, code: str) -> tuple[Record, bool] | None:
-        """A record to show whatever it ran on, and whether it is current: whether its code is `code`.
-
-        Parameters
-        ----------
-        page
-            The page.
-        code
-            The digest of the code part as it is now.
-        """
-        records = self._records(page)
-        current = next((record for record in records if record.key.code == code), None)
-        return (current, True) if current else (records[0], False) if records else None
+    def latest(self, page: str, code: str = "") -> Record | None:
+        """The newest record of the code part whose digest is `code`; if there is none, of any."""
+        found: Iterator[Record] = filter(None, (self._read(path, page) for path in self._paths(page)))
+        return max(found, key=lambda record: record.key.code == code, default=None)  # the first of equals
 
     def read_file(self, record: Record, name: str) -> bytes:
         """A figure file of `record`."""
         return (self.place(record.page) / name).read_bytes()
 
     def put(self, record: Record, contents: Mapping[str, bytes]) -> Record:
-        """Add `record`, with the `contents` of its figure files, and leave no more than the newest of its page.
-
-        Raises
-        ------
-        DamagedRecord, KeyError, TypeError
-            Where `record` holds something that could not be read again, or a figure is missing.
-        """
+        """Add `record`, if it could be read again, with the `contents` of its figure files; the oldest make room."""
         text = _dump(record)
         record = _load(text)
-        place, path = self.place(record.page), self._json(record.page, record.key)
+        path = self._json(record.page, record.key)
         for name in record.files:
             _check_figure(name, contents[name])
         for name in record.files:
-            write_atomically(place / name, contents[name], durable=True)
+            write_atomically(path.with_name(name), contents[name], durable=True)
         write_atomically(path, text, durable=True)
         self._leave_newest(record.page, path)
         return record
@@ -298,13 +256,13 @@ class Store:
 
         Another build may do the same at this moment, or have written figures of a record that comes next.
         """
-        others = [other for other in self._paths(page) if other != path]
-        for other in others[NEWEST - 1 :]:
+        paths = [path, *(other for other in self._paths(page) if other != path)]
+        for other in paths[NEWEST:]:
             other.unlink(missing_ok=True)
         named = set()
-        for other in (path, *others[: NEWEST - 1]):
+        for other in paths[:NEWEST]:
             with contextlib.suppress(FileNotFoundError):
-                named |= set(FILE.findall(other.read_text(encoding="utf-8", errors="replace")))
+                named |= set(re.findall(FILE, other.read_text(encoding="utf-8", errors="replace")))
         latest = time.time() - (0 if self.single else LEFT_SECONDS)
         for file in path.parent.glob("*.*"):
             if file.suffix != ".json" and file.name not in named and _written(file) < latest:

@@ -1,18 +1,21 @@
-"""What came of a run: records, failures, and how many there were of each."""
+"""What came of a run: records, failures, and how many there were of each; and how far it is."""
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TextIO
 
-from .examples import Example
-from .keys import Key
-from .place import Job, Outcome
-from .record import Cell, Figure, Record
+import msgspec
 
-__all__ = ["Failure", "Summary", "as_record"]
+from .examples import Example, Options
+from .place import Outcome
+from .record import Cell, Record
+
+__all__ = ["Failure", "Progress", "Summary", "as_record"]
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,13 @@ class Failure:
 
     def __str__(self) -> str:
         outcome = self.outcome
+        place = f"{self.source}:{outcome.line}" if outcome.line else self.source
         if outcome.kind == "refused":
-            return f"{self.source}:{outcome.line}: {outcome.message}"
+            return f"{place}: {outcome.message}"
         where = [f"cell {outcome.cell}"] if outcome.cell else []
         where += [f"line {outcome.line}"] if outcome.line else []
         lines = [f"FAILED {self.page}: {', '.join(where) or 'before its first cell'}"]
-        lines.append(f"  {self.source}{f':{outcome.line}' if outcome.line else ''}")
-        lines.append(f"  {outcome.message}")
+        lines += [f"  {place}", f"  {outcome.message}"]
         if outcome.tail:
             lines += ["  its last output:", *(f"    {line}" for line in outcome.tail)]
         return "\n".join(lines)
@@ -41,9 +44,8 @@ class Failure:
 class Summary:
     """What a run came to."""
 
-    device: str
-    used: dict[str, Key] = field(default_factory=dict)
-    """The key of each page that has a record now."""
+    records: dict[str, Record] = field(default_factory=dict)
+    """By page."""
     counts: dict[str, list[int]] = field(default_factory=lambda: {"script": [0, 0, 0], "notebook": [0, 0, 0]})
     """From record, run, failed; by kind."""
     failures: list[Failure] = field(default_factory=list)
@@ -58,36 +60,64 @@ class Summary:
         yield form.format("examples", *self.counts["script"])
 
 
-def as_record(
-    example: Example, job: Job, code: dict[str, Any], environment: dict[str, Any], outcome: Outcome
-) -> Record:
+def as_record(example: Example, options: Options, outcome: Outcome) -> Record:
     """What the worker wrote down, as a record."""
-    result = outcome.result
-    cells = tuple(
-        Cell(
-            output=tuple((stream, text) for stream, text in cell["output"]),
-            figures=tuple(Figure(**figure) for figure in cell["figures"]),
-            bundles=tuple(cell.get("bundles", ())),
-        )
-        for cell in result["cells"]
-    )
+    result, environment = outcome.result, example.environment_part(options)
+    cells = msgspec.convert(result["cells"], tuple[Cell, ...])
     if len(cells) != len(example.cells):
         raise ValueError(f"{len(cells)} cells were recorded of {len(example.cells)}")
-    versions = {"python": environment["python"], **environment["packages"], **result.get("versions", {})}
     device_peak = result.get("device_peak_mib")
     return Record(
         page=example.page,
         kind=example.kind,
-        code_part=code,
+        code_part=example.code_part(options),
         environment_part=environment,
-        device=job.device,
+        device=options.device,
         device_name=result["device_name"],
         seconds=round(result["seconds"], 3),
         peak_mib=round(outcome.peak_mib, 1),
         device_peak_mib=None if device_peak is None else round(device_peak, 1),
-        versions=versions,
+        versions={"python": environment["python"], **environment["packages"], **result.get("versions", {})},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         exit="ok",
         cells=cells,
         names=result["names"],
     )
+
+
+class Progress:
+    """How far the `total` examples are, of which those `recorded` need no run; said in `out`, or on stderr."""
+
+    def __init__(self, total: int, recorded: int, out: TextIO | None = None) -> None:
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # no thread that looks whether the bar is drawn often enough
+        tqdm.set_lock(threading.RLock())  # nor a lock between processes
+        self._out = sys.stderr if out is None else out
+        self._bar_is_shown = self._out.isatty()
+        self._recorded, self._failed = recorded, 0
+        self._bar = tqdm(
+            total=total,
+            initial=recorded,
+            file=self._out,
+            leave=False,
+            dynamic_ncols=True,
+            delay=0 if self._bar_is_shown else float("inf"),
+            bar_format=("{bar:24} " if self._bar_is_shown else "")
+            + "[{n_fmt}/{total_fmt}] {desc} ({remaining} left{postfix})",
+        )
+
+    def finished(self, page: str, seconds: float, *, failed: bool, running: int) -> None:
+        """Note the end of one example, while `running` others run."""
+        self._failed += failed
+        self._bar.n += 1
+        self._bar.desc = f"{'FAILED' if failed else 'done'} {page} in {seconds:.1f} s"
+        self._bar.postfix = f"{self._recorded} from record, {running} running, {self._failed} failed"
+        if self._bar_is_shown:
+            self._bar.refresh()
+        else:
+            print(self._bar, file=self._out, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()

@@ -6,35 +6,38 @@ psutil, msgspec and tqdm, and for pages of Markdown IPython: no Sphinx configura
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
+import importlib
+import math
 import signal
-import threading
+import tempfile
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
+
+import msgspec
 
 from ..project.errors import SitekitError, SourceError
+from ..project.files import PACKAGE
 from ..project.seams import check
 from .examples import Example, Options
-from .imports import local_files
+from .keys import local_files, version
 from .nursery import run_alone, starter
 from .place import Job, Outcome
-from .progress import Progress
 from .record import Store
-from .results import Failure, Summary, as_record
+from .results import Failure, Progress, Summary, as_record
 
-__all__ = ["check_packages", "record"]
+__all__ = ["dask_executor", "record"]
 
 DRIVER_MIB = 6144
 """What an accelerator's driver and libraries may take of the machine's own memory."""
-NEEDED = {
-    "msgspec": "msgspec", "PIL": "pillow", "psutil": "psutil", "sphinx_gallery": "sphinx-gallery", "tqdm": "tqdm",
-}  # fmt: skip
-"""Modules that every run needs, each with the package that has it."""
+NEEDED = ("pillow", "psutil", "sphinx-gallery", "tqdm")
+"""Packages that every run needs, and nothing before it."""
 PRELOAD = (
     # A word in the source of an example that waits, and what the nursery then imports beforehand.
     ("", (f"{__package__}.watch", f"{__package__}.worker")),
@@ -52,7 +55,6 @@ class _Run:
     """The examples of one call of `record`."""
 
     store: Store
-    device: str
     options: Options
     summary: Summary
     progress: Progress
@@ -61,44 +63,72 @@ class _Run:
     def job(self, example: Example) -> Job:
         """All that a run of `example` needs."""
         options = self.options
-        modules = local_files((cell.code for cell in example.cells), options.folders)
-        environment = example.environment_part(options, self.device)
+        modules = local_files((cell.code for cell in example.cells), options.local)
+        environment = example.environment_part(options)
         versions = {"python": environment["python"], **environment["packages"]} if self.remote else {}
-        driver_mib = DRIVER_MIB if self.device != "cpu" else 0
+        driver_mib = DRIVER_MIB if options.device != "cpu" else 0
         return Job(
             page=example.page,
             kind=example.kind,
-            source=example.source(options),
+            source=example.source(options.project),
             files={example.path.name: example.text.encode()}
             | {name: path.read_bytes() for name, path in example.data.items()},
             modules={name: path.read_bytes() for name, path in modules.items()},
-            device=self.device,
+            device=options.device,
             seconds=example.seconds or options.seconds,
             memory_mib=(example.memory_mib or options.memory_mib) + driver_mib,
             allowed_warnings=example.allowed_warnings,
-            capture_repr=options.capture_repr,
+            capture_repr=options.project.capture_repr,
             versions={name: value for name, value in versions.items() if value != "none"},
             variables=options.variables,
-            hidden={str(options.root): "", str(Path.home()): "~"},
+            hidden={str(options.project.root): "", str(Path.home()): "~"},
         )
 
-    def take_in(self, example: Example, job: Job, outcome: Outcome, left: int) -> None:
+    def take_in(self, example: Example, outcome: Outcome, left: int) -> None:
         """Store what came of `example`, or note that it failed, while `left` others run or wait."""
         if outcome.kind == "done":
             try:
-                code = example.code_part(self.options)
-                environment = example.environment_part(self.options, self.device)
-                made = as_record(example, job, code, environment, outcome)
-                self.summary.used[example.page] = self.store.put(made, outcome.files).key
-            except (KeyError, TypeError, ValueError) as error:
+                made = as_record(example, self.options, outcome)
+                self.summary.records[example.page] = self.store.put(made, outcome.files)
+            except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
                 message = f"its results can't be read: {type(error).__name__}: {error}"
                 outcome = replace(outcome, kind="lost", message=message)
         failed = outcome.kind != "done"
         if failed:
-            self.summary.failures.append(Failure(example.page, job.source, outcome))
+            source = example.source(self.options.project)
+            self.summary.failures.append(Failure(example.page, source, outcome))
         self.summary.counts[example.kind][1 + failed] += 1
         running = min(self.options.workers, left)
         self.progress.finished(example.page, outcome.seconds, failed=failed, running=running)
+
+    def run_by(self, executor: Executor, work: Callable[[Job], Outcome], waiting: Iterable[Example]) -> None:
+        """Hand out the examples in order, a few ahead of the workers, so that memory doesn't grow with them."""
+        queue = deque(waiting)
+        lost_once: set[str] = set()
+        pending: dict[Future[Outcome], Example] = {}
+        ahead = 64 if self.remote else self.options.workers + 2
+        try:
+            while queue or pending:
+                while queue and len(pending) < ahead:
+                    example = queue.popleft()
+                    pending[executor.submit(work, self.job(example))] = example
+                # A wait without end can't be interrupted on every platform.
+                finished, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    example = pending.pop(future)
+                    if error := future.exception():
+                        outcome = Outcome("lost", f"the executor gave it up: {type(error).__name__}: {error}")
+                    else:
+                        outcome = future.result()
+                    # That is no fault of the example.
+                    if outcome.kind == "lost" and example.page not in lost_once:
+                        lost_once.add(example.page)
+                        queue.appendleft(example)
+                        continue
+                    self.take_in(example, outcome, left=len(pending) + len(queue))
+        finally:
+            for future in pending:
+                future.cancel()
 
 
 def record(
@@ -106,144 +136,94 @@ def record(
     store: Store,
     options: Options,
     *,
-    device: str = "cpu",
     executor: Executor | None = None,
     out: TextIO | None = None,
 ) -> Summary:
-    """Run the examples of `wanted` that have no record in `store`.
+    """Run the examples of `wanted` that have no record in `store`, and say in `out` how far it is.
 
-    Parameters
-    ----------
-    wanted
-        Scripts and pages.
-    store
-        Where their records are and go.
-    options
-        The project's settings.
-    device
-        The kind of device they run on.
-    executor
-        Who runs them; this machine by default. Any executor will do whose workers can import this package
-        and start processes: isolation and limits are the same there.
-    out
-        Where progress goes.
-
-    Returns
-    -------
-    Summary
-        Counts and failures. A failure of one example is no error of this function.
+    An example that fails stands in the summary. Any `executor` will do whose workers can import this package and start
+    processes: isolation and limits are the same there. Without one, this machine runs them.
     """
-    summary = Summary(device)
+    summary = Summary()
     waiting: list[Example] = []
     for example in wanted:
         try:
-            key = example.key(options, device)
+            if found := store.get(example.page, example.key(options)):
+                summary.records[example.page] = found
+                summary.counts[example.kind][0] += 1
+            else:
+                waiting.append(example)
         except SourceError as error:
             refused = Outcome("refused", error.message, line=error.line)
             summary.counts[example.kind][2] += 1
-            summary.failures.append(Failure(example.page, example.source(options), refused))
-            continue
-        if store.get(example.page, key):
-            summary.used[example.page] = key
-            summary.counts[example.kind][0] += 1
+            summary.failures.append(Failure(example.page, example.source(options.project), refused))
+    if not waiting:
+        return summary
+    if missing := [name for name in NEEDED if version(name) == "none"]:
+        raise SitekitError(f"recording needs more packages: pip install {' '.join(missing)}")
+
+    def seconds(example: Example) -> float:
+        latest = store.latest(example.page)
+        return latest.seconds if latest else math.inf
+
+    # One that never ran may be the longest, most of all a late one.
+    waiting.reverse()
+    waiting.sort(key=seconds, reverse=True)
+    preload = _preload(waiting, options)
+    with closing(Progress(len(wanted), len(wanted) - len(waiting), out)) as progress:
+        run = _Run(store, options, summary, progress, executor is not None)
+        if executor:
+            run.run_by(executor, partial(run_alone, preload=preload), waiting)
         else:
-            waiting.append(example)
-    if waiting:
-        progress = Progress(len(wanted), len(wanted) - len(waiting), out)
-        run = _Run(store, device, options, summary, progress, executor is not None)
-        latest = {example.page: store.latest(example.page) for example in waiting}
-        seconds = {page: found.seconds if found else float("inf") for page, found in latest.items()}
-        # One that never ran may be the longest, most of all a late one.
-        waiting.reverse()
-        waiting.sort(key=lambda example: -seconds[example.page])
-        try:
-            if executor is None:
-                _run_here(run, waiting)
-            else:
-                ready = _preload(waiting, options)
-                _run_by(executor, lambda job: (run_alone, job, ready), run, waiting)
-        finally:
-            progress.close()
+            _run_here(run, waiting, preload)
     return summary
 
 
 def _preload(waiting: Iterable[Example], options: Options) -> tuple[str, ...]:
     """What is worth importing once for all examples that wait."""
     scripts = [example for example in waiting if example.kind == "script"]
-    modules = local_files((cell.code for example in scripts for cell in example.cells), options.folders)
-    texts = ["", *(example.text for example in scripts)]
+    modules = local_files((cell.code for example in scripts for cell in example.cells), options.local)
+    texts = [example.text for example in scripts]
     texts += [path.read_text(errors="replace") for path in modules.values() if path.suffix == ".py"]
-    return tuple(name for word, names in PRELOAD if any(word in text for text in texts) for name in names)
+    text = "\n".join(texts)
+    return tuple(name for word, names in PRELOAD if word in text for name in names)
 
 
-def _run_here(run: _Run, waiting: Sequence[Example]) -> None:
+def _run_here(run: _Run, waiting: Sequence[Example], preload: Sequence[str]) -> None:
     """Run on this machine, and leave no process behind, whatever happens."""
     if any(example.kind == "script" for example in waiting):
         check("execute")
-    nursery = starter(_preload(waiting, run.options), run.options.variables, fork=run.options.fork)
+    nursery = starter(preload, run.options.variables, fork=run.options.fork)
     threads = ThreadPoolExecutor(run.options.workers, thread_name_prefix="example")
     try:
-        _run_by(threads, lambda job: (nursery.run, job), run, waiting)
+        run.run_by(threads, nursery.run, waiting)
     finally:
         # A second Ctrl-C must not cut this short.
-        with _deaf_to_signals():
-            nursery.close()
-            threads.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _deaf_to_signals() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    old = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
+        old = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+        nursery.close()
+        threads.shutdown(wait=True, cancel_futures=True)
         for number, handler in old.items():
             signal.signal(number, handler)
 
 
-def _run_by(
-    executor: Executor, call: Callable[[Job], tuple[Any, ...]], run: _Run, waiting: Iterable[Example]
-) -> None:
-    """Hand out the examples in order, a few ahead of the workers, so that memory doesn't grow with them."""
-    queue = deque(waiting)
-    lost_once: set[str] = set()
-    pending: dict[Future[Outcome], tuple[Example, Job]] = {}
-    ahead = 64 if run.remote else run.options.workers + 2
+@contextmanager
+def dask_executor(address: str | None) -> Iterator[Executor | None]:
+    """An executor on the Dask cluster whose scheduler has this `address`; None without one."""
+    if not address:
+        yield None
+        return
     try:
-        while queue or pending:
-            while queue and len(pending) < ahead:
-                example = queue.popleft()
-                job = run.job(example)
-                pending[executor.submit(*call(job))] = (example, job)
-            # A wait without end can't be interrupted on every platform.
-            finished, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
-            for future in finished:
-                example, job = pending.pop(future)
-                if error := future.exception():
-                    outcome = Outcome("lost", f"the executor gave it up: {type(error).__name__}: {error}")
-                else:
-                    outcome = future.result()
-                # That is no fault of the example.
-                if outcome.kind == "lost" and example.page not in lost_once:
-                    lost_once.add(example.page)
-                    queue.appendleft(example)
-                    continue
-                run.take_in(example, job, outcome, left=len(pending) + len(queue))
-    finally:
-        for future in pending:
-            future.cancel()
-
-
-def check_packages() -> None:
-    """Make sure that what every run needs is there.
-
-    Raises
-    ------
-    SitekitError
-        With what to install.
-    """
-    if missing := [name for module, name in NEEDED.items() if not importlib.util.find_spec(module)]:
-        raise SitekitError(f"recording needs more packages: pip install {' '.join(missing)}")
+        connect = importlib.import_module("distributed").Client
+    except ImportError:
+        raise SitekitError("a scheduler needs the package distributed: pip install distributed") from None
+    try:
+        client = connect(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise SitekitError(f"no scheduler at {address}: {error}") from None
+    with client, tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / f"{PACKAGE.name}.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            for path in sorted(PACKAGE.rglob("*.py")):
+                file.write(path, path.relative_to(PACKAGE.parent))
+        client.upload_file(str(archive))
+        yield client.get_executor(pure=False)

@@ -131,6 +131,11 @@ class Project:
         for chapter in self.chapters:
             yield from chapter.pages
 
+    def documents(self) -> list[str]:
+        """The pages of ``docs/``, by name; what begins with ``_`` or a dot is none."""
+        pages = (path.relative_to(self.docs).with_suffix("") for path in self.docs.rglob("*.md"))
+        return sorted(page.as_posix() for page in pages if not any(part[0] in "_." for part in page.parts))
+
     def catalogue_path(self, language: Language, docname: str) -> Path:
         """The catalogue of one page in one language."""
         return self.locale / language.folder / "LC_MESSAGES" / f"{docname}.po"
@@ -320,6 +325,10 @@ def _check_files(gallery: Path, curriculum: Path, chapters: tuple[Chapter, ...])
             line = _lines_of(curriculum, rf"\[chapters\.pages\.{page.name}\]")[0]
             if not (gallery / f"{page.docname}.py").is_file():
                 yield SourceError(curriculum, line, f"page {page.docname!r} has no file {page.docname}.py")
+            for name in page.data:
+                folder, file = gallery / chapter.name, gallery / chapter.name / name
+                if not file.is_file() or not file.resolve().is_relative_to(folder):
+                    yield SourceError(curriculum, line, f"{page.docname!r} has no data file {name} beside it")
             for wanted in page.prerequisites:
                 if wanted not in known:
                     yield SourceError(curriculum, line, f"{page.docname!r} needs unknown page {wanted!r}")

@@ -21,14 +21,12 @@ from ..project.policy import meta
 from ..steps import locked, prepare
 from ..translate.sources import sources
 from . import reuse, root_pages
-from .inputs import inputs_digests, records_digest
 from .rendering import RENDERED, STRICT, WRITTEN_LAST, render_all, renderer
 
 __all__ = ["build", "preview"]
 
 
 DIGEST = "inputs.sha256"
-PREVIEW = "preview"
 
 
 def _assemble(project: Project, rendered: Path, new: Path) -> None:
@@ -49,17 +47,14 @@ def _publish(project: Project, state: str) -> None:
     new, html, old = (project.build / name for name in ("html.new", "html", "html.old"))
     _assemble(project, project.build / RENDERED, new)
     root_pages.write(project, new, policy=meta())
-    shutil.rmtree(old, ignore_errors=True)
     (project.build / DIGEST).unlink(missing_ok=True)
     try:
         if html.exists():
             html.rename(old)
         new.rename(html)
-    except BaseException:
+    finally:
         _recover(project)
-        raise
     (project.build / DIGEST).write_text(state, encoding="ascii")
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _recover(project: Project) -> None:
@@ -70,37 +65,30 @@ def _recover(project: Project) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _published(project: Project) -> str | None:
-    try:
-        return (project.build / DIGEST).read_text(encoding="ascii")
-    except FileNotFoundError:
-        return None
-
-
 def build(project: Project, *, scheduler: str | None = None) -> bool:
     """Build and publish; whether it succeeded."""
     with locked(project):
         _recover(project)
         start = time.monotonic()
-        html = project.build / "html"
-        texts, fixed = inputs_digests(project)
-        if html.exists() and _published(project) == digest([texts, fixed, records_digest(project)]):
+        html, published = project.build / "html", project.build / DIGEST
+        texts, fixed = reuse.inputs_digests(project)
+        shown = published.read_text(encoding="ascii") if html.exists() and published.exists() else None
+        if shown == digest([texts, fixed, reuse.records_digest(project)]):
             print("nothing changed: build/html/index.html")
             return True
         before = reuse.load(project)
         with renderer() as process:
             if not prepare(project, scheduler=scheduler):
                 return _failed(project, ["the examples"])
-            records = records_digest(project)
-            reuses = reuse.only_words_differ(project, before, fixed, records)
+            reuses = reuse.only_words_differ(project, before, fixed)
             failed = render_all(project, process, *STRICT, reuses=reuses)
         if failed and reuses:  # whatever stopped it
             with renderer() as process:
                 failed = render_all(project, process, *STRICT)
         if failed:
             return _failed(project, failed)
-        _publish(project, digest([texts, fixed, records]))
-        reuse.save(project, project.build / RENDERED, fixed, records)
+        _publish(project, digest([texts, fixed, reuse.records_digest(project)]))
+        reuse.save(project, project.build / RENDERED, fixed)
         pages = sum(1 for _ in html.rglob("*.html"))
         print(f"built {pages} pages in {time.monotonic() - start:.0f} s: build/html/index.html")
         return True
@@ -113,15 +101,7 @@ def _failed(project: Project, what: Sequence[str]) -> bool:
 
 
 def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = None) -> bool:
-    """Build some pages into ``build/preview``, where links to all others are plain text; whether it succeeded.
-
-    Source text stands where a translation is missing.
-
-    Raises
-    ------
-    SourceError
-        Where a page is unknown.
-    """
+    """Build a draft of some pages into ``build/preview``, with links to others as plain text; whether it succeeded."""
     known = [source.docname for source in sources(project)]
     for page in pages:
         if page not in known:
@@ -136,9 +116,8 @@ def preview(project: Project, pages: Sequence[str], *, scheduler: str | None = N
                 return False
             failed = render_all(project, process, *more)
         if failed:
-            print(f"build failed: {', '.join(failed)}", file=sys.stderr)
-            return False
-        folder = project.build / PREVIEW
+            return _failed(project, failed)
+        folder = project.build / "preview"
         _assemble(project, project.build / RENDERED, folder)
         shutil.rmtree(project.build / RENDERED)
         print(f"built in {time.monotonic() - start:.0f} s, without the pages that these link to:")

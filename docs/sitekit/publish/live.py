@@ -1,9 +1,8 @@
 """Serve the site while it is being written: ``nox -s live``.
 
-The project is built into ``build/live``, serves it, and builds again
-what a saved file changes; the reader's browser reloads. Source text stands where a translation is missing. Nobody
-checks here, as `reuse` does, that other pages are untouched, so what it shows can be behind in corners (lists
-of pages, what Sphinx warns of); ``build/html`` is left alone.
+The project is built into ``build/live`` and served from there; what a saved file changes is built again, and the
+reader's browser reloads. Source text stands where a translation is missing. Nobody checks here, as `reuse` does, that
+other pages are untouched, so what it shows can be behind in corners (lists of pages, what Sphinx warns of).
 """
 
 from __future__ import annotations
@@ -11,62 +10,33 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..project.errors import SitekitError
-from ..project.files import PACKAGE
 from ..project.layout import Project
 from ..project.seams import check
 from ..steps import clean, locked, prepare
-from . import root_pages
+from . import reuse, root_pages
 from .rendering import arguments, render, renderer
 
 __all__ = ["rebuild", "serve"]
 
 
-HOST = "127.0.0.1"
-
-
-def _latest(folders: Sequence[Path]) -> float:
-    """When anything was written that decides how every page is made."""
-    paths = [path for folder in folders for path in (folder, *folder.rglob("*"))]
-    return max(
-        (path.stat().st_mtime for path in paths if path.suffix in {".py", ".toml", ".html"}), default=0.0
-    )
-
-
-def _is_made(name: str) -> bool:
-    return Path(name).suffix in {".mo", ".new", ".pyc"}
-
-
-def rebuild(root: Path, *, everything: bool) -> bool:
-    """Build what changed; whether it succeeded. Mistakes are printed, and nothing is raised for them.
-
-    Parameters
-    ----------
-    root
-        The project's folder.
-    everything
-        Whether to forget what Sphinx remembers.
-    """
+def rebuild(root: Path, before: str) -> str:
+    """Build what changed, or everything if the digest of all but pages' texts isn't as `before`; returns that digest."""
     start = time.monotonic()
     try:
         project = Project.load(root)
+        place = project.build / "live"
+        _, fixed = reuse.inputs_digests(project)
         with locked(project), renderer() as process:
-            place = project.build / "live"
             if not prepare(project, draft=True):
-                return False
-            if everything:
+                return before
+            if fixed != before:
                 shutil.rmtree(place, ignore_errors=True)
-                for language in project.languages:
-                    clean(project, language)
+                clean(project, project.languages)
             # The server's script, which reloads the page, is one that the policy stops.
-            builds = [
-                arguments(project, item, place / item.folder, "-D", "sitekit_policy=0")
-                for item in project.languages
-            ]
-            good = all(render(process, builds))
+            good = all(render(process, [*arguments(project, place, "-D", "sitekit_policy=0")]))
             for language in project.languages:
                 html = place / language.folder / "html"
                 if html.is_dir():
@@ -75,9 +45,9 @@ def rebuild(root: Path, *, everything: bool) -> bool:
             root_pages.write(project, place / "site")
     except (SitekitError, OSError) as error:
         print(error, file=sys.stderr)
-        return False
+        return before
     print(f"{'built' if good else 'built, with mistakes,'} in {time.monotonic() - start:.1f} s", flush=True)
-    return good
+    return fixed
 
 
 def serve(root: Path, port: int) -> None:
@@ -86,26 +56,20 @@ def serve(root: Path, port: int) -> None:
     from livereload.handlers import LiveReloadHandler
 
     check("publish")
-    project = Project.load(root)
-    deciding = [project.docs / "conf.py", project.docs / "_templates", project.gallery / "curriculum.toml"]
-    deciding += [project.docs / "languages.toml", PACKAGE]
-    known = 0.0
+    fixed = ""
 
     def again() -> None:
-        nonlocal known
-        latest = _latest(deciding)
-        rebuild(root, everything=latest != known)
-        known = latest
+        nonlocal fixed
+        fixed = rebuild(root, fixed)
         # It would keep silent about a build that ends within three seconds of the last reload.
         LiveReloadHandler._last_reload_time = 0
 
     again()
     server = Server()
-    for folder in (project.docs, project.gallery, project.root / "src"):
-        if folder.is_dir():
-            server.watch(str(folder), again, ignore=_is_made)
+    for folder in ("docs", "gallery", "src"):
+        server.watch(str(root / folder), again)
     try:
-        server.serve(port=port, host=HOST, root=str(project.build / "live" / "site"))
+        server.serve(port=port, root=str(root / "build" / "live" / "site"))
     except OSError as error:
         fault = f"port {port} can't be served: {error.strerror}; try --port with another"
         raise SitekitError(fault) from None

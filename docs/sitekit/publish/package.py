@@ -26,13 +26,7 @@ def _name_and_version(site: Path, project: Project) -> tuple[str, str]:
 
 
 def package(project: Project) -> list[Path]:
-    """Pack the site that stands in ``build/html``; the zips that were made.
-
-    Raises
-    ------
-    SitekitError
-        Where no site was built.
-    """
+    """Pack the site that stands in ``build/html``; the zips that were made."""
     site, dist = project.build / "html", project.root / "dist"
     if not (site / "index.html").is_file():
         raise SitekitError("build/html/index.html is missing: build the site first")

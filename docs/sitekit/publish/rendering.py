@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..project.files import PACKAGE
-from ..project.layout import Language, Project
+from ..project.layout import Project
 from ..steps import clean
 from . import reuse
 
@@ -27,12 +27,12 @@ WRITTEN_LAST = ".buildinfo"
 """What Sphinx writes when all else is done; no published site has it."""
 
 
-def arguments(project: Project, language: Language, place: Path, *more: str) -> list[str]:
-    """What Sphinx is called with to render one language's tree into ``place/html``."""
-    return [
-        *("-b", "html", "-q", *more, "-c", str(project.docs), "-D", f"language={language.sphinx}"),
-        *("-d", str(place / "doctrees"), str(project.source_tree(language)), str(place / "html")),
-    ]
+def arguments(project: Project, place: Path, *more: str) -> Iterator[list[str]]:
+    """What Sphinx is called with to render each language's tree into ``html`` in a folder of `place`."""
+    for language in project.languages:
+        tree, own = project.source_tree(language), place / language.folder
+        common = ("-b", "html", "-q", *more, "-c", str(project.docs), "-D", f"language={language.sphinx}")
+        yield [*common, "-d", str(own / "doctrees"), str(tree), str(own / "html")]
 
 
 @contextmanager
@@ -64,28 +64,14 @@ def render(process: subprocess.Popen[bytes], builds: Sequence[Sequence[str]]) ->
 def render_all(
     project: Project, process: subprocess.Popen[bytes], *more: str, reuses: bool = False
 ) -> list[str]:
-    """Render every language, from nothing or from what the last build left; the languages that failed.
-
-    Parameters
-    ----------
-    project
-        The project, prepared.
-    process
-        The renderer.
-    more
-        More of Sphinx's options.
-    reuses
-        Whether pages of the last build are used again: then nothing is said of a failure, which a clean build repeats.
-    """
+    """Render every language, with `more` of Sphinx's options; the languages that failed."""
     folder = project.build / RENDERED
     shutil.rmtree(folder, ignore_errors=True)
     if reuses:
         reuse.stage(project, folder)
-        more = ("-Q", *more, "-D", "sitekit_reuses=1")
+        more = ("-Q", *more, "-D", "sitekit_reuses=1")  # a clean build repeats what fails, and tells
     else:
-        for language in project.languages:
-            clean(project, language)
+        clean(project, project.languages)
     # MyST-NB writes beside Sphinx's output, so each language has a folder around it.
-    builds = [arguments(project, item, folder / item.folder, *more) for item in project.languages]
-    passed = render(process, builds)
+    passed = render(process, [*arguments(project, folder, *more)])
     return [item.folder for item, good in zip(project.languages, passed, strict=True) if not good]

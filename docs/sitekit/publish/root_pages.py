@@ -9,52 +9,28 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from gettext import translation
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ..project.layout import Language, Project
+from ..project.layout import Project
 
 __all__ = ["write"]
 
 
-def _texts(project: Project, language: Language) -> Callable[[str], str]:
-    """Translates the site's own strings, as Sphinx does on all other pages."""
-    from babel.messages.pofile import read_po
-
-    path = project.docs / "locale-ui" / language.sphinx / "LC_MESSAGES" / "sphinx.po"
-    if not path.is_file():
-        return str
-    catalog = read_po(path.open("rb"))
-
-    def text(message: str) -> str:
-        found = catalog.get(message)
-        return str(found.string) if found and found.string else message
-
-    return text
-
-
 def write(project: Project, folder: Path, *, policy: str = "") -> None:
-    """Write both pages into `folder`, beside the languages' folders.
-
-    Parameters
-    ----------
-    project
-        The project.
-    folder
-        Where the languages' folders are.
-    policy
-        A tag for the head of the first page; ``404.html`` has a policy of its own, which allows its script alone.
-    """
+    """Write both pages into `folder`: the first with the tag `policy`, ``404.html`` has one that allows its script."""
     from jinja2 import Environment, FileSystemLoader
 
     templates = Environment(loader=FileSystemLoader(project.docs / "_templates"), autoescape=True)
+    catalogues = project.docs / "locale-ui"  # Sphinx has compiled them for all other pages
     script = (Path(__file__).parent / "not_found.js").read_text(encoding="utf-8")
     known = {
         "title": project.title,
         "languages": project.languages,
-        "texts": {language.folder: _texts(project, language) for language in project.languages},
+        "texts": {
+            language.folder: translation("sphinx", catalogues, [language.sphinx], fallback=True).gettext
+            for language in project.languages
+        },
         "policy": policy,
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -43,7 +43,7 @@ def _prepare(app: Sphinx, project: Project, language: Language) -> ExitStack:
         stack.enter_context(locked(project))
         if not prepare(project):
             raise ExtensionError("an example failed; its block stands above")
-        clean(project, language)
+        clean(project, [language])
         lock = stack.pop_all()
     # Rendering starts clean here, too: what Sphinx remembers of its last build is of another tree.
     (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)

@@ -62,7 +62,5 @@ def sources(project: Project) -> Iterator[Source]:
         yield Source(f"{chapter.name}/index", project.source_file(f"{chapter.name}/index"), "rst")
         for page in chapter.pages:
             yield Source(page.docname, project.example(page), "python")
-    for path in sorted(project.docs.rglob("*.md")):
-        relative = path.relative_to(project.docs)
-        if not any(part.startswith(("_", ".")) for part in relative.parts):
-            yield Source(relative.with_suffix("").as_posix(), path, "markdown")
+    for docname in project.documents():
+        yield Source(docname, project.docs / f"{docname}.md", "markdown")
