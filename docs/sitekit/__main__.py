@@ -1,7 +1,5 @@
 """The commands: ``python -m sitekit <command>``, in a project's folder."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import sys
@@ -12,8 +10,6 @@ from typing import Any
 
 from .project.errors import SitekitError
 from .project.layout import Project
-
-__all__ = ["main"]
 
 Run = Callable[[Project, argparse.Namespace], int]
 

@@ -3,8 +3,6 @@
 In go a project's files; out come one source tree per language and, in it, the list of records that its pages show.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,8 +15,6 @@ from .execute.record import forget_read
 from .project.errors import SourceErrors
 from .project.layout import Language, Project
 from .translate.localise import LISTING, localise
-
-__all__ = ["REUSABLE", "clean", "locked", "prepare"]
 
 REUSABLE = "reusable/state.json"
 """Below ``build``: what the last build says of the trees and pages that the next one may use again, beside these."""

@@ -1,7 +1,5 @@
 """Takes in everything that an example writes, in order, and makes of it what a page can show."""
 
-from __future__ import annotations
-
 import atexit
 import codecs
 import contextlib
@@ -19,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from ..markup.units import display_width
-
-__all__ = ["Capture", "Scrubber", "as_terminal", "machine_folders", "plain", "shown"]
 
 Pieces = Sequence[tuple[str, str]]
 """Text in the order it was written: pairs of a stream's name and what was written to it."""

@@ -1,14 +1,10 @@
 """Cuts examples into code cells, as Sphinx-Gallery and MyST-NB cut them."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-__all__ = ["CodeCell", "coded", "has_code", "markdown_cells", "script_cells"]
 
 # The same pattern as Sphinx-Gallery's, so that cells here are its code blocks (a test compares them).
 TEXT_BLOCK = re.compile(

@@ -1,7 +1,5 @@
 """Which records the pages show: the build chooses them and writes a list, which rendering reads."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -15,8 +13,6 @@ from .examples import Example, Options, examples, store_for
 from .figures import alt_texts
 from .keys import Key
 from .record import Record, Store
-
-__all__ = ["SHOWN", "ShownRecord", "committed", "read_listing", "states", "undescribed", "write_listing"]
 
 SHOWN = "shown.json"
 

@@ -1,7 +1,5 @@
 """The device that an example runs on: whether it is there, its name, and the memory that was taken."""
 
-from __future__ import annotations
-
 import contextlib
 import platform
 import re

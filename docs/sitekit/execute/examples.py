@@ -1,7 +1,5 @@
 """What a project has to run, under which settings, and where its records are."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os
@@ -18,9 +16,6 @@ from .cells import CodeCell, markdown_cells, script_cells
 from .keys import NOTEBOOK_PACKAGES, PACKAGES, Key, canonical, code_part, environment_part
 from .nursery import CAN_FORK
 from .record import Kind, Store
-
-__all__ = ["Example", "Options", "chosen", "documents", "examples", "print_warning", "store_for"]
-
 
 CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook")
 

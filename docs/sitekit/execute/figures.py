@@ -27,9 +27,6 @@ from .record import Figure, file_name
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["alt_texts", "recoloured", "save", "save_open", "scrape"]
-
-
 ALT = re.compile(r"^[ \t]*# alt: (?P<first>.*)$(?P<rest>(?:\n[ \t]*# .*$)*)", re.MULTILINE)
 DEFERRED = re.compile(r"^[ \t]*#\s*sphinx_gallery_defer_figures[ \t]*$", re.MULTILINE)
 DENSITY = 100

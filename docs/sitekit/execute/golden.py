@@ -4,8 +4,6 @@ Each page's record is held against the files under ``tests/golden/<device>/``. B
 small picture of each figure, so that figures are compared as one sees them, and not byte by byte.
 """
 
-from __future__ import annotations
-
 import difflib
 import io
 import json
@@ -24,9 +22,6 @@ from .chosen import committed
 from .examples import Example, Options, chosen, store_for
 from .keys import PACKAGES, version
 from .record import Record, Store
-
-__all__ = ["States", "Tolerance", "compare", "counted", "differences", "report", "report_versions", "review"]
-
 
 FOLDER = Path("tests/golden")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?(?!\.\d|\w)")

@@ -9,8 +9,6 @@ comments and translations change nothing, and a changed helper changes exactly i
 This module needs the standard library only, and its digests are equal on every Python from 3.11 on.
 """
 
-from __future__ import annotations
-
 import ast
 import platform
 import re
@@ -27,9 +25,6 @@ from typing import Any
 
 from ..project.files import digest
 from .cells import CodeCell, has_docstring, parse
-
-__all__ = ["Key", "canonical", "code_part", "environment_part", "local_files"]
-
 
 PACKAGES = ("torch", "numpy", "matplotlib", "sphinx-gallery")
 NOTEBOOK_PACKAGES = ("torch", "numpy", "matplotlib", "ipython")

@@ -1,7 +1,5 @@
 """The names in an example's code, with the public objects they stand for: what links in code are made from."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys

@@ -4,8 +4,6 @@ IPython runs the cells. What they display stands in order with what they write, 
 matplotlib's backend is this module, so that ``plt.show()`` shows a figure where it stands.
 """
 
-from __future__ import annotations
-
 import re
 import time
 import traceback
@@ -20,7 +18,7 @@ import matplotlib
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
-from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from traitlets.config import Config
 
 from .capture import Capture, Scrubber, plain, shown
@@ -28,7 +26,8 @@ from .cells import markdown_cells
 from .figures import save_open
 from .place import note_progress
 
-__all__ = ["FigureCanvas", "run_notebook", "show"]
+FigureCanvas = FigureCanvasAgg
+"""Under this name matplotlib looks for it in a backend."""
 
 
 def _bundle(kind: str, data: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -37,8 +37,6 @@ from typing import Any
 from ..project.files import PACKAGE
 from .place import TAIL_LINES, Job, Outcome, Place, clean_environment
 
-__all__ = ["Nursery", "run_alone"]
-
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "recv_fds")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 

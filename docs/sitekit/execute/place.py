@@ -3,8 +3,6 @@
 A `Job` is all that a run needs, on this machine or another; an `Outcome` is all that is known of it afterwards.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -15,8 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-__all__ = ["Job", "Outcome", "Place", "note_progress", "saving"]
 
 OUTPUT_MIB = 1.0
 """More text than this is no page."""

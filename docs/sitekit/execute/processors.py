@@ -10,8 +10,6 @@ less than it has; one that this processor can't run, or that changes nothing her
 did is what the libraries say of themselves in a trial run, in the same kind of process as the examples.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import sys
@@ -27,8 +25,6 @@ from .golden import States, counted, report
 from .nursery import starter
 from .place import ONE_THREAD, Job
 from .record import Store
-
-__all__ = ["MODES", "review", "run", "seen"]
 
 THREADS = 2
 SECONDS = 600.0

@@ -11,8 +11,6 @@ The JSON file is written last and put in place by one rename, so a kill at any m
 or none. It carries a checksum, and a figure's name is one; what is damaged counts as missing, with a warning.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import hashlib
@@ -29,9 +27,6 @@ from msgspec import Meta
 
 from ..project.files import digest, write_atomically
 from .keys import Key
-
-__all__ = ["Cell", "DamagedRecord", "Figure", "Record", "Store", "forget_read"]
-
 
 FORMAT = 2
 NEWEST = 4

@@ -1,7 +1,5 @@
 """What came of a run: records, failures, and how many there were of each; and how far it is."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,8 +12,6 @@ import msgspec
 from .examples import Example, Options
 from .place import Outcome
 from .record import Cell, Record
-
-__all__ = ["Failure", "Progress", "Summary", "as_record"]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ It needs the project's files, what the examples import, NumPy, matplotlib, Sphin
 psutil, msgspec and tqdm, and for pages of Markdown IPython: no Sphinx configuration and no catalogue.
 """
 
-from __future__ import annotations
-
 import importlib
 import math
 import signal
@@ -31,8 +29,6 @@ from .nursery import run_alone, starter
 from .place import Job, Outcome
 from .record import Store
 from .results import Failure, Progress, Summary, as_record
-
-__all__ = ["dask_executor", "record"]
 
 DRIVER_MIB = 6144
 """What an accelerator's driver and libraries may take of the machine's own memory."""

@@ -3,8 +3,6 @@
 In goes a job and a way to start it; out comes how it ended. Nothing of it is left behind.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -4,8 +4,6 @@
 ``python script.py`` has, apart from three things: one thread, the Agg backend, and warnings that are errors.
 """
 
-from __future__ import annotations
-
 import codeop
 import contextlib
 import io
@@ -31,9 +29,6 @@ from .figures import scrape
 from .keys import version
 from .names import names_in
 from .place import note_progress
-
-__all__ = ["run"]
-
 
 ALLOWED_WARNINGS = (
     # `plt.show()` can't open a window here; the figure is saved when the cell ends.

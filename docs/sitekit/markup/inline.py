@@ -1,13 +1,8 @@
 """Inline markup, whichever it is: what a reader sees of a text, and what a translation of it must keep."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass
-
-__all__ = ["PYTHON_ROLES", "Piece", "Reading", "role_piece", "shown"]
-
 
 EXPLICIT = re.compile(r"^(?P<title>.*?)\s*<(?P<target>[^<>]+)>$", re.DOTALL)
 PYTHON_ROLES = {"attr", "class", "const", "data", "exc", "func", "meth", "mod", "obj"}

@@ -4,8 +4,6 @@ Like :mod:`.text_cells`, for the pages of ``docs/``: markup that could hide pros
 error. Code cells are split as Python, so their comments are units too.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from itertools import pairwise
@@ -22,9 +20,6 @@ from .inline import Piece, Reading, role_piece
 from .python_source import split_code
 from .text_cells import LEFT_OUT, PROSE_DIRECTIVES
 from .units import Segment, Unit, Verbatim, join_lines
-
-__all__ = ["is_option_value", "is_paragraph", "read", "split"]
-
 
 TITLED_DIRECTIVES = {"admonition", "dropdown"}
 CONTAINER_DIRECTIVES = PROSE_DIRECTIVES | TITLED_DIRECTIVES

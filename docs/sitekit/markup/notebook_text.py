@@ -3,8 +3,6 @@
 Jupyter runs MathJax over what its Markdown gives, so dollar signs and backslashes are kept apart from their neighbours.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,8 +15,6 @@ from docutils.utils import Reporter
 from ..project.errors import SourceError, SourceErrors
 from .text_cells import HINTS, Cell, Cells, is_cell_break
 from .units import Segment
-
-__all__ = ["split_cells", "to_markdown"]
 
 MARKS = re.compile(r"[$\\*`~<]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|\](?=[(\[:]|$)")
 LOCALISED = re.compile("Title (under|over)line too short")

@@ -5,8 +5,6 @@ of functions and classes, and ``# alt:`` comments, which describe the figure tha
 Code is never a unit, so it is the same in every language, token by token.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import re
@@ -19,9 +17,6 @@ from ..project.errors import SourceError, gathered
 from .notebook_text import split_cells
 from .text_cells import Cell
 from .units import Segment, Unit, Verbatim, join_lines
-
-__all__ = ["is_instruction", "split", "split_code"]
-
 
 CELL = re.compile(r"# ?%%")
 ALT = "alt:"

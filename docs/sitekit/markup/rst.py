@@ -1,7 +1,5 @@
 """reStructuredText within a paragraph, as docutils reads it."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from types import SimpleNamespace
@@ -16,9 +14,6 @@ from docutils.readers.standalone import Reader
 from docutils.utils import new_document, unescape
 
 from .inline import Piece, Reading, role_piece
-
-__all__ = ["PATTERNS", "SETTINGS", "block_start", "read"]
-
 
 # How docutils reads a line that doesn't start a paragraph.
 BLOCKS = {

@@ -4,8 +4,6 @@ What docutils takes for anything that the examples don't need is an error that s
 nothing a reader sees can slip past translation.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +24,6 @@ from ..project.errors import SourceError, gathered
 from .inline import PYTHON_ROLES, shown
 from .rst import PATTERNS, SETTINGS, block_start
 from .units import Segment, Unit, Verbatim, join_lines
-
-__all__ = ["HINTS", "LEFT_OUT", "PROSE_DIRECTIVES", "Cell", "Cells", "is_cell_break", "registered"]
-
 
 PROSE_DIRECTIVES = {"note", "tip", "hint", "important", "warning", "caution", "seealso"}
 OWN_DIRECTIVES = {"admonition", "list-table", "rubric", "math", "code-block"}

@@ -4,8 +4,6 @@ A source file is a list of segments. Rendering the segments with each unit's own
 back (with the lines of a paragraph joined); rendering them with translations gives the other language.
 """
 
-from __future__ import annotations
-
 import re
 import textwrap
 import unicodedata
@@ -13,9 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from docutils.utils import punctuation_chars
-
-__all__ = ["Unit", "Verbatim", "display_width", "join_lines", "render"]
-
 
 HAN = re.compile(r"[\u2e80-\u2fff\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 FULL_WIDTH = re.compile(r"[\u3000-\u3004\u3008-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")

@@ -1,15 +1,11 @@
 """Zip files that are equal, byte for byte, when what is in them is."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from .files import write_if_changed
-
-__all__ = ["write"]
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 

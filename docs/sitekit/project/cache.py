@@ -4,16 +4,12 @@ A thing stands under a digest of all that it is made from, so it never has to be
 a build that finds it makes the same site as one that doesn't.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .files import digest, write_atomically
-
-__all__ = ["FOLDER", "cached"]
 
 FOLDER = ".cache/made"
 CHECKSUM_BYTES = hashlib.sha256().digest_size

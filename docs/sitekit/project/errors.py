@@ -1,12 +1,8 @@
 """Mistakes in files that a person wrote: one line each, with file, line and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-__all__ = ["SitekitError", "SourceError", "SourceErrors", "gathered"]
 
 
 class SitekitError(Exception):

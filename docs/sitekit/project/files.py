@@ -1,7 +1,5 @@
 """Files: how they are read, written and told apart."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -11,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SourceError
-
-__all__ = ["PACKAGE", "digest", "read_text", "read_toml", "write_atomically", "write_if_changed"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 """The folder of this package."""

@@ -21,9 +21,6 @@ import msgspec
 from .errors import SourceError, SourceErrors, gathered
 from .files import read_text, read_toml
 
-__all__ = ["CAPTURE_REPR", "GALLERY", "Chapter", "Language", "Page", "Project"]
-
-
 HEADER = "GALLERY_HEADER.rst"
 GALLERY = "gallery"
 """The folder of a language's tree that has its examples."""

@@ -4,13 +4,9 @@ A ``<meta>`` says it, because the site is also read from ``file://``. Scripts co
 the theme's one inline script is allowed by its hash.
 """
 
-from __future__ import annotations
-
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable
-
-__all__ = ["meta"]
 
 
 def meta(inline_scripts: Iterable[str] = ()) -> str:

@@ -4,8 +4,6 @@
 listed. `docs/how_it_works.md` lists the same places for readers, by module.
 """
 
-from __future__ import annotations
-
 import inspect
 from dataclasses import dataclass
 from functools import cache
@@ -15,9 +13,6 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from .errors import SitekitError
-
-__all__ = ["FURO_FOOTER", "FURO_SKIP", "FURO_TOGGLES", "FURO_TOOLS", "SEAMS", "Seam", "check"]
-
 
 NAMES = {
     **{"docutils": "docutils", "furo": "Furo", "livereload": "livereload", "myst_nb": "MyST-NB"},

@@ -5,8 +5,6 @@ inputs are all as they were does nothing. Of two builds in one checkout the seco
 ``--only PAGE …`` builds some pages, for a look at them, into ``build/preview``.
 """
 
-from __future__ import annotations
-
 import difflib
 import shutil
 import sys
@@ -22,9 +20,6 @@ from ..steps import locked, prepare
 from ..translate.sources import sources
 from . import reuse, root_pages
 from .rendering import RENDERED, STRICT, WRITTEN_LAST, render_all, renderer
-
-__all__ = ["build", "preview"]
-
 
 DIGEST = "inputs.sha256"
 

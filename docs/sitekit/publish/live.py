@@ -5,8 +5,6 @@ reader's browser reloads. Source text stands where a translation is missing. Nob
 other pages are untouched, so what it shows can be behind in corners (lists of pages, what Sphinx warns of).
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 import time
@@ -18,8 +16,6 @@ from ..project.seams import check
 from ..steps import clean, locked, prepare
 from . import reuse, root_pages
 from .rendering import arguments, render, renderer
-
-__all__ = ["rebuild", "serve"]
 
 
 def rebuild(root: Path, before: str) -> str:

@@ -4,8 +4,6 @@ One zip holds the whole site, to be unpacked and opened in a browser; one zip pe
 and notebooks, and is the file that the site itself offers; its name ends in ``-examples.zip``.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -13,8 +11,6 @@ from ..project import archive
 from ..project.errors import SitekitError
 from ..project.layout import Project
 from ..steps import locked
-
-__all__ = ["package"]
 
 
 def _name_and_version(site: Path, project: Project) -> tuple[str, str]:

@@ -3,8 +3,6 @@
 In go the languages' source trees; out come their sites, under ``build/sphinx``.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
@@ -17,8 +15,6 @@ from ..project.files import PACKAGE
 from ..project.layout import Project
 from ..steps import clean
 from . import reuse
-
-__all__ = ["arguments", "render", "renderer"]
 
 RENDERED = "sphinx"
 RENDERER = f"{PACKAGE.name}.site.renderer"

@@ -7,8 +7,6 @@ must be what it knew before; else, and whenever anything else is in doubt, the b
 a page never depends on the order of edits: it has the bytes of a clean build.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -23,8 +21,6 @@ from ..project.layout import Project
 from ..steps import REUSABLE
 from ..translate.localise import LISTING
 from ..translate.sources import sources
-
-__all__ = ["State", "inputs_digests", "load", "only_words_differ", "records_digest", "save", "stage"]
 
 State = dict[str, str]
 """What a site was made from, and what was published, each with a digest."""

@@ -5,16 +5,12 @@ reader asked for, so nothing in it may depend on where that is: it brings its st
 the script finds the site's root in the address.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from gettext import translation
 from pathlib import Path
 
 from ..project.layout import Project
-
-__all__ = ["write"]
 
 
 def write(project: Project, folder: Path, *, policy: str = "") -> None:

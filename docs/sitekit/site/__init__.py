@@ -14,8 +14,6 @@ from ..project.seams import check
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-__all__ = ["FEATURES", "connect"]
-
 FEATURES = (
     *("languages", "records_on_page", "chrome", "code_links", "downloads", "formulas"),
     *("html_nodes", "page_cards", "learning_map", "package_api"),

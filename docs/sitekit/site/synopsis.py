@@ -12,9 +12,6 @@ from ..markup.units import HAN
 from ..project.layout import Chapter, Page
 from .state import site
 
-__all__ = ["chapter_facts", "minutes", "number", "page_title", "promise"]
-
-
 SENTENCE = re.compile(r".+?(?:[。！？]|[.!?](?=\s|$))")
 BESIDE_HAN = re.compile(f"(?<={HAN.pattern}) (?={HAN.pattern})")
 """The blanks that inline markup needs around it, where no blank is meant."""

@@ -3,8 +3,6 @@
 In go the sources and the catalogues as they were; out come catalogues that have each message of today, once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -19,9 +17,6 @@ from . import po
 from .checks import problems
 from .po import Entry
 from .sources import Source, sources
-
-__all__ = ["Catalogue", "Counts", "strays", "update"]
-
 
 NOT_LISTED = "no page {}; pages are named as in their address, such as basics/shapes"
 

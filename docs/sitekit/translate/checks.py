@@ -1,7 +1,5 @@
 """What is wrong with a translation: markup lost, changed or smuggled in, and text that would read as markup."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter
@@ -11,8 +9,6 @@ from ..markup import myst, rst
 from ..markup.python_source import is_instruction
 from ..markup.units import Unit
 from .sources import Source
-
-__all__ = ["problems"]
 
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 BLANKS = {" ", "\u00a0", "\u3000"}

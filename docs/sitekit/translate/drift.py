@@ -4,8 +4,6 @@ That a translation is older than its source is told when catalogues are read; th
 up to date and is not.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,9 +12,6 @@ from ..project.errors import SourceError
 from ..project.files import read_toml
 from ..project.layout import Project
 from .localise import Localised
-
-__all__ = ["findings", "numbers"]
-
 
 WORDS = "words_to_avoid.toml"
 NUMBER = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:\s*([万亿]))?")

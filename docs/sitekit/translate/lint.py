@@ -3,8 +3,6 @@
 Every finding is one line, ``file:line: what to do``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import takewhile
@@ -16,9 +14,6 @@ from ..project.layout import Project
 from . import drift
 from .localise import Localised, check
 from .sources import PLAIN, Source
-
-__all__ = ["findings"]
-
 
 LONGEST_PAGE = 250
 WIDEST = 100

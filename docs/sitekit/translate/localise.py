@@ -5,8 +5,6 @@ line) and at the top of each tree ``anchors.json`` (the section anchors of every
 the labels one can link to). Later steps read these and never take the sources apart again.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator
@@ -24,9 +22,6 @@ from ..project.files import write_if_changed
 from ..project.layout import GALLERY, Project
 from .catalogue import Untranslated, translator
 from .sources import Source, sources
-
-__all__ = ["LISTING", "Localised", "SourceErrors", "check", "localise"]
-
 
 LISTING = "localised.json"
 SHOWN_MISSING = 5

@@ -4,8 +4,6 @@ In goes a file in UTF-8, whatever its header says; out come its entries, or the 
 header only the comments above it are kept: dates and names of tools would differ in each change.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -13,9 +11,6 @@ from pathlib import Path
 
 from ..project.errors import SourceError
 from ..project.files import read_text
-
-__all__ = ["Entry", "read", "text_of"]
-
 
 HEADER = """\
 msgid ""

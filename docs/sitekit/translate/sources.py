@@ -1,7 +1,5 @@
 """The files that hold a project's messages, each with the reader of its markup."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +12,6 @@ from ..markup.units import Segment, Unit
 from ..project.errors import SourceError, SourceErrors, gathered
 from ..project.files import read_text
 from ..project.layout import Project
-
-__all__ = ["Source", "sources"]
 
 PLAIN = {"comment", "alt", "docstring"}
 """Units without inline markup."""
