@@ -320,24 +320,25 @@ def first_of_their_kind() -> Iterator[str]:
         seen |= kinds
 
 
-IN_CI = list(first_of_their_kind())
+OF_EACH_KIND = set(first_of_their_kind())
+OF_EACH_CHAPTER = {f"{chapter.name}/{chapter.pages[0].name}" for chapter in built.PROJECT.chapters}
 
 
-def in_turns(first: int) -> pytest.MarkDecorator:
+def in_turns(first: int, in_ci: set[str]) -> pytest.MarkDecorator:
     """Every example in one language: what its other scripts do is the same, token by token, as a test above sees to.
 
-    That script, notebook and page are the same code is seen there too, so one of each kind is run for every change.
+    That script, notebook and page are the same code is seen there too, so only some are run for every change.
     """
     turns = [
         pytest.param(
-            page, LANGUAGES[number % len(LANGUAGES)], marks=() if page in IN_CI else pytest.mark.thorough
+            page, LANGUAGES[number % len(LANGUAGES)], marks=() if page in in_ci else pytest.mark.thorough
         )
         for number, page in enumerate(EXAMPLES, first)
     ]
     return pytest.mark.parametrize(("page", "language"), turns)
 
 
-@in_turns(0)
+@in_turns(0, OF_EACH_KIND)
 def test_a_script_runs_at_home_and_prints_what_the_page_shows(
     page: str,
     language: str,
@@ -381,7 +382,7 @@ def test_a_lone_script_says_where_to_get_the_helper_package(
     assert bool(built.HAN.search(told[0])) == (language == "zh")
 
 
-@in_turns(1)
+@in_turns(1, OF_EACH_CHAPTER)
 def test_a_notebook_prints_and_draws_what_the_page_shows(
     page: str,
     language: str,
