@@ -105,8 +105,8 @@ if __name__ == "__main__":
 #
 # ``DataLoader`` 给每个工作进程、每一轮一个不同的种子，就是 ``worker.seed``。
 # ``own_generator`` 用它换掉副本里的发生器，32 个数又都不同。
-# 直接用 ``torch.rand`` 或 ``np.random.random`` 这类全局发生器的，我们试过，没有重复：
-# PyTorch 启动工作进程时已经给它们设了不同的种子。
+# ``torch.rand`` 和 ``np.random.random`` 用的是全局发生器，
+# PyTorch 启动工作进程时会给它们设不同的种子。
 #
 # 读出两倍的数据流
 # ----------------
