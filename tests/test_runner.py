@@ -474,7 +474,7 @@ def test_any_executor(tmp_path: Path) -> None:
 def test_worker_without_the_package(tmp_path: Path) -> None:
     started = nursery.Nursery(["psutil"])
     try:
-        job = place.Job("a/b", "script", "b.py", {"b.py": b'"""x"""\n'}, versions={"no-such-package": "1"})
+        job = place.Job("script", "b.py", {"b.py": b'"""x"""\n'}, versions={"no-such-package": "1"})
         outcome = started.run(job)
     finally:
         started.close()
@@ -483,7 +483,7 @@ def test_worker_without_the_package(tmp_path: Path) -> None:
 
 
 def test_file_outside_its_folder(tmp_path: Path) -> None:
-    job = place.Job("a/b", "script", "b.py", {"b.py": b"", "../../evil.py": b""})
+    job = place.Job("script", "b.py", {"b.py": b"", "../../evil.py": b""})
     with pytest.raises(ValueError, match="leads out of its folder"):
         place.Place(tmp_path, job)
 

@@ -260,7 +260,7 @@ class Capture:
         raised: list[BaseException] = []
         sys.unraisablehook = lambda found: raised.append(found.exc_value) if found.exc_value else None
         self.listen(True)
-        threading._shutdown()  # type: ignore[attr-defined]
+        threading._shutdown()  # type: ignore[attr-defined]  # not public: what Python itself calls before `atexit`
         atexit._run_exitfuncs()  # among others `multiprocessing` joins its children then
         if raised:
             raise raised[0]

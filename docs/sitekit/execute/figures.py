@@ -1,8 +1,8 @@
 """Saves the figures of an example, in a light and a dark version, and reads the text that describes each.
 
-Sphinx-Gallery calls `scrape`, named by this dotted string in its configuration, after every code cell.
+Sphinx-Gallery calls `scrape` after every code cell.
 Of each figure there are two images for the page (lossless WebP, twice the screen's density) and a PNG of
-the light one for tests, thumbnails and cards (at the screen's density).
+the light one that goldens are compared with (at the screen's density).
 
 The dark image is the same figure drawn again, not an inverted picture: text, axes and other neutral lines
 change from ink on paper to light on dark, colours stay, and so does text that stands on a colour.
@@ -241,7 +241,7 @@ def save(figure: Any, folder: Path) -> Figure:
     if photograph:
         # Finding the best palette for each of its colours would take as long as all the rest.
         small = small.point([value & 0xF8 | value >> 5 for value in range(256)] * 3)
-    # 256 colours are enough for a test or a thumbnail, and a third of the size.
+    # 256 colours are enough to compare, and a third of the size.
     png = small.quantize(256, dither=Dither.NONE)
     return Figure(
         *small.size,

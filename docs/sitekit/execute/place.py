@@ -49,7 +49,6 @@ def clean_environment(variables: Mapping[str, str]) -> dict[str, str]:
 class Job:
     """Everything that one run needs, on this machine or another."""
 
-    page: str
     kind: str
     """``script`` or ``notebook``."""
     source: str

@@ -89,7 +89,7 @@ class NotHere(Exception):
 def seen(variables: Mapping[str, str], options: Options) -> dict[str, str]:
     """What the libraries say of themselves in a worker that has `variables`, unless it dies of them."""
     files = {"probe.py": PROBE.encode()}
-    job = Job("probe", "script", "probe.py", files, memory_mib=options.memory_mib, variables=variables)
+    job = Job("script", "probe.py", files, memory_mib=options.memory_mib, variables=variables)
     with closing(starter(("numpy", "torch"), variables, fork=options.fork)) as nursery:
         outcome = nursery.run(job)
     if outcome.kind == "signal":

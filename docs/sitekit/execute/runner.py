@@ -64,7 +64,6 @@ class _Run:
         versions = {"python": environment["python"], **environment["packages"]} if self.remote else {}
         driver_mib = DRIVER_MIB if options.device != "cpu" else 0
         return Job(
-            page=example.page,
             kind=example.kind,
             source=example.source(options.project),
             files={example.path.name: example.text.encode()}

@@ -149,7 +149,7 @@ def _kill(child: Child) -> None:
             for process in found:
                 with contextlib.suppress(psutil.Error):
                     act(process)
-        time.sleep(0.01)
+        time.sleep(0.01)  # dying takes a moment, and not all of them can be waited for
     child.wait(1.0)
 
 

@@ -118,7 +118,7 @@ class _Writer:
         """A list; one right behind another of its kind has other marks, or Markdown would make one of both."""
         before = node.parent.children[: node.parent.index(node)]
         other = bool(before) and type(before[-1]) is type(node) and not getattr(before[-1], "other", False)
-        node.other = other  # type: ignore[attr-defined]
+        node.other = other  # type: ignore[attr-defined]  # a note of ours, for the list behind it
         lines = []
         for number, item in enumerate(node.children, node.get("start", 1)):
             sign = "-*"[other] if isinstance(node, nodes.bullet_list) else f"{number}{'.)'[other]}"

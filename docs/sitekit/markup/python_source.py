@@ -85,7 +85,7 @@ def _docstrings(
     for node in ast.walk(_tree(code, path, first_line)):
         if not isinstance(node, DOCUMENTED) or ast.get_docstring(node, clean=False) is None:
             continue
-        value = node.body[0].value  # type: ignore[attr-defined]
+        value = node.body[0].value  # type: ignore[attr-defined]  # the docstring's expression
         literal = ast.get_source_segment(code, value) or ""
         row = value.lineno
         with gathered(errors):
@@ -137,7 +137,7 @@ def _header(lines: list[str], path: Path, errors: list[SourceError]) -> Generato
     tree = _tree("\n".join(lines), path, 1)
     if ast.get_docstring(tree, clean=False) is None:
         raise SourceError(path, 1, "an example starts with a docstring: its label, title and text")
-    value = tree.body[0].value  # type: ignore[attr-defined]
+    value = tree.body[0].value  # type: ignore[attr-defined]  # the docstring's expression
     start, end = value.lineno - 1, value.end_lineno
     metadata = False
     for number, line in enumerate(lines[:start], 1):

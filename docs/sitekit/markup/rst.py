@@ -50,7 +50,7 @@ def _settings() -> Any:
 
 SETTINGS = _settings()
 INLINER = Inliner()
-INLINER.interpreted = _keep_role  # type: ignore[method-assign]
+INLINER.interpreted = _keep_role  # type: ignore[method-assign]  # Inliner has no option for it
 INLINER.init_customizations(SETTINGS)
 
 

@@ -114,6 +114,7 @@ DIRECTIVES |= {"code-block": _Code, "seealso": _SeeAlso, "list-table": _ListTabl
 @contextmanager
 def registered(own_directives: Mapping[str, type[Directive]], own_roles: Mapping[str, Any]) -> Iterator[None]:
     """Docutils' own directives and roles and those given, in place of Sphinx's: they want its environment."""
+    # Docutils has no other way to put them aside, and its types don't know these two.
     # Sphinx's docutils_namespace() would do, but it also forgets the node types Sphinx has registered.
     saved = directives._directives, roles._roles  # type: ignore[attr-defined]
     directives._directives, roles._roles = dict(own_directives), dict(own_roles)  # type: ignore[attr-defined]
