@@ -1,9 +1,12 @@
-"""Fixtures for browser tests: one Chromium per worker, a fresh profile, context and page per test.
+"""Fixtures for browser tests: one Chromium with a fresh profile per worker, and pages that remember nothing.
 
 A test asks for ``page`` (or ``new_page`` to choose language, size, JavaScript …) and ``url``. When it ends,
 its pages must have been quiet: no console error, no uncaught error, no request to another host. A test that
 means to see one of them reads it from ``journal`` and removes it there. A failed test leaves a screenshot
 and a trace (``python -m playwright show-trace FILE``) in build/test-failures/.
+
+To open a page in a new context costs five times as much as to load one of the site's (measured), so a page goes
+on to the next test that wants the same settings. It takes the browser's cache along, and nothing else.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import contextlib
 import functools
 import re
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -24,8 +28,10 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Page,
     Request,
+    ViewportSize,
     WebError,
     sync_playwright,
 )
@@ -43,6 +49,9 @@ FLAGS = (
     "--disable-sync",
 )
 FAILED = pytest.StashKey[bool]()
+USUAL_SIZE = ViewportSize(width=1280, height=720)
+LASTING = ("add_init_script", "emulate_media", "expose_function", "new_cdp_session", "route")
+"""What a test can do to a page or its context that stays: it closes them behind it."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,6 +76,12 @@ class Journal:
         context.on("console", self._console)
         context.on("weberror", self._uncaught)
         context.on("request", self._request)
+
+    def leave(self, context: BrowserContext) -> None:
+        """Look away from `context`, which another test will use."""
+        context.remove_listener("console", self._console)
+        context.remove_listener("weberror", self._uncaught)
+        context.remove_listener("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -99,7 +114,8 @@ class QuietHandler(SimpleHTTPRequestHandler):
             self.send_response(204)
             self.end_headers()
         else:
-            super().do_GET()
+            with contextlib.suppress(ConnectionError):  # the reader went on before all had come
+                super().do_GET()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
@@ -157,20 +173,68 @@ def journal(server: str) -> Journal:
     return Journal(host=urlsplit(server).netloc)
 
 
+class Tab:
+    """A page in a context of its own, which one test after another uses."""
+
+    def __init__(self, browser: Browser, options: dict[str, Any]) -> None:
+        self.context = browser.new_context(**options)
+        # A film and snapshots of the DOM would make each page half again as slow.
+        self.context.tracing.start()
+        self.page = self.context.new_page()
+        self.size = options.get("viewport", USUAL_SIZE)
+        self.changed = False
+        for owner, names in {self.context: LASTING, self.page: (*LASTING, "on")}.items():
+            for name in names:
+                if method := getattr(owner, name, None):
+                    setattr(owner, name, functools.partial(self._lasting, method))
+
+    def _lasting(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        self.changed = True
+        return method(*args, **options)
+
+    def forget(self) -> bool:
+        """Make the page as it was when it was new; False where that can't be done."""
+        if self.changed or self.context.pages != [self.page]:
+            return False
+        try:
+            self.page.evaluate("localStorage.clear(), sessionStorage.clear()")
+        except Error:
+            return (
+                False  # an empty page or one of the browser's own, which can't reach what the site has stored
+            )
+        self.page.goto("about:blank")
+        self.page.mouse.move(-1, -1)
+        self.page.set_viewport_size(self.size)
+        self.context.clear_cookies()
+        return True
+
+
+@pytest.fixture(scope="session")
+def idle_tabs() -> dict[str, list[Tab]]:
+    """The tabs that no test is using, by the settings they were opened with."""
+    return defaultdict(list)
+
+
 @pytest.fixture
 def new_page(
-    browser: Browser, journal: Journal, repository: Path, request: pytest.FixtureRequest
+    browser: Browser,
+    idle_tabs: dict[str, list[Tab]],
+    journal: Journal,
+    scheme: str,
+    repository: Path,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Callable[..., Page]]:
     """Open pages, each in a context of its own: ``new_page(locale="zh-CN", java_script_enabled=False)``."""
-    pages: list[Page] = []
+    used: list[tuple[str, Tab]] = []
 
     def open_page(**options: Any) -> Page:
-        context = browser.new_context(**({"locale": "en", "reduced_motion": "reduce"} | options))
-        # Snapshots of the DOM would make each page half again as slow.
-        context.tracing.start(screenshots=True)
-        journal.watch(context)
-        pages.append(context.new_page())
-        return pages[-1]
+        options = {"locale": "en", "reduced_motion": "reduce"} | options
+        settings = f"{scheme} {sorted(options.items())}"
+        tab = idle_tabs[settings].pop() if idle_tabs[settings] else Tab(browser, options)
+        used.append((settings, tab))
+        tab.context.tracing.start_chunk()
+        journal.watch(tab.context)
+        return tab.page
 
     yield open_page
 
@@ -178,20 +242,25 @@ def new_page(
     try:
         if not failed:
             failed = True
-            for page in pages:
-                if not page.is_closed():
-                    page.evaluate("0")  # by its answer, every event before it has arrived
+            for _, tab in used:
+                if not tab.page.is_closed():
+                    tab.page.evaluate("0")  # by its answer, every event before it has arrived
             journal.assert_quiet()
             failed = False
     finally:
         name = re.sub(r"[^\w.-]+", "-", request.node.nodeid).strip("-")
-        for number, page in enumerate(pages, 1):
+        for number, (settings, tab) in enumerate(used, 1):
             stem = repository / "build" / "test-failures" / f"{name}-{number}"
             if failed:
-                if not page.is_closed():
-                    page.screenshot(path=stem.with_name(stem.name + ".png"))
-                page.context.tracing.stop(path=stem.with_name(stem.name + ".zip"))
-            page.context.close()
+                if not tab.page.is_closed():
+                    tab.page.screenshot(path=stem.with_name(stem.name + ".png"))
+                tab.context.tracing.stop_chunk(path=stem.with_name(stem.name + ".zip"))
+            elif tab.forget():
+                tab.context.tracing.stop_chunk()
+                journal.leave(tab.context)
+                idle_tabs[settings].append(tab)
+                continue
+            tab.context.close()
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import PHONE, SAMPLE, WIDE, prepare, violations
 from tests.built import LANGUAGES, SITE
@@ -51,11 +51,9 @@ def look(page: Page, address: str) -> None:
 
 
 @pytest.fixture
-def still_page(browser: Browser, url: Callable[..., str]) -> Iterator[Page]:
-    """A page without tracing."""
-    context = browser.new_context(viewport=WIDE, reduced_motion="reduce", locale="en")
-    yield context.new_page()
-    context.close()
+def still_page(new_page: Callable[..., Page]) -> Page:
+    """A page of a wide screen."""
+    return new_page(viewport=WIDE)
 
 
 # These three see each language, colour and mode; pages are built alike in all languages, as other tests see to.

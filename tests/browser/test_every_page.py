@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Request
+from playwright.sync_api import Page, Request
 
 from tests import built
 from tests.browser.accessibility import CONTRAST, PHONE, SAMPLE, WIDE, prepare, violations
-from tests.browser.conftest import Journal
 from tests.built import EXAMPLES, LANGUAGES, SITE
 
 GENERATED_WORDS = """() => [...document.querySelectorAll("body *")].flatMap((element) =>
@@ -34,15 +33,9 @@ thorough = pytest.mark.thorough
 
 
 @pytest.fixture
-def quiet_page(browser: Browser, journal: Journal) -> Iterator[Page]:
-    """A page that must be quiet, without tracing, which costs more than all that is looked at."""
-    context = browser.new_context(viewport=WIDE, reduced_motion="reduce", locale="en")
-    journal.watch(context)
-    page = context.new_page()
-    yield page
-    page.evaluate("0")  # by its answer, every event before it has arrived
-    journal.assert_quiet()
-    context.close()
+def quiet_page(new_page: Callable[..., Page]) -> Page:
+    """A page of a wide screen, which must be quiet, as all pages of tests."""
+    return new_page(viewport=WIDE)
 
 
 @pytest.fixture
