@@ -49,8 +49,13 @@ FLAGS = (
     "--disable-sync",
 )
 FAILED = pytest.StashKey[bool]()
-USUAL_SIZE = ViewportSize(width=1280, height=720)
-LASTING = ("add_init_script", "emulate_media", "expose_function", "new_cdp_session", "route")
+USUAL_LOOK: dict[str, Any] = {
+    "viewport": ViewportSize(width=1280, height=720),
+    "reduced_motion": "reduce",
+    "color_scheme": "light",
+}
+"""What can be set on an open page; other settings are those of its context."""
+LASTING = ("add_init_script", "expose_function", "new_cdp_session", "route")
 """What a test can do to a page or its context that stays: it closes them behind it."""
 
 
@@ -176,35 +181,46 @@ def journal(server: str) -> Journal:
 class Tab:
     """A page in a context of its own, which one test after another uses."""
 
-    def __init__(self, browser: Browser, options: dict[str, Any]) -> None:
-        self.context = browser.new_context(**options)
+    def __init__(self, browser: Browser, settings: dict[str, Any]) -> None:
+        self.context = browser.new_context(**settings)
         # A film and snapshots of the DOM would make each page half again as slow.
         self.context.tracing.start()
         self.page = self.context.new_page()
-        self.size = options.get("viewport", USUAL_SIZE)
         self.changed = False
-        for owner, names in {self.context: LASTING, self.page: (*LASTING, "on")}.items():
-            for name in names:
+        self.listeners: list[tuple[Any, Any]] = []
+        for owner in (self.context, self.page):
+            for name in LASTING:
                 if method := getattr(owner, name, None):
                     setattr(owner, name, functools.partial(self._lasting, method))
+        setattr(self.page, "on", functools.partial(self._on, self.page.on))  # noqa: B010, a method for mypy
 
     def _lasting(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
         self.changed = True
         return method(*args, **options)
 
+    def _on(self, method: Callable[..., Any], event: Any, listener: Any) -> None:
+        self.listeners.append((event, listener))
+        method(event, listener)
+
+    def begin(self, viewport: ViewportSize, reduced_motion: Any, color_scheme: Any) -> Page:
+        """Return the page with a reader's settings, written down from here on."""
+        self.page.set_viewport_size(viewport)
+        self.page.emulate_media(media="null", color_scheme=color_scheme, reduced_motion=reduced_motion)
+        self.context.tracing.start_chunk()
+        return self.page
+
     def forget(self) -> bool:
-        """Make the page as it was when it was new; False where that can't be done."""
+        """Make the page remember nothing; False where that can't be done."""
         if self.changed or self.context.pages != [self.page]:
             return False
         try:
             self.page.evaluate("localStorage.clear(), sessionStorage.clear()")
-        except Error:
-            return (
-                False  # an empty page or one of the browser's own, which can't reach what the site has stored
-            )
+        except Error:  # an empty page or one of the browser's own, which can't reach what the site has stored
+            return False
         self.page.goto("about:blank")
         self.page.mouse.move(-1, -1)
-        self.page.set_viewport_size(self.size)
+        while self.listeners:
+            self.page.remove_listener(*self.listeners.pop())
         self.context.clear_cookies()
         return True
 
@@ -228,13 +244,13 @@ def new_page(
     used: list[tuple[str, Tab]] = []
 
     def open_page(**options: Any) -> Page:
-        options = {"locale": "en", "reduced_motion": "reduce"} | options
-        settings = f"{scheme} {sorted(options.items())}"
-        tab = idle_tabs[settings].pop() if idle_tabs[settings] else Tab(browser, options)
-        used.append((settings, tab))
-        tab.context.tracing.start_chunk()
+        look = {name: options.pop(name, usual) for name, usual in USUAL_LOOK.items()}
+        settings = {"locale": "en"} | options
+        key = f"{scheme} {sorted(settings.items())}"
+        tab = idle_tabs[key].pop() if idle_tabs[key] else Tab(browser, settings)
+        used.append((key, tab))
         journal.watch(tab.context)
-        return tab.page
+        return tab.begin(**look)
 
     yield open_page
 
@@ -249,7 +265,7 @@ def new_page(
             failed = False
     finally:
         name = re.sub(r"[^\w.-]+", "-", request.node.nodeid).strip("-")
-        for number, (settings, tab) in enumerate(used, 1):
+        for number, (key, tab) in enumerate(used, 1):
             stem = repository / "build" / "test-failures" / f"{name}-{number}"
             if failed:
                 if not tab.page.is_closed():
@@ -258,9 +274,20 @@ def new_page(
             elif tab.forget():
                 tab.context.tracing.stop_chunk()
                 journal.leave(tab.context)
-                idle_tabs[settings].append(tab)
+                idle_tabs[key].append(tab)
                 continue
             tab.context.close()
+
+
+@pytest.fixture
+def remember(url: Callable[..., str]) -> Callable[[Page, str, str], None]:
+    """Return a function that stores what a reader chose on an earlier visit."""
+
+    def store(page: Page, name: str, value: str) -> None:
+        page.goto(url("en/_static/pygments.css"))  # of the same origin, and no page of ours has been open yet
+        page.evaluate("pair => localStorage.setItem(...pair)", [name, value])
+
+    return store
 
 
 @pytest.fixture

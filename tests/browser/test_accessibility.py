@@ -65,15 +65,20 @@ def still_page(new_page: Callable[..., Page]) -> Page:
     ],
 )
 def test_axe_finds_nothing_on_narrow_screens_and_side_by_side(
-    language: str, scheme_of_colours: Any, mode: str, still_page: Page, url: Callable[..., str]
+    language: str,
+    scheme_of_colours: Any,
+    mode: str,
+    still_page: Page,
+    url: Callable[..., str],
+    remember: Callable[[Page, str, str], None],
 ) -> None:
     page, found = still_page, []
-    page.add_init_script(f"localStorage.setItem('parallel', '{mode}')")
+    remember(page, "parallel", mode)
     page.emulate_media(color_scheme=scheme_of_colours)
     for docname in SAMPLE:
+        look(page, url(f"{language}/{docname}.html"))
         for size in [PHONE] if mode == "off" else [WIDE, PHONE]:
             page.set_viewport_size(size)
-            look(page, url(f"{language}/{docname}.html"))
             found += violations(page)
     assert not found, "\n".join(found)
 

