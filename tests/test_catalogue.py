@@ -680,7 +680,7 @@ def attacked(source: Source, text: str, data: st.DataObject) -> str:
 
 
 @given(st.data())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_no_accepted_translation_changes_a_script(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

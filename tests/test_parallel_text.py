@@ -25,6 +25,8 @@ TOGGLE = re.compile(r"<button[^>]*class=\"parallel-toggle\".*?</button>\n?", re.
 SCRIPT = re.compile(r"\s*<script src=\"[^\"]*parallel\.js[^\"]*\"></script>")
 TERM_TITLE = re.compile(r"(<a class=\"reference internal\"[^>]*?) title=\"[^\"]*\"")
 
+pytestmark = built.parsed_once
+
 
 @pytest.fixture(scope="module")
 def project(repository: Path) -> Project:

@@ -22,7 +22,7 @@ from bs4 import BeautifulSoup, Tag
 from sitekit.project.layout import Project
 from sitekit.publish import rendering, reuse
 
-from tests import foreign
+from tests import built, foreign
 
 UNCHANGED = "nothing changed: build/html/index.html\n"
 NONE_RUN = "examples: 3 from record, 0 run, 0 failed"
@@ -131,7 +131,9 @@ def test_provenance_is_in_the_pages_language(foreign_gallery: Path) -> None:
     assert not page(foreign_gallery, "fr/index").select(".page-facts")
 
 
-def test_provenance_of_this_projects_pages(site_root: Path, repository: Path) -> None:
+@built.parsed_once
+@pytest.mark.usefixtures("site_root")
+def test_provenance_of_this_projects_pages(repository: Path) -> None:
     listing = json.loads((repository / "build" / "source" / "zh" / "shown.json").read_text(encoding="utf-8"))
     assert len(listing) > 10
     for folder, facts in (
@@ -139,7 +141,7 @@ def test_provenance_of_this_projects_pages(site_root: Path, repository: Path) ->
         ("en", r"torch [\d.]+ · CPU · run time .* s · peak memory \d+ MiB"),
     ):
         for name, records in listing.items():
-            lines = provenance(read(site_root / folder / f"{name}.html"))
+            lines = provenance(built.html(folder, name))
             assert re.fullmatch(facts, lines[0]), lines
             assert len(lines) == len(records)
 
@@ -445,14 +447,16 @@ def test_some_pages_are_built_alone(gallery: Path) -> None:
     site = foreign.files(gallery / "build" / "html")
     done = foreign.run(gallery, "-m", "sitekit", "build", "--only", "bases/somme", "essai")
     assert done.returncode == 0, done.stdout
-    built = gallery / "build" / "preview"
+    preview = gallery / "build" / "preview"
     for language in ("fr", "de"):
         for name in ("bases/somme", "essai"):
             path = f"build/preview/{language}/{name}.html"
             assert f"  {path}\n" in done.stdout
             before = read(gallery / "build" / "html" / language / f"{name}.html")
             assert outputs(read(gallery / path)) == outputs(before)
-        made = {path.relative_to(built / language).as_posix() for path in (built / language).rglob("*.html")}
+        made = {
+            path.relative_to(preview / language).as_posix() for path in (preview / language).rglob("*.html")
+        }
         assert made == {"bases/somme.html", "essai.html", "genindex.html"}
     assert foreign.files(gallery / "build" / "html") == site
     assert foreign.build(gallery) == UNCHANGED

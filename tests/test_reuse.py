@@ -204,7 +204,14 @@ def _other_doctree(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [_without_environment, _half_a_note, _strange_note, _other_page, _other_doctree]
+    "damage",
+    [
+        _without_environment,
+        _half_a_note,
+        _other_page,
+        pytest.param(_strange_note, marks=pytest.mark.thorough),
+        pytest.param(_other_doctree, marks=pytest.mark.thorough),
+    ],
 )
 def test_what_was_left_and_damaged_is_made_anew(
     gallery: Path, clean_after_prose: dict[str, str], damage: Callable[[Path], None]

@@ -28,6 +28,7 @@ def terms(page: Page) -> Locator:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.usefixtures("site_root")
+@built.parsed_once
 def test_every_term_of_an_example_has_its_other_name(language: str) -> None:
     found = 0
     for docname in EXAMPLES:

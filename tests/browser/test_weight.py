@@ -93,6 +93,7 @@ def test_nothing_jumps_while_a_page_loads_and_is_read(
 
 @in_every_language
 @pytest.mark.usefixtures("site_root")
+@built.parsed_once
 def test_figures_are_small_lazy_and_have_their_room(language: str) -> None:
     found = 0
     for docname in built.WRITTEN:
