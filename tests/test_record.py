@@ -309,7 +309,7 @@ def test_truncated(tmp_path: Path, length: int, which: int) -> None:
     # The line break at the end of the JSON file is no loss.
     path.write_bytes(path.read_bytes()[: length % (path.stat().st_size - 1)])
     assert store.get("chapter/page", put.key) is None
-    assert "damaged record, runs anew" in warnings[0]
+    assert "unusable record, runs anew" in warnings[0]
     assert store.put(make(), PICTURES) == put == store.get("chapter/page", put.key)
 
 

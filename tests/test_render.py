@@ -228,7 +228,7 @@ def test_a_damaged_record_is_made_again(gallery: Path, damage: Callable[[Path], 
     damage(next(path.parent.glob("*.webp")) if whole else path)
     printed = foreign.build(gallery)
     assert ONE_RUN in printed
-    assert re.search(r"warning: .*courbe.*: damaged record, runs anew", printed)
+    assert re.search(r"warning: .*courbe.*: unusable record, runs anew", printed)
     assert foreign.build(gallery) == UNCHANGED
 
 

@@ -137,7 +137,7 @@ def _load(content: bytes, *, trusted: bool = False) -> Record:
     try:
         whole = json.loads(content)
         if whole["format"] != FORMAT:
-            raise DamagedRecord("another version of the format")
+            raise DamagedRecord("of another version of sitekit")
         body = whole["record"]
         if not trusted and whole["checksum"] != digest(body):
             raise DamagedRecord("the checksum differs")
@@ -183,7 +183,7 @@ class Store:
     single: bool = False
     """Whether a page keeps only its last record, under a fixed name: for a store that is committed."""
     warn: Callable[[str], None] = lambda line: None
-    """Told about each damaged record, in one line."""
+    """Told about each record that can't be used, in one line."""
     trusted: bool = False
     """Whether the build that started this process has checked what is read here."""
 
@@ -212,7 +212,7 @@ class Store:
             fault = f"{Path(error.filename).name} is missing"
         except (DamagedRecord, OSError) as error:
             fault = str(error)
-        self.warn(f"{path}: damaged record, runs anew ({fault})")
+        self.warn(f"{path}: unusable record, runs anew ({fault})")
         return None
 
     def get(self, page: str, key: Key) -> Record | None:
