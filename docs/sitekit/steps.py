@@ -7,12 +7,13 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from .execute import runner
 from .execute.chosen import SHOWN, ShownRecord, committed, undescribed, write_listing
 from .execute.examples import Options, chosen, print_warning, store_for
 from .execute.record import forget_read
-from .project.errors import SourceErrors
+from .project.errors import SitekitError, SourceErrors
 from .project.layout import Language, Project
 from .translate.localise import LISTING, localise
 
@@ -48,11 +49,15 @@ def prepare(
     `draft`, source text may stand where a translation is missing, and a figure without its description.
     """
     (project.build / REUSABLE).unlink(missing_ok=True)  # the trees won't be as the last build left them
-    localise(project, draft=draft)
+    localised = partial(localise, project, draft=draft)
     store = store_for(project)
-    wanted = [item for item in chosen(project, "cpu", ()) if not only or item.page in only]
+    try:
+        wanted = [item for item in chosen(project, "cpu", ()) if not only or item.page in only]
+    except SitekitError:
+        localised()  # which finds more faults, and all of them
+        raise
     with runner.dask_executor(scheduler) as executor:
-        summary = runner.record(wanted, store, Options(project), executor=executor)
+        summary = runner.record(wanted, store, Options(project), executor=executor, first=localised)
     print(*summary.lines(), sep="\n", flush=True)
     if summary.failures:
         return False

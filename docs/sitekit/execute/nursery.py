@@ -142,7 +142,7 @@ class Nursery:
     def __init__(self, preload: Sequence[str] = (), variables: Mapping[str, str] = {}) -> None:
         self._lock = threading.Lock()
         self._running: set[Connection[Job | None, Outcome]] = set()
-        self._closed = False
+        self._closed = self._used = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         ours, theirs = socket.socketpair()
         self._socket = ours
@@ -168,6 +168,7 @@ class Nursery:
                 with contextlib.suppress(OSError):  # a closed or dead nursery is told below
                     socket.send_fds(self._socket, [b"j"], [theirs.fileno()])
                 self._running.add(ours)
+                self._used = True
             try:
                 ours.send(job)
                 outcome: Outcome = ours.recv()
@@ -191,7 +192,7 @@ class Nursery:
                     connection.send(None)  # the keeper kills, then hangs up
         self._socket.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(15)  # until the last keeper has ended
+            self._process.wait(15 if self._used else 0)  # until the last keeper has ended
         self._process.kill()
         self._process.wait()
         self._errors.close()

@@ -133,10 +133,11 @@ def record(
     *,
     executor: Executor | None = None,
     out: TextIO | None = None,
+    first: Callable[[], object] = lambda: None,
 ) -> Summary:
     """Run the examples of `wanted` that have no record in `store`, and say in `out` how far it is.
 
-    An example that fails stands in the summary. Any `executor` will do whose workers can import this package and start
+    `first` is called before any runs, while what will run them imports PyTorch. An example that fails stands in the summary. Any `executor` will do whose workers can import this package and start
     processes: isolation and limits are the same there. Without one, this machine runs them.
     """
     summary = Summary()
@@ -153,6 +154,7 @@ def record(
             summary.counts[example.kind][2] += 1
             summary.failures.append(Failure(example.page, example.source(options.project), refused))
     if not waiting:
+        first()
         return summary
     if missing := [name for name in NEEDED if version(name) == "none"]:
         raise SitekitError(f"recording needs more packages: pip install {' '.join(missing)}")
@@ -168,9 +170,10 @@ def record(
     with closing(Progress(len(wanted), len(wanted) - len(waiting), out)) as progress:
         run = _Run(store, options, summary, progress, executor is not None)
         if executor:
+            first()
             run.run_by(executor, partial(run_alone, preload=preload), waiting)
         else:
-            _run_here(run, waiting, preload)
+            _run_here(run, waiting, preload, first)
     return summary
 
 
@@ -184,13 +187,16 @@ def _preload(waiting: Iterable[Example], options: Options) -> tuple[str, ...]:
     return tuple(name for word, names in PRELOAD if word in text for name in names)
 
 
-def _run_here(run: _Run, waiting: Sequence[Example], preload: Sequence[str]) -> None:
+def _run_here(
+    run: _Run, waiting: Sequence[Example], preload: Sequence[str], first: Callable[[], object]
+) -> None:
     """Run on this machine, and leave no process behind, whatever happens."""
     if any(example.kind == "script" for example in waiting):
         check("execute")
     nursery = starter(preload, run.options.variables, fork=run.options.fork)
     threads = ThreadPoolExecutor(run.options.workers, thread_name_prefix="example")
     try:
+        first()
         run.run_by(threads, nursery.run, waiting)
     finally:
         # A second Ctrl-C must not cut this short.
