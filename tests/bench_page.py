@@ -1,6 +1,7 @@
-"""What one more page costs in CI: the CPU seconds of lint, docs and tests, without it and with it.
+"""What one more page costs in CI: the CPU seconds of lint, docs and tests, without some pages and with them.
 
-``python -m tests.bench_page`` does everything twice, in copies of the checkout and from nothing, as CI does. It needs
+``python -m tests.bench_page`` does everything twice, in copies of the checkout and from nothing, as CI does. Between two
+runs of the same tests lie some seconds of CPU, so several pages are added and the difference is divided. It needs
 Linux: there a process can adopt what its children leave behind, so that every process of a build is counted.
 """
 
@@ -17,7 +18,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAPTER, PATTERN, ADDED = "training", "hooks", "one_more"
+CHAPTER, PATTERN = "training", "hooks"
+ADDED = dict(zip(("one", "two", "three", "four", "five", "six"), "一二三四五六", strict=True))
+"""The pages that are added, each with what tells its title from the others'."""
 SECONDS = 2
 BURN = f"""
 # %%
@@ -51,25 +54,30 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def add_page(root: Path) -> None:
+def add_page(root: Path, added: str, sign: str) -> None:
     """Add a copy of a page under another name, with other words where words must differ, and some seconds of work."""
     for pattern in (f"gallery/{CHAPTER}/{{}}.py", f"docs/locale/en/LC_MESSAGES/{CHAPTER}/{{}}.po"):
         text = (root / pattern.format(PATTERN)).read_text(encoding="utf-8")
-        text = text.replace(f"{CHAPTER}-{PATTERN}", f"{CHAPTER}-{ADDED}")
-        for old, new in {"用钩子看网络内部": "再看网络内部", "网络不听话时": "网络又不听话时"}.items():
+        text = text.replace(f"{CHAPTER}-{PATTERN}", f"{CHAPTER}-{added}")
+        for old, new in {
+            "用钩子看网络内部": f"再看网络内部{sign}",
+            "网络不听话时": f"网络{sign}不听话时",
+        }.items():
             assert old in text
             text = text.replace(old, new)
-        text = re.sub(r'msgstr "(?=\w)', 'msgstr "More: ', text, count=2)
+        text = re.sub(r'msgstr "(?=\w)', f'msgstr "{added.capitalize()} more: ', text, count=2)
         text += BURN if pattern.endswith("py") else CATALOGUE_OF_BURN
-        (root / pattern.format(ADDED)).write_text(text, encoding="utf-8")
+        (root / pattern.format(added)).write_text(text, encoding="utf-8")
+    for golden in (root / "tests" / "golden" / "cpu" / CHAPTER).glob(f"{PATTERN}[-.]*"):
+        shutil.copy(golden, golden.with_name(golden.name.replace(PATTERN, added)))
     listed = root / "gallery" / "curriculum.toml"
     text = listed.read_text(encoding="utf-8")
     entry = f"[chapters.pages.{PATTERN}]\n"
     assert entry in text
-    added = f'[chapters.pages.{ADDED}]\nprerequisites = ["{CHAPTER}/{PATTERN}"]\nminutes = 8\n'
+    new = f'[chapters.pages.{added}]\nprerequisites = ["{CHAPTER}/{PATTERN}"]\nminutes = 8\n'
     before, _, after = text.partition(entry)
     end = after.index("\n[")
-    listed.write_text(f"{before}{entry}{after[:end]}\n{added}{after[end:]}", encoding="utf-8")
+    listed.write_text(f"{before}{entry}{after[:end]}\n{new}{after[end:]}", encoding="utf-8")
 
 
 def cpu() -> float:
@@ -104,12 +112,13 @@ def main() -> None:
     ctypes.CDLL(None).prctl(ADOPT_ORPHANS, 1, 0, 0, 0)
     with tempfile.TemporaryDirectory(prefix="bench-page-") as folder:
         plain, longer = (copied(Path(folder).resolve() / name) for name in ("plain", "longer"))
-        add_page(longer)
+        for added, sign in ADDED.items():
+            add_page(longer, added, sign)
         without, with_it = measured(plain), measured(longer)
-    print(f"{'CPU seconds':12}{'without':>10}{'with':>10}{'more':>8}")
+    print(f"{'CPU seconds':12}{'without':>10}{f'with {len(ADDED)}':>10}{'a page':>10}")
     for step in (*STEPS, "all"):
         one, other = (sum(part.values()) if step == "all" else part[step] for part in (without, with_it))
-        print(f"{step:12}{one:10.1f}{other:10.1f}{other - one:8.1f}")
+        print(f"{step:12}{one:10.1f}{other:10.1f}{(other - one) / len(ADDED):10.2f}")
 
 
 if __name__ == "__main__":
