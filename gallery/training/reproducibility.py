@@ -166,8 +166,7 @@ if __name__ == "__main__":
     torch.use_deterministic_algorithms(False)
 
 # %%
-# 在 CPU 上它很少出声：我们试过十九种运算，只有 ``put_`` 和 ``max_unpool1d`` 报错。它主要管 GPU 上的运算。
-# 它不管种子，也不管次序：前面三种错位，它一种也不会提醒。
+# ``use_deterministic_algorithms`` 主要管 GPU 上的运算。它不管种子，也不管次序：前面三种错位，它一种也不会提醒。
 #
 # 改一改：把 ``fit`` 里的 ``torch.rand(1)`` 移到 ``manual_seed`` 之前，
 # 先猜 ``one more draw`` 一行会变成什么，再运行。
