@@ -241,8 +241,8 @@ def save(figure: Any, folder: Path) -> Figure:
     small = light.convert("RGB").resize(
         (round(light.width / SCALE), round(light.height / SCALE)), Resampling.LANCZOS
     )
-    # 256 colours are enough to compare, and a third of the size. Of many, a median cut finds them in the time of all
-    # the rest, and no better ones.
+    # 256 colours are enough to compare, and a third of the size. In a picture of many colours the median cut takes as
+    # long as all the rest, and its palette is no nearer.
     method = Quantize.FASTOCTREE if _has_many_colours(small) else Quantize.MEDIANCUT
     png = small.quantize(256, method, dither=Dither.NONE)
     return Figure(

@@ -137,8 +137,9 @@ def record(
 ) -> Summary:
     """Run the examples of `wanted` that have no record in `store`, and say in `out` how far it is.
 
-    `first` is called before any runs, while what will run them imports PyTorch. An example that fails stands in the summary. Any `executor` will do whose workers can import this package and start
-    processes: isolation and limits are the same there. Without one, this machine runs them.
+    `first` is called before any runs, while what will run them imports PyTorch. An example that fails stands in the
+    summary. Any `executor` will do whose workers can import this package and start processes: isolation and limits are
+    the same there. Without one, this machine runs them.
     """
     summary = Summary()
     waiting: list[Example] = []
