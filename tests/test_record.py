@@ -316,7 +316,7 @@ def test_truncated(tmp_path: Path, length: int, which: int) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"format": 2', '"format": 3'),
+        ('"format": 3', '"format": 4'),
         ('"page": "chapter/page"', '"page": "../../etc"'),
         (file_name(b"dark", ".webp"), "../../../../secret.webp"),
         ('"seconds": 1.5', '"seconds": "1.5"'),

@@ -17,7 +17,7 @@ from .keys import NOTEBOOK_PACKAGES, PACKAGES, Key, canonical, code_part, enviro
 from .nursery import CAN_FORK
 from .record import Kind, Store
 
-CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "notebook")
+CODE_OF_WORKER = ("worker", "capture", "device", "names", "figures", "raised", "notebook")
 
 
 @functools.cache

@@ -25,6 +25,7 @@ from .capture import Capture, Scrubber, plain, shown
 from .cells import markdown_cells
 from .figures import save_open
 from .place import note_progress
+from .raised import NoteHandled, Raised
 
 FigureCanvas = FigureCanvasAgg
 """Under this name matplotlib looks for it in a backend."""
@@ -43,6 +44,7 @@ class _Publisher(DisplayPublisher):
 
     root: Path
     capture: Capture
+    raised: Raised
     outputs: list[Any]
     named: dict[str | None, dict[str, Any]]
     """The outputs that were displayed under a name, which can change."""
@@ -97,6 +99,7 @@ class _Shell(InteractiveShell):
     display_pub: Any
 
     def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
+        self.display_pub.raised.note(evalue)
         told = {"ename": etype.__name__, "evalue": str(evalue), "traceback": stb}
         self.display_pub.take({"output_type": "error", **told})
 
@@ -136,13 +139,16 @@ def run_notebook(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Sc
         shell: Any = _Shell.instance(config=history, displayhook_class=_Hook, display_pub_class=_Publisher)
         matplotlib.use(f"module://{__name__}")
     page = shell.display_pub
-    page.root, page.capture, page.named = root, capture, {}
+    page.root, page.capture, page.raised, page.named = root, capture, Raised(root), {}
+    shell.ast_transformers.append(NoteHandled())
     recorded = []
+    raised: list[list[tuple[str, str]]] = []
     began = time.monotonic()
     text = (root / "work" / job["script"]).read_text(encoding="utf-8")
     for number, cell in enumerate(markdown_cells(text), 1):
         page.outputs = []
         recorded.append(page.outputs)
+        raised.append([])
         tags = re.findall(r"[\w-]+", " ".join(cell.options))
         if "skip-execution" in tags:
             continue
@@ -157,7 +163,9 @@ def run_notebook(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Sc
             message = scrub(plain(f"{type(error).__name__}: {error}"))
             return {"status": "error", "message": message, "line": line}
         page.take_figures()
+        raised[-1] += page.raised.take(scrub)
         capture.listen(False)
     page.outputs += capture.take_last()
     seconds = time.monotonic() - began
-    return {"seconds": seconds, "names": {}, "cells": [_cell(outputs, scrub) for outputs in recorded]}
+    cells = [_cell(outputs, scrub) | {"raised": met} for outputs, met in zip(recorded, raised, strict=True)]
+    return {"seconds": seconds, "names": {}, "cells": cells}

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from . import raised
+
 OUTPUT_MIB = 1.0
 """More text than this is no page."""
 TAIL_LINES = 12
@@ -109,6 +111,7 @@ class Place:
                     raise ValueError(f"{job.source}: {name!r} leads out of its folder")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
+        raised.prepare(root, root / "lib")
         facts = asdict(replace(job, files={}, modules={}))
         facts |= {"script": self.script, "environment": self._environment(job)}
         (root / "job.json").write_text(json.dumps(facts), encoding="utf-8")
@@ -117,8 +120,7 @@ class Place:
         """The environment variables of the example."""
         own = dict.fromkeys(("HOME", "USERPROFILE"), str(self.root / "home"))
         own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.root / "tmp"))
-        if job.modules:
-            own["PYTHONPATH"] = str(self.root / "lib")
+        own["PYTHONPATH"] = str(self.root / "lib")
         if job.device == "cpu":
             own["CUDA_VISIBLE_DEVICES"] = ""  # or a page for the CPU would find the card
         return clean_environment(job.variables) | own

@@ -28,7 +28,7 @@ from msgspec import Meta
 from ..project.files import digest, write_atomically
 from .keys import Key
 
-FORMAT = 2
+FORMAT = 3
 NEWEST = 4
 """How many records of a page stay: with them one can change one's mind, or the branch, and nothing runs."""
 LEFT_SECONDS = 3600.0
@@ -68,6 +68,8 @@ class Cell:
     figures: tuple[Figure, ...] = ()
     bundles: tuple[dict[str, Any], ...] = ()
     """Outputs of a notebook's cell as nbformat writes them; figures of ours stand as ``{"figure": number}``."""
+    raised: tuple[tuple[str, str], ...] = ()
+    """Class and message of the errors that were handled or ended the cell, and of the warnings that were shown or kept."""
 
     @property
     def text(self) -> str:

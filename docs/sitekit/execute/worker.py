@@ -4,7 +4,6 @@
 ``python script.py`` has, apart from three things: one thread, the Agg backend, and warnings that are errors.
 """
 
-import codeop
 import contextlib
 import io
 import json
@@ -29,6 +28,7 @@ from .figures import scrape
 from .keys import version
 from .names import names_in
 from .place import note_progress
+from .raised import Compiler, Raised
 
 ALLOWED_WARNINGS = (
     # `plt.show()` can't open a window here; the figure is saved when the cell ends.
@@ -209,12 +209,12 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scr
         return text, method
 
     gen_rst._LoggingTee, gen_rst.handle_exception, gen_rst._get_last_repr = Tee, noting_error, noting_value
-    compiler = codeop.Compile()
+    compiler, raised = Compiler(), Raised(root)
     began = time.monotonic()
     for number, block in enumerate((blocks[at] for at in coded(blocks)), 1):
         blank = len(block.content) - len(block.content.lstrip("\n"))
         note_progress(root, number, block.lineno + blank)
-        cells.append(types.SimpleNamespace(pieces=[], figures=[], kind="", value=""))
+        cells.append(types.SimpleNamespace(pieces=[], figures=[], raised=[], kind="", value=""))
         conf = gen_gallery.DEFAULT_GALLERY_CONF | {
             "src_dir": str(root),
             "image_scrapers": scrape,
@@ -230,10 +230,12 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scr
             errors[0].add_note(f"and drawing its figures: {_said(error)}")
         if errors:
             raise errors[0]
+        cells[-1].raised = raised.take(scrub)
     seconds = time.monotonic() - began
     last = capture.take_last()
     if cells:
         cells[-1].pieces += last
+        cells[-1].raised += raised.take(scrub)
     recorded = []
     for cell in cells:
         output = shown(cell.pieces, scrub)
@@ -241,5 +243,5 @@ def _run_script(root: Path, job: Mapping[str, Any], capture: Capture, scrub: Scr
             # Sphinx-Gallery leaves a line between what the cell wrote and its value.
             text = cell.value if cell.kind == "html" else "\n" * bool(cell.pieces) + plain(cell.value)
             output.append((cell.kind, scrub(text)))
-        recorded.append({"output": output, "figures": cell.figures})
+        recorded.append({"output": output, "figures": cell.figures, "raised": cell.raised})
     return {"seconds": seconds, "names": names_in(blocks, vars(main), node), "cells": recorded}
