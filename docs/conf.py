@@ -58,6 +58,10 @@ sphinx_gallery_conf = {
 sitekit_helper_packages = ["src/torchnotes"]
 sitekit_bundle = "torchnotes-examples.zip"
 sitekit_versions_shown = ["torch"]
+sitekit_search_elsewhere = {
+    "name": "PyTorch",
+    "url": "https://docs.pytorch.org/docs/stable/search.html?q={query}",
+}
 sitekit_licences = {"page": "licence", "text": "CC BY 4.0", "code": "MIT"}
 # Where the project has a tracker: "https://…/new?title={page}+({version})", or "mailto:…".
 sitekit_report_url = "contributing.html?page={page}&version={version}#contributing-report"

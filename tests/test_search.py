@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import shutil
 import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,8 +15,12 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 from sitekit.markup.text_cells import registered
-from sitekit.site.search import _script
+from sitekit.site.search_data import QUESTIONS, SUBJECTS, _script
+from sitekit.site.search_text import telling_lines, tidy
+from sitekit.site.search_words import pinyin, traditional, words
 from sitekit.site.sections import sections_of
+
+from tests import foreign
 
 ROOT = Path(__file__).resolve().parent.parent
 QUERIES = tomllib.loads((ROOT / "tests" / "search_queries.toml").read_text(encoding="utf-8"))
@@ -54,6 +60,8 @@ Deeper
 .. image:: a.png
    :alt: what it shows
 
+.. math:: \\frac{a}{b} = \\eta
+
 Section two
 -----------
 
@@ -62,6 +70,11 @@ Section two
 .. raw:: html
 
    <p>raw</p>
+
+Recap
+-----
+
+Everything again. Next: another page.
 """
 
 
@@ -90,7 +103,7 @@ class Ids(HTMLParser):
             self.scripts.append(values.get("src") or "")
 
 
-def test_sections_hold_text_and_code_apart_and_leave_out_formulas() -> None:
+def test_sections_hold_text_and_code_apart_and_formulas_as_text() -> None:
     with registered({}, {}):  # whatever Sphinx, in another test of this process, has changed
         found = sections_of(publish_doctree(PAGE, settings_overrides={"doctitle_xform": False}))
     assert [(section.anchor, section.heading, section.level) for section in found] == [
@@ -101,9 +114,9 @@ def test_sections_hold_text_and_code_apart_and_leave_out_formulas() -> None:
     ]
     records = [section.record(0) for section in found]
     assert [record[4] for record in records] == [
-        "A word and more.",
+        "A word and x^2 more.\ny",
         "In a list, with code.",
-        "A note. a cell what it shows",
+        "A note.\na cell\na/b = η",
         "",
     ]
     assert [record[5] for record in records] == ["", "print(1)", "", ""]
@@ -144,7 +157,7 @@ def test_queries_are_many_and_name_real_pages(language: str, site_root: Path) ->
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_result_leads_to_a_place_that_exists(language: str, site_root: Path) -> None:
     value = data(site_root, language)
-    pages = [Ids(site_root / language / uri).ids for uri, _ in value["pages"]]
+    pages = [Ids(site_root / language / uri).ids for uri, *_ in value["pages"]]
     wrong = [
         (value["pages"][page][0], anchor)
         for page, anchor, *_ in value["sections"]
@@ -155,7 +168,7 @@ def test_every_result_leads_to_a_place_that_exists(language: str, site_root: Pat
 
 def test_both_languages_hold_the_same_pages_and_sections(site_root: Path) -> None:
     zh, en = (data(site_root, language) for language in LANGUAGES)
-    assert [uri for uri, _ in zh["pages"]] == [uri for uri, _ in en["pages"]]
+    assert [uri for uri, *_ in zh["pages"]] == [uri for uri, *_ in en["pages"]]
     # The ids of glossary entries (level 0) are made from each language's words.
     places = [
         [(page, anchor, level) for page, anchor, _, level, *_ in value["sections"] if level]
@@ -166,11 +179,101 @@ def test_both_languages_hold_the_same_pages_and_sections(site_root: Path) -> Non
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_printed_errors_are_code_and_formulas_are_gone(language: str, site_root: Path) -> None:
+def test_errors_are_whole_and_formulas_are_words(language: str, site_root: Path) -> None:
     sections = data(site_root, language)["sections"]
-    message = "The size of tensor a (3) must match the size of tensor b (5) at non-singleton dimension 1"
+    message = "RuntimeError: The size of tensor a (3) must match the size of tensor b (5) at non-singleton dimension 1"
     assert [code for *_, code in sections if message in code]
     assert not [text for *_, text, _ in sections if re.search(r"\\(frac|top|eta|mathbf)\b", text)]
+    assert [text for *_, text, _ in sections if "η" in text]
+
+
+def test_only_lines_that_tell_a_page_from_others_are_kept() -> None:
+    plot = ["fig, ax = plt.subplots()", "ax.plot(xs)"]
+    pages = [
+        [[*plot, "model = nn.Linear(2, 3)"], ["nn.Linear(4, 5)", " 1.0   2.0", "no grad was found for it"]],
+        [[*plot, "hook = layer.register_hook(f)"]],
+        [[*plot, "own = helper(1)", "own(2)"], []],
+    ]
+    assert list(telling_lines(pages)) == [
+        [["model = nn.Linear(2, 3)"], ["no grad was found for it"]],
+        [["hook = layer.register_hook(f)"]],
+        [["own = helper(1)"], []],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("梯度\n传到了 哪里", "梯度传到了哪里"),
+        ("用 nn.Linear\n时", "用 nn.Linear 时"),
+        ("一句。\n两句", "一句。两句"),
+        ("two\n words", "two words"),
+    ],
+)
+def test_a_line_break_in_chinese_is_no_blank(text: str, shown: str) -> None:
+    assert tidy(text) == shown
+
+
+def test_tables_of_chinese() -> None:
+    text = "训练时损失变为 nan，训练时显存占用越来越大"
+    assert set(words(text, ["过拟合", "a", "层"])) == {"训练", "过拟合"}
+    assert {"显存", "占用"} <= set(words(text * 2, []))
+    assert pinyin(["广播", "NumPy", "学习率"]) == {"guangbo": "广播", "xuexilv": "学习率"}
+    pairs = traditional("过拟合，张量")
+    table = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    assert (table["過"], table["擬"], table["張"]) == ("过", "拟", "张")
+    assert "層" not in table
+
+
+def test_the_data_stay_small(site_root: Path) -> None:
+    """At 80 lessons: what belongs to lessons grows with their number, and a browser packs far ends apart."""
+    for language in LANGUAGES:
+        value = data(site_root, language)
+        lessons = {number for number, page in enumerate(value["pages"]) if page[2] == "lesson"}
+
+        def packed(part: object) -> int:
+            return len(gzip.compress(json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode(), 9))
+
+        parts = [
+            [value["pages"][number] for number in lessons],
+            [section for section in value["sections"] if section[0] in lessons],
+        ]
+        whole, growing = packed(value), sum(map(packed, parts))
+        assert whole + growing * (80 - len(lessons)) / len(lessons) <= 180_000, language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_lesson_says_what_it_is_asked(language: str, site_root: Path) -> None:
+    pages = data(site_root, language)["pages"]
+    assert not [uri for uri, _title, kind, _chapter, asked in pages if kind == "lesson" and len(asked) < 4]
+    chapters = {chapter for _uri, _title, kind, chapter, _asked in pages if kind == "lesson"}
+    assert len(chapters) == len({uri.partition("/")[0] for uri, _, kind, *_ in pages if kind == "lesson"})
+
+
+def test_a_broken_table_of_subjects_is_named(foreign_gallery: Path, tmp_path: Path) -> None:
+    gallery = Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
+    (gallery / "docs" / SUBJECTS).write_text('subjects = [\n  ["a"],\n  ["b", 1],\n]\n', encoding="utf-8")
+    done = foreign.run(gallery, "-m", "sitekit", "build")
+    assert done.returncode == 1
+    assert f"docs/{SUBJECTS}:3: subjects: Expected `str`" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('["nowhere"]\nen = ["a"]\n', ":1: needs the name of a page"),
+        ('\n["index"]\nen = "a"\n', ":2: needs the name of a page"),
+        ('["index"\n', ":1: not valid TOML"),
+    ],
+)
+def test_a_broken_table_of_questions_is_named(
+    foreign_gallery: Path, tmp_path: Path, text: str, told: str
+) -> None:
+    gallery = Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
+    (gallery / "docs" / QUESTIONS).write_text(text, encoding="utf-8")
+    done = foreign.run(gallery, "-m", "sitekit", "build")
+    assert done.returncode == 1
+    assert f"docs/{QUESTIONS}{told}" in done.stdout
 
 
 def test_nothing_of_sphinx_own_search_is_written_or_loaded(site_root: Path) -> None:
@@ -178,4 +281,8 @@ def test_nothing_of_sphinx_own_search_is_written_or_loaded(site_root: Path) -> N
     loaded = {script.split("?")[0] for path in site_root.rglob("*.html") for script in Ids(path).scripts}
     assert not [script for script in loaded if re.search(r"searchtools|language_data|searchindex", script)]
     # The engine and the data come when a reader reaches for them.
-    assert not [script for script in loaded if re.search(r"search-(engine|data)", script)]
+    assert not [
+        script
+        for script in loaded
+        if re.search(r"search-(dialog|words|index|engine|view|marks|data)", script)
+    ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FEATURES = (
     *("languages", "records_on_page", "chrome", "code_links", "downloads", "formulas"),
     *("html_nodes", "page_cards", "learning_map", "package_api"),
-    *("error_index", "parallel_text", "search", "sharing", "assets", "security", "known"),
+    *("error_index", "parallel_text", "search", "search_data", "sharing", "assets", "security", "known"),
 )
 """Modules with a ``setup`` of their own, in the order in which they are connected."""
 

@@ -1,17 +1,20 @@
 """Takes a page's document apart into the sections that a search result can lead to."""
 
-import re
 from dataclasses import dataclass, field
 
 from docutils import nodes
 from sphinx import addnodes
 
+from .search_text import formula, tidy
+
 JOINED = " · "  # between the forms of a term in its heading
 # Whatever has one of these classes is no text of its page: links to other pages, or its other language's text.
 LEFT_OUT = {"no-search", "toctree-wrapper"}
+RECAP = "recap"
+"""The id of the section that only repeats its page."""
 CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
 NO_TEXT = (
-    *(nodes.Invisible, nodes.math, nodes.math_block, nodes.raw, nodes.system_message),
+    *(nodes.Invisible, nodes.raw, nodes.system_message),
     *(nodes.footnote_reference, addnodes.index, addnodes.toctree),
 )
 
@@ -28,9 +31,19 @@ class Section:
 
     def record(self, page: int) -> list[str | int]:
         """The section as ``search-data.js`` has it, under the number of its `page`."""
-        text = re.sub(r"\s+", " ", " ".join(self.text)).strip()
-        code = "\n".join(block.strip("\n") for block in self.code)
-        return [page, self.anchor, self.heading, self.level, text, code]
+        return [
+            page,
+            self.anchor,
+            self.heading,
+            self.level,
+            "\n".join(filter(None, map(tidy, self.text))),
+            "\n".join(self.code),
+        ]
+
+    @property
+    def lines(self) -> list[str]:
+        """Of its code and what that printed."""
+        return [line for block in self.code for line in block.splitlines()]
 
 
 def _is_left_out(node: nodes.Node) -> bool:
@@ -40,7 +53,9 @@ def _is_left_out(node: nodes.Node) -> bool:
 
 
 def _plain(node: nodes.Node) -> str:
-    """The words of a paragraph, without its formulas and pictures."""
+    """The words of a paragraph, without its pictures."""
+    if isinstance(node, nodes.math | nodes.math_block):
+        return formula(node.astext())
     if isinstance(node, nodes.Text):
         return node.astext()
     if isinstance(node, nodes.image) or _is_left_out(node):
@@ -54,7 +69,7 @@ def _is_link(node: nodes.TextElement) -> bool:
 
 
 def _heading(node: nodes.Node | None) -> str:
-    return " ".join(_plain(node).split()) if node is not None else ""
+    return tidy(_plain(node)) if node is not None else ""
 
 
 def forms(item: nodes.definition_list_item) -> list[tuple[list[str], str]]:
@@ -80,6 +95,8 @@ def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> N
         if not isinstance(node, nodes.Element) or _is_left_out(node):
             continue
         if isinstance(node, nodes.section):
+            if RECAP in node["ids"]:
+                continue
             begin(Section(node["ids"][0], _heading(node.next_node(nodes.title)), into.level + 1), node)
         elif isinstance(node, nodes.definition_list) and "glossary" in node["classes"]:
             for item in node.findall(nodes.definition_list_item):
@@ -92,8 +109,8 @@ def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> N
                 begin(Section(anchor, _heading(name), into.level + 1), content)
         elif node.tagname in CODE:
             into.code.append(node.astext())
-        elif isinstance(node, nodes.image):
-            into.text.append(node.get("alt", ""))
+        elif isinstance(node, nodes.math_block):
+            into.text.append(formula(node.astext()))
         elif isinstance(node, nodes.TextElement):
             is_heading = isinstance(node, nodes.title) and isinstance(parent, nodes.section)
             if not is_heading and not _is_link(node):

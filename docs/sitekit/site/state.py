@@ -1,13 +1,15 @@
 """What the modules of this package share while Sphinx makes one language's site."""
 
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 from zlib import crc32
 
+import msgspec
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -18,6 +20,7 @@ from ..project.files import read_toml
 from ..project.layout import Language, Page, Project
 from .sections import Section
 
+Item = TypeVar("Item")
 Context: TypeAlias = dict[str, Any]
 """What the template of a page gets."""
 Doctree: TypeAlias = nodes.document | None
@@ -61,14 +64,24 @@ def versioned(app: Sphinx, name: str) -> str:
     return f"_static/{name}?v={crc32(content):08x}"
 
 
-def table(app: Sphinx, name: str, key: str) -> list[Any]:
-    """What stands under `key` in a file of TOML beside ``conf.py``; nothing where there is no such file."""
+def table(app: Sphinx, name: str, key: str, item: type[Item], *others: str) -> list[Item]:
+    """The list of `item` under `key` in a file of TOML beside ``conf.py``, which may have `others`; none, where it has none."""
     path = Path(app.confdir) / name
     if not path.is_file():
         return []
+    text = path.read_text(encoding="utf-8")
     try:
-        if not isinstance(found := read_toml(path).get(key), list):
-            raise SourceError(path, 1, f"needs a list with the name {key!r}")
+        found = read_toml(path)
+        for unknown in (given for given in found if given not in (key, *others)):
+            known = ", ".join(map(repr, (key, *others)))
+            fault = f"{unknown!r} is no list of this file; it can have {known}"
+            raise SourceError(path, text.partition(unknown)[0].count("\n") + 1, fault)
+        return msgspec.convert(found.get(key, []), list[item])  # type: ignore[valid-type]
+    except msgspec.ValidationError as error:
+        number = re.search(r"\$\[(\d+)\]", str(error))
+        starts = [match.start() for match in re.finditer(rf"^\[\[{key}\]\]|^[ \t]+\[", text, re.MULTILINE)]
+        at = starts[int(number[1])] if number and int(number[1]) < len(starts) else max(0, text.find(key))
+        told = str(SourceError(path, text.count("\n", 0, at) + 1, f"{key}: {error}"))
     except SourceError as error:
-        raise ExtensionError(str(error)) from None
-    return found
+        told = str(error)
+    raise ExtensionError(told)
