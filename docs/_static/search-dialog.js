@@ -18,7 +18,6 @@
   // ---- What stays in the browser, and nowhere else ----------------------------------------------------------------
 
   const RECENT = "recent searches";
-  const MARKS = "words to mark";
   const MOST_RECENT = 5;
 
   const stored = (name) => {
@@ -59,7 +58,7 @@
   const languagesFor = (query) => {
     const others = Object.keys(site.languages).filter((language) => language !== site.language);
     const told = searchWords.message(query); // a folder in a traceback may have any name
-    if (searchEngine.hasHan(told ? told.text : query)) {
+    if (searchWords.hasHan(told ? told.text : query)) {
       return isHan(site.language) ? [site.language] : [...others.filter(isHan), site.language].slice(0, 1);
     }
     return isHan(site.language) ? [site.language, ...others.filter((language) => !isHan(language))] : [site.language];
@@ -93,7 +92,7 @@
     leave(link) {
       if (!link) return;
       remember(this.meant || this.field.value.trim());
-      if (link.wordsToMark) store(MARKS, { page: link.pathname, words: link.wordsToMark(), time: Date.now() });
+      if (link.wordsToMark) store(site.marked, { page: link.pathname, words: link.wordsToMark(), time: Date.now() });
       setTimeout(site.markWords); // for a hit on the page that is open
     }
 

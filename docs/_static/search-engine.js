@@ -48,7 +48,7 @@
   const isCovered = (query, { told, like, lack, rare, knowsClass }) => {
     if (told >= 0.3) return true; // a subject may be part of a message
     if (lack && (like < 0.5 || query.units.length < 4)) return false;
-    if (query.told && !knowsClass && told < 0.3 && like < 0.5) return false;
+    if (query.told && !knowsClass && like < 0.5) return false;
     if (query.told && query.shingles.length > 1 && told < 0.02 && like < 0.2) return false;
     return rare >= 0.25 || like >= 0.15;
   };
@@ -126,7 +126,7 @@
   };
 
   /**
-   * What several languages' texts answer, as pages of the site whose data is `own`: {answers, covered, told, term}.
+   * What several languages' texts answer, as pages of the site whose data is `own`: {answers, covered, query, term}.
    * `datas` are pairs of a language's name and its data.
    */
   const find = (own, datas, typed) => {
@@ -158,5 +158,5 @@
     return { answers, covered, query, term: term && { ...term.hits[0], page: term.page } };
   };
 
-  self.searchEngine = { ...searchIndex, rank, find, hasHan };
+  self.searchEngine = { ...searchIndex, find };
 })();

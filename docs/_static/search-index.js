@@ -1,9 +1,7 @@
 // The text that search-data.js holds as an index in memory: where each word stands, and how often. Nothing here ranks.
 "use strict";
 (() => {
-  const { terms, stopWords, hasHan } = searchWords;
-  const TOKEN = /[a-z0-9_]+(?:\.[a-z0-9_]+)*/g;
-  const HAN_RUNS = /[\u3400-\u4dbf\u4e00-\u9fff]+/g;
+  const { terms, stopWords, hasHan, names, hanRuns } = searchWords;
   // A page that treats a thing answers better than one that lists it among others, or is about this site.
   const LESS = 0.6;
 
@@ -25,7 +23,7 @@
     }
 
     addText(low, place, field) {
-      for (const token of low.match(TOKEN) || []) {
+      for (const token of low.match(names) || []) {
         if (!/[._]/.test(token)) {
           this.add(token, place, field);
           continue;
@@ -34,7 +32,7 @@
         const dotted = token.split(".").map((_, from, parts) => parts.slice(from).join(".").replace(/^_+|_+$/g, ""));
         for (const name of new Set([...dotted, ...token.split(/[._]+/)])) if (name) this.add(name, place, field);
       }
-      for (const run of low.match(HAN_RUNS) || []) {
+      for (const run of low.match(hanRuns) || []) {
         for (let at = 0; at + 2 <= run.length; at += 1) this.add(run.slice(at, at + 2), place, field);
       }
     }

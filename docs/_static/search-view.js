@@ -3,7 +3,6 @@
 (() => {
   const SECTIONS_PER_PAGE = 2;
   const isWordChar = (character) => /[a-z0-9]/.test(character || " ");
-  const isHan = (text) => /[\u3400-\u9fff]/.test(text);
 
   const element = (name, className, ...children) => {
     const made = document.createElement(name);
@@ -83,7 +82,7 @@
 
   /** The part of a text in which most of the query stands. */
   const excerpt = ({ text, lowText }, units) => {
-    const wide = isHan(text.slice(0, 200)) ? 72 : 150;
+    const wide = searchWords.hasHan(text.slice(0, 200)) ? 72 : 150;
     const best = densest(marks(text, units, lowText), wide);
     let from = Math.max(0, best.at - Math.round(wide / 4));
     if (from > 0) {

@@ -20,7 +20,7 @@
       "or our should so some than that the their them then there this to too use using was we were what when where " +
       "which why will with without would you your vs about am been own").split(" "),
   );
-  // Words that stand in every other question. In an error that somebody pasted they are part of it.
+  // Words that stand in every other question. As parts of a pasted message they are looked for all the same.
   const IDLE_WORDS = new Set(
     ("not but still very after before getting got pytorch torch error errors any also always just need needs want trying try " +
       "please help anyone proper properly correct correctly way ways new work works working does doesn doing make makes " +
@@ -89,8 +89,7 @@
   /** The last error that a text names with its message: {name, text}; null if it names none. */
   const message = (text) => {
     const ignored = text.search(/Exception ignored in/i);
-    const before = ignored > 0 && CLASS.test(text.slice(0, ignored));
-    CLASS.lastIndex = 0;
+    const before = ignored > 0 && text.slice(0, ignored).search(CLASS) >= 0;
     const told = before ? text.slice(0, ignored) : text;
     for (const match of [...told.matchAll(CLASS)].reverse()) {
       let rest = told.slice(match.index + match[0].length);
@@ -168,5 +167,6 @@
     return { units, shingles, told, text };
   };
 
-  self.searchWords = { understand, terms, stem, withoutNumbers, message, stopWords: HAN_STOP, hasHan: (text) => HAN.test(text) };
+  const hasHan = (text) => HAN.test(text);
+  self.searchWords = { understand, terms, withoutNumbers, message, hasHan, stopWords: HAN_STOP, names: WORD, hanRuns: HAN_RUNS };
 })();

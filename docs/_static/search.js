@@ -6,7 +6,7 @@
   if (!form) return;
   const site = JSON.parse(form.dataset.search);
   site.root = document.documentElement.dataset.content_root || "./";
-  const MARKS = "words to mark";
+  site.marked = "words to mark"; // under this name a hit leaves them for its page
   const FRESH = 60_000; // ms that a slow line may take to bring the page
 
   const loading = new Map();
@@ -94,9 +94,9 @@
   /** Mark what was searched for, if a hit has just led here. */
   site.markWords = () => {
     try {
-      const wanted = JSON.parse(localStorage.getItem(MARKS));
+      const wanted = JSON.parse(localStorage.getItem(site.marked));
       if (!wanted || wanted.page !== location.pathname) return;
-      localStorage.removeItem(MARKS);
+      localStorage.removeItem(site.marked);
       if (!wanted.words.length || Date.now() - wanted.time > FRESH) return;
       site.loadAll([site.marks]).then(() => searchMarks.show(wanted.words.map(String), location.hash), () => {});
     } catch {

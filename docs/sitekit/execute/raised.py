@@ -77,7 +77,8 @@ class Raised:
                 super().__init__(message, category, *rest, **more)
                 note(message, category)
 
-        warnings.WarningMessage = Noted  # type: ignore[misc]
+        # `warnings` makes one of these for each warning that is shown, and has no other place to listen.
+        warnings.WarningMessage = Noted  # type: ignore[misc]  # mypy allows no class in place of another
 
     def note(self, error: object, kind: type | None = None) -> None:
         """Add an error, or a warning of the category `kind`."""

@@ -52,14 +52,14 @@ def _page_context(app: Sphinx, pagename: str, template: str, context: Context, d
             "recent": _("Recent searches"),
             "forget": _("Forget them"),
             "term": _("In the glossary:"),
-            "elsewhere": _("Where to look on"),
+            "elsewhere": _("Where else to look"),
             "outside": _("The same search in the documentation of %s") % elsewhere.get("name", ""),
             "kinds": {"lesson": _("lesson"), "exercise": _("exercise"), "glossary": _("glossary")},
             "failed": _("The search data could not be loaded."),
             "close": _("Close"),
         },
     }
-    context["search_setup"] = json.dumps(setup, ensure_ascii=False, default=str)
+    context["search_setup"] = json.dumps(setup, ensure_ascii=False)
 
 
 def setup(app: Sphinx) -> None:

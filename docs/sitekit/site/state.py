@@ -76,7 +76,7 @@ def table(app: Sphinx, name: str, key: str, item: type[Item], *others: str) -> l
             known = ", ".join(map(repr, (key, *others)))
             fault = f"{unknown!r} is no list of this file; it can have {known}"
             raise SourceError(path, text.partition(unknown)[0].count("\n") + 1, fault)
-        return msgspec.convert(found.get(key, []), list[item])  # type: ignore[valid-type]
+        return msgspec.convert(found.get(key, []), list[item])  # type: ignore[valid-type]  # a type made of a variable
     except msgspec.ValidationError as error:
         number = re.search(r"\$\[(\d+)\]", str(error))
         starts = [match.start() for match in re.finditer(rf"^\[\[{key}\]\]|^[ \t]+\[", text, re.MULTILINE)]
