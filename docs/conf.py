@@ -62,7 +62,7 @@ sitekit_search_elsewhere = {
     "name": "PyTorch",
     "url": "https://docs.pytorch.org/docs/stable/search.html?q={query}",
 }
-sitekit_licences = {"page": "licence", "text": "CC BY 4.0", "code": "MIT"}
+sitekit_licenses = {"page": "license", "text": "CC BY 4.0", "code": "MIT"}
 # Where the project has a tracker: "https://…/new?title={page}+({version})", or "mailto:…".
 sitekit_report_url = "contributing.html?page={page}&version={version}#contributing-report"
 

@@ -297,9 +297,9 @@ def test_a_page_without_messages_keeps_its_translations(project: Project) -> Non
 def test_comments_above_the_header_and_below_the_last_message_stay(project: Project) -> None:
     path = po_file(project)
     text = path.read_text("utf-8")
-    path.write_bytes(f"\ufeff# Licence: CC\n#\n# 译者\n{text}# the end".replace("\n", "\r\n").encode())
+    path.write_bytes(f"\ufeff# License: CC\n#\n# 译者\n{text}# the end".replace("\n", "\r\n").encode())
     update(project)
-    assert path.read_text("utf-8").startswith(f"# Licence: CC\n#\n# 译者\n{po.HEADER.format(language='en')}")
+    assert path.read_text("utf-8").startswith(f"# License: CC\n#\n# 译者\n{po.HEADER.format(language='en')}")
     assert path.read_text("utf-8").count("# the end\n") == 1
 
 

@@ -1,4 +1,4 @@
-"""What stands around an author's text: facts, order, cards, the map of all pages, licences and reports."""
+"""What stands around an author's text: facts, order, cards, the map of all pages, licenses and reports."""
 
 from __future__ import annotations
 
@@ -205,16 +205,16 @@ def test_lines_that_others_imply_are_left_out() -> None:
     assert needs == {"c/a": (), "c/b": ("c/a",), "c/d": ("c/b",)}
 
 
-# -- licences and reports
+# -- licenses and reports
 
 
 @in_every_language
 @built.for_every("page", [*WRITTEN, *MADE])
-def test_every_page_states_its_licences_and_where_to_report(
+def test_every_page_states_its_licenses_and_where_to_report(
     page: str, language: str, site_root: Path
 ) -> None:
-    (licences,) = built.html(language, page).select("footer .licences")
-    assert [link.get_text() for link in licences.select("a")] == ["CC BY 4.0", "MIT"]
+    (licenses,) = built.html(language, page).select("footer .licenses")
+    assert [link.get_text() for link in licenses.select("a")] == ["CC BY 4.0", "MIT"]
     (report,) = built.html(language, page).select("footer a.report-problem")
     address = str(report["href"])
     assert address.endswith(f"contributing.html?page={language}/{page}&version=0.1.0#contributing-report")
@@ -225,7 +225,7 @@ def test_a_gallery_without_these_values_has_no_such_lines(foreign_gallery: Path)
     page = foreign_gallery / "build" / "html" / "fr" / "bases" / "somme.html"
     document = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     assert document.select("footer .bottom-of-page")
-    assert not document.select(".licences, .report-problem")
+    assert not document.select(".licenses, .report-problem")
 
 
 @pytest.mark.parametrize(

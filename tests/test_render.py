@@ -200,7 +200,7 @@ def test_edits_run_what_they_change(gallery: Path) -> None:
     assert outputs(page(gallery, "de/bases/poids")) == ["poids: 3 grammes"]
 
 
-def test_an_edited_licence_is_published(gallery: Path) -> None:
+def test_an_edited_license_is_published(gallery: Path) -> None:
     foreign.edit(gallery, "docs/conf.py", "html_theme =", 'sitekit_bundle = "carnet.zip"\nhtml_theme =')
     foreign.edit(gallery, "docs/essai.md", "Une page avec du code.", "{download}`Tout <carnet.zip>`")
     foreign.translate(gallery, {"{download}`Tout <carnet.zip>`": "{download}`Alles <carnet.zip>`"})

@@ -166,7 +166,7 @@ def test_the_noxfile_can_be_run_as_a_script() -> None:
 
 @pytest.fixture(scope="module")
 def pins() -> dict[str, Requirement]:
-    """Return the lines of constraints.txt by normalised name."""
+    """Return the lines of constraints.txt by normalized name."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     parsed = [Requirement(line) for line in lines if not line.startswith("#")]
     return {canonicalize_name(requirement.name): requirement for requirement in parsed}

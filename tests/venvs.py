@@ -32,7 +32,7 @@ def script_header(text: str) -> dict[str, Any]:
 
 
 def required(requirements: Iterable[str]) -> dict[str, Distribution]:
-    """Every distribution that pip would install for `requirements`, by normalised name."""
+    """Every distribution that pip would install for `requirements`, by normalized name."""
     found: dict[str, Distribution] = {}
     seen: set[tuple[str, frozenset[str]]] = set()
     waiting = [Requirement(line) for line in requirements]

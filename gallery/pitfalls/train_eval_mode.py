@@ -78,7 +78,7 @@ print(f"evaluation mode: {accuracy(model, test):.3f}")
 # ------------------------
 # 训练模式下，批量归一化用当前批次的均值和方差；评估模式用训练中积累的
 # ``running_mean`` 和 ``running_var``。
-# 它怎样计算，见 :ref:`training-normalisation`。
+# 它怎样计算，见 :ref:`training-normalization`。
 #
 # .. admonition:: 先猜一猜
 #

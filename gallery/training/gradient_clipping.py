@@ -181,4 +181,4 @@ except RuntimeError as error:
 # ----
 # - 规则：``backward()`` 之后、``step()`` 之前裁剪；先记下健康时的范数，上限定在它上面一点。
 # - API：``torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)``，返回裁剪前的范数。
-# - 下一页：:ref:`training-normalisation`
+# - 下一页：:ref:`training-normalization`

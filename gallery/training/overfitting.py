@@ -163,4 +163,4 @@ for name, results in runs.items():
 # ----
 # - 规则：训练损失降、验证损失升，就是过拟合；取验证损失最小的那份参数，用测试集报告。
 # - API：``copy.deepcopy(model.state_dict())``、``model.load_state_dict(state)``。
-# - 下一页：:ref:`training-regularisation`
+# - 下一页：:ref:`training-regularization`

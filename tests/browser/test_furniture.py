@@ -131,7 +131,7 @@ def test_paper_shows_the_text_and_no_tools(
     for tools in (".sidebar-drawer", ".toc-drawer", ".mobile-header", ".content-icon-container", ".related-pages",
                   ".fact-downloads", ".report-problem", ".back-to-top", ".skip-to-content"):  # fmt: skip
         expect(page.locator(tools).locator("visible=true")).to_have_count(0)
-    expect(page.locator("footer .licences")).to_be_visible()
+    expect(page.locator("footer .licenses")).to_be_visible()
     figures = page.locator("article img.figure")
     expect(figures.locator("visible=true")).to_have_count(figures.count() // 2)
     expect(page.locator("article img.only-light").first).to_be_visible()
@@ -142,7 +142,7 @@ def test_paper_shows_the_text_and_no_tools(
 
 
 def test_paper_spells_links_to_other_sites(page: Page, url: Callable[..., str]) -> None:
-    page.goto(url("en/licence.html"))
+    page.goto(url("en/license.html"))
     after = "link => getComputedStyle(link, '::after').content"
     link = page.locator("article").get_by_role("link", name="Creative Commons")
     assert link.evaluate(after) == "none"

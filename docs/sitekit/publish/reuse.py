@@ -38,7 +38,7 @@ def inputs_digests(project: Project) -> tuple[str, str]:
     files = {
         path.relative_to(folder.parent).as_posix(): path for folder in folders for path in _files(folder)
     }
-    # The archive of all scripts holds the licences.
+    # The archive of all scripts holds the licenses.
     files |= {path.name: path for path in project.root.glob("LICENSE*")}
     texts: dict[str, str] = {}
     fixed: dict[str, str] = {}

@@ -38,7 +38,7 @@ TOKEN = re.compile(
 
 
 def condensed(style: str) -> str:
-    """A style sheet without comments, licences apart, and without blanks that mean nothing."""
+    """A style sheet without comments, licenses apart, and without blanks that mean nothing."""
     return TOKEN.sub(lambda token: token["whole"] or token["mark"] or (" " if token["blank"] else ""), style)
 
 

@@ -1,9 +1,9 @@
 """The furniture around a page: theme strings in the reader's language, our tools in its header, and its footer.
 
-A page ends with the licences and with where to report a problem with just this page. Both come from the
+A page ends with the licenses and with where to report a problem with just this page. Both come from the
 project's configuration:
 
-``sitekit_licences``
+``sitekit_licenses``
     ``page``: the page that explains them, under its labels ``<page>-text`` and ``<page>-code``; ``text`` and
     ``code``: their short names.
 ``sitekit_report_url``
@@ -99,10 +99,10 @@ def report_address(template: str, page: str, version: str, to_root: str) -> str:
 
 
 def _footer(app: Sphinx, pagename: str, template: str, context: Context, doctree: Doctree) -> None:
-    if licences := app.config.sitekit_licences:
-        target = licences["page"]
+    if licenses := app.config.sitekit_licenses:
+        target = licenses["page"]
         address = "" if pagename == target else app.builder.get_relative_uri(pagename, target)
-        context["licences"] = licences | {"address": address}
+        context["licenses"] = licenses | {"address": address}
     if url := app.config.sitekit_report_url:
         page = f"{site(app).language.folder}/{pagename}"
         context["report_url"] = report_address(url, page, app.config.release, "../" * pagename.count("/"))
@@ -110,7 +110,7 @@ def _footer(app: Sphinx, pagename: str, template: str, context: Context, doctree
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    app.add_config_value("sitekit_licences", {}, "html", [dict])
+    app.add_config_value("sitekit_licenses", {}, "html", [dict])
     app.add_config_value("sitekit_report_url", "", "html", [str])
     app.connect("html-page-context", _footer)
     app.connect("html-page-context", _one_chapter, priority=100)  # before Furo makes its tree

@@ -58,7 +58,7 @@ def _of_page(app: Sphinx, page: Page) -> Iterator[tuple[str, Path]]:
 
 
 def _of_all(app: Sphinx) -> Iterator[tuple[str, Path]]:
-    """The files of all pages, a chapter's in one folder, and the licences."""
+    """The files of all pages, a chapter's in one folder, and the licenses."""
     yield from {
         (f"{page.chapter}/{name}", path) for page in site(app).pages for name, path in _of_page(app, page)
     }

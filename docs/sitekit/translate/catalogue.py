@@ -49,7 +49,7 @@ class Catalogue:
         self.path = path
         entries = po.read(path)
         self.comments = [comment for entry in entries if not entry.id for comment in entry.comments]
-        """What stands above the header, such as a licence and the translators' names."""
+        """What stands above the header, such as a license and the translators' names."""
         self.entries = {entry.key: entry for entry in entries if entry.id and not entry.obsolete}
         self.unused = [entry for entry in entries if entry.obsolete]
 

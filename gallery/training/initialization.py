@@ -3,7 +3,7 @@
 # dependencies = ["torch>=2.11", "scikit-learn>=1.5", "matplotlib>=3.9"]
 # ///
 r"""
-.. _training-initialisation:
+.. _training-initialization:
 
 初始化与信号大小
 ================

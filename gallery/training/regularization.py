@@ -3,7 +3,7 @@
 # dependencies = ["torch>=2.11", "scikit-learn>=1.5", "matplotlib>=3.9"]
 # ///
 """
-.. _training-regularisation:
+.. _training-regularization:
 
 正则化：三种办法
 ================
@@ -162,4 +162,4 @@ plt.show()
 # ----
 # - 规则：先确认过拟合，再正则化；增强必须不改变标签；强度在验证集上选。
 # - API：``nn.Dropout(p)``、``AdamW(..., weight_decay=...)``、``affine_grid`` 与 ``grid_sample``。
-# - 下一页：:ref:`training-initialisation`
+# - 下一页：:ref:`training-initialization`

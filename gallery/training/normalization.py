@@ -3,7 +3,7 @@
 # dependencies = ["torch>=2.11", "matplotlib>=3.9", "scikit-learn>=1.5"]
 # ///
 """
-.. _training-normalisation:
+.. _training-normalization:
 
 批量归一化与层归一化
 ====================
