@@ -1,18 +1,20 @@
-// One button shows or hides all answers of a page. Closed answers are left out on paper, open ones are printed.
+// One button shows or hides all that a page folds: answers, or code and outputs. What is closed is left out on paper.
 "use strict";
 (() => {
-  const { show, hide, note } = document.currentScript.dataset; // in the page's language
+  const { show, hide, note, unfold, fold, foldNote } = document.currentScript.dataset; // in the page's language
   const answers = [...document.querySelectorAll("article details.hide")];
+  const folds = answers.some((answer) => answer.matches(".fold"));
   const title = document.querySelector("article h1");
   if (!answers.length || !title) return;
   const line = document.createElement("p");
   const button = document.createElement("button");
   line.className = "answers-all";
   button.type = "button";
-  line.append(button, ` ${note}`);
+  line.append(button, ` ${folds ? foldNote : note}`);
   const allOpen = () => answers.every((answer) => answer.open);
   const label = () => {
-    button.textContent = allOpen() ? hide : show;
+    const texts = folds ? [fold, unfold] : [hide, show];
+    button.textContent = allOpen() ? texts[0] : texts[1];
   };
   button.addEventListener("click", () => {
     const open = !allOpen();
@@ -20,8 +22,8 @@
   });
   for (const answer of answers) answer.addEventListener("toggle", label);
   label();
-  // Under the introduction, or under the title where there is none.
+  // Under the facts of an example; else under the introduction, or under the title where there is none.
   let place = title;
-  while (place.nextElementSibling?.matches("p, dl")) place = place.nextElementSibling;
+  while (place.nextElementSibling?.matches("p, dl") && !(folds && place.matches("dl"))) place = place.nextElementSibling;
   place.after(line);
 })();

@@ -144,7 +144,11 @@ class _Splitter:
             self.glossary(end - 1)
         elif name == "code-cell":
             code = "".join(line + "\n" for line in self.lines[self.at : end - 1])
-            self.out += split_code(code, self.path, self.at + 1, self.errors)
+            found = split_code(code, self.path, self.at + 1, self.errors)
+            for unit in found:
+                if isinstance(unit, Unit) and unit.kind == "fold":
+                    raise self.error(unit.line - 1, "a page folds a cell by `:tags: [hide-cell]`")
+            self.out += found
             self.at = end - 1
         self.keep(end)
 

@@ -13,6 +13,7 @@ from docutils import nodes
 from docutils.utils import Reporter
 
 from ..project.errors import SourceError, SourceErrors
+from .parts import choices
 from .text_cells import HINTS, Cell, Cells, is_cell_break
 from .units import Segment
 
@@ -81,6 +82,8 @@ class _Writer:
                 return [STARTS_A_BLOCK.sub(r"\2\\\1\3", self.inline(node))]
             case nodes.target() | nodes.comment() | nodes.system_message():
                 return []
+            case choices():
+                return [f"- {item['letter']}. {self.inline(item[0])}" for item in node.children]
             case nodes.bullet_list() | nodes.enumerated_list():
                 return self.items(node)
             case _ if self.in_table:
@@ -213,10 +216,13 @@ def to_markdown(
     """Convert the text cells of the script at `path`, as localising writes them.
 
     `labels` has the title behind each label that ``:ref:`` can name, `admonitions` the title of each kind of
-    admonition in the page's language; it is English where there is none. A SourceErrors means that localising let
+    admonition, and of a page's parts by their English ones, in the page's language; it is English where there is none. A SourceErrors means that localising let
     something pass that has no place in a notebook.
     """
-    cells, writer = Cells([Cell(1, text) for text in texts], path, labels), _Writer(admonitions)
+    cells = Cells(
+        [Cell(1, text) for text in texts], path, labels, lambda label: str(admonitions.get(label, label))
+    )
+    writer = _Writer(admonitions)
     written = writer.cells(cells.document)
     if errors := list(_faults(cells, writer)):
         raise SourceErrors(SourceError(path, None, error.message) for error in errors)

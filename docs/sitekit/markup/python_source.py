@@ -1,7 +1,8 @@
 """Split an example script into units of prose and the code between them.
 
 Units are: the header docstring and the ``# %%`` text cells (reStructuredText), comments, docstrings
-of functions and classes, and ``# alt:`` comments, which describe the figure that the next line shows.
+of functions and classes, ``# alt:`` comments, which describe the figure that the next line shows, and the titles of cells
+that a page shows folded (``# hide-input: title``, ``# hide-cell: title``).
 Code is never a unit, so it is the same in every language, token by token.
 """
 
@@ -19,7 +20,11 @@ from .text_cells import Cell
 from .units import Segment, Unit, Verbatim, join_lines
 
 CELL = re.compile(r"# ?%%")
-ALT = "alt:"
+MARKS = {"alt:": "alt", "hide-input:": "fold", "hide-cell:": "fold"}
+"""What starts a comment that says something of its figure or its cell, with the kind of unit that it is."""
+FOLD = re.compile(r"# (?P<part>hide-input|hide-cell): (?P<title>.+)\n?")
+"""The first line of a cell that a page shows folded: its code, or its output, too."""
+FIRST_LINE = "`# hide-…: title` is the first line of a cell: write `# %%` and a blank line above it"
 CODING = re.compile(r"#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)  # as Python reads it
 SEPARATOR = re.compile("#{20}")  # an older way to start a text cell, which Sphinx-Gallery still reads
 NOT_PROSE = re.compile(r"#(!|\s*(sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|/// |///$|-\*-))")
@@ -33,7 +38,7 @@ Piece = tuple[int, int, list[Segment]]
 def is_instruction(comment: str) -> bool:
     """Whether `comment`, ``#`` included, speaks to a tool and not to a reader."""
     to_a_tool = any(pattern.match(comment) for pattern in (NOT_PROSE, CELL, SEPARATOR))
-    return to_a_tool or comment[1:].strip().startswith(ALT)
+    return to_a_tool or comment[1:].strip().startswith(tuple(MARKS))
 
 
 def _tree(code: str, path: Path, first_line: int) -> ast.Module:
@@ -54,8 +59,10 @@ def _comments(lines: list[str], starts: list[int], first_line: int) -> Iterator[
             continue
         row, column = token.start
         on_own_lines = not "".join(line[:column] for line in lines[max(row - 2, 0) : row]).strip()
-        follows = blocks and blocks[-1][-1].start == (row - 1, column)
-        if on_own_lines and follows and not text.startswith(ALT):
+        follows = (
+            blocks and blocks[-1][-1].start == (row - 1, column) and not FOLD.match(blocks[-1][-1].string)
+        )
+        if on_own_lines and follows and not text.startswith(tuple(MARKS)):
             blocks[-1].append(token)
         else:
             blocks.append([token])
@@ -64,14 +71,15 @@ def _comments(lines: list[str], starts: list[int], first_line: int) -> Iterator[
         on_own_line = not lines[row - 1][:column].strip()
         texts = [token.string[1:].strip() for token in block]
         opening = " " * (column * on_own_line) + "# "
-        alt = on_own_line and texts[0].startswith(ALT)
+        mark = next((mark for mark in MARKS if on_own_line and texts[0].startswith(mark)), "")
+        kind = MARKS.get(mark, "comment")
         unit = Unit(
-            "alt" if alt else "comment",
-            join_lines([texts[0].removeprefix(ALT) if alt else texts[0], *texts[1:]]),
+            kind,
+            join_lines([texts[0].removeprefix(mark), *texts[1:]]),
             first_line + row - 1,
-            first_prefix=f"{opening}{ALT} " if alt else opening,
+            first_prefix=f"{opening}{mark} " if mark else opening,
             rest_prefix=opening,
-            width=CODE_WIDTH * on_own_line,
+            width=0 if kind == "fold" else CODE_WIDTH * on_own_line,
             original="\n".join(lines[row - 1 : row - 1 + len(block)])[0 if on_own_line else column :],
         )
         start = starts[row - 1] + (0 if on_own_line else column)
@@ -169,7 +177,14 @@ def _parts(lines: list[str], path: Path, errors: list[SourceError]) -> Iterator[
             at += 1
         with gathered(errors):
             code = "".join(line + "\n" for line in lines[start:at])
-            yield from split_code(code, path, start + 1, errors)
+            for segment in split_code(code, path, start + 1, errors):
+                if (
+                    isinstance(segment, Unit)
+                    and segment.kind == "fold"
+                    and "".join(lines[start : segment.line - 1])
+                ):
+                    errors.append(SourceError(path, segment.line, FIRST_LINE))
+                yield segment
         if at == len(lines):
             return
         if lines[at].rstrip() not in {"# %%", "#%%"}:

@@ -6,7 +6,7 @@ nothing a reader sees can slip past translation.
 
 import re
 from bisect import bisect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -21,6 +21,7 @@ from docutils.readers.standalone import Reader
 from docutils.utils import new_document, unescape
 
 from ..project.errors import SourceError, gathered
+from . import parts
 from .inline import PYTHON_ROLES, shown
 from .rst import PATTERNS, SETTINGS, block_start
 from .units import Segment, Unit, Verbatim, join_lines
@@ -29,7 +30,7 @@ PROSE_DIRECTIVES = {"note", "tip", "hint", "important", "warning", "caution", "s
 OWN_DIRECTIVES = {"admonition", "list-table", "rubric", "math", "code-block"}
 LEFT_OUT = {"minigallery", "toctree", "learning-map", "error-index"}
 """What leads from page to page, which a notebook can't do."""
-KNOWN = PROSE_DIRECTIVES | OWN_DIRECTIVES | LEFT_OUT
+KNOWN = PROSE_DIRECTIVES | OWN_DIRECTIVES | LEFT_OUT | set(parts.DIRECTIVES)
 USE_ANOTHER = f"use one of {', '.join(sorted(KNOWN))}"
 CODE_OPTIONS = ("caption", "class", "dedent", "emphasize-lines", "force", "lineno-start", "linenos", "name")
 TOCTREE_OPTIONS = ("class", "glob", "hidden", "includehidden", "maxdepth", "name", "numbered", "reversed", "titlesonly")  # fmt: skip
@@ -39,6 +40,8 @@ OPENING = re.compile(
     rf" *(?:(?P<marker>{MARKERS})|(?P<order>\.\. (?P<directive>[\w-]+)::|:caption:) +|(?P<dash>---?|—) *)?"
 )
 """What may stand before a text in its first line."""
+FOR_LINT = re.compile(r"not-printed: ")
+"""The start of a comment that readers and translators don't see."""
 LABEL = re.compile(r" *\.\. _([^:]+):")
 UNDERLINES = "= - ~ ^ \" ' ` . * + #"
 UNDERLINE = re.compile(r"(([=\-~^\"'`.*+#])\2{2,})?$")
@@ -137,6 +140,11 @@ def is_cell_break(node: nodes.Node) -> bool:
     return isinstance(node, nodes.comment) and node.rawsource == "cell-break"
 
 
+def _is_for_lint(node: nodes.Element) -> bool:
+    """Whether `node` is a comment that only our own rules read."""
+    return isinstance(node, nodes.comment) and bool(FOR_LINT.match(node.rawsource))
+
+
 def _is_heading(node: nodes.Element) -> bool:
     """Whether `node` is the title of a section."""
     return isinstance(node, nodes.title) and isinstance(node.parent, nodes.section)
@@ -160,8 +168,14 @@ class Cell(NamedTuple):
 class Cells:
     """The text cells of a file as docutils reads them, all together."""
 
-    def __init__(self, cells: Sequence[Cell], path: Path, titles: Mapping[str, str] | None = None) -> None:
-        """Read `cells` of the file at `path`; `titles` has those behind labels."""
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        path: Path,
+        titles: Mapping[str, str] | None = None,
+        label: Callable[[str], str] = str,
+    ) -> None:
+        """Read `cells` of the file at `path`; `titles` has those behind labels, `label` translates those of parts."""
         self.path, self.cells = path, cells
         self.lines: list[str] = []
         self.starts: list[int] = []
@@ -181,12 +195,13 @@ class Cells:
         own_roles = {"term": _text_role({}), "ref": _text_role(titles or {})}
         python = _text_role({}, nodes.literal)
         own_roles |= {f"{domain}{name}": python for name in PYTHON_ROLES for domain in ("", "py:")}
-        with registered(DIRECTIVES, own_roles):
+        with registered(DIRECTIVES | parts.directives(label), own_roles):
             self.document = new_document(str(path), copy(SETTINGS))
             parser = Parser()
             parser.parse("\n".join(self.lines), self.document)
             self.document.transformer.populate_from_components((Reader(), parser))
             self.document.transformer.apply_transforms()
+        self.errors += [self.error(line, message) for line, message in parts.pair(self.document)]
 
     def place(self, index: int) -> tuple[Cell, int]:
         """The cell that has the line with this index, and the line's number in the file."""
@@ -243,7 +258,7 @@ class Cells:
                 case (
                     nodes.title() | nodes.paragraph() | nodes.attribution() | nodes.rubric() | nodes.comment()
                 ):
-                    if node.rawsource and not is_cell_break(node):
+                    if node.rawsource and not is_cell_break(node) and not _is_for_lint(node):
                         yield node
                 case nodes.target(line=int(line)):
                     label = LABEL.fullmatch(self.lines[line - 1])

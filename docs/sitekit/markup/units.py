@@ -24,7 +24,7 @@ KEPT_TOGETHER = re.compile(r"``.+?``|`[^`]+`")
 # What would be read as markup, a new cell or an order to a tool if it stood first on a line.
 NEVER_FIRST = re.compile(
     r" +(?=[^\w\s]+(?: |$)|\d+[.)] |[A-Za-z][.)] |%%|///|:(?![\w:+.-]+:`)"
-    r"|alt:|sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|-\*-)"
+    r"|alt:|hide-|sphinx_gallery_|type:|noqa|fmt:|pragma|ruff:|mypy:|pylint:|-\*-)"
 )
 NEVER_ALONE = re.compile(r"^([^\w\s]+) +")
 TIED = "\0"

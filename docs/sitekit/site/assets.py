@@ -25,6 +25,7 @@ UNUSED = (
 ASSETS = {
     "devices.js": 'class="device-outputs',
     "copy.js": '<div class="highlight">',
+    "predict.js": '<div class="choices"',
     "answers.js": '<details class="admonition hide',  # as MyST-NB writes a hidden cell
     "math.css": "<math",
     "mystnb.*.css": 'class="cell ',
@@ -62,6 +63,9 @@ def _offer(app: Sphinx) -> None:
             "show": _("Show all answers"),
             "hide": _("Hide all answers"),
             "note": _("On paper, only answers that are shown appear."),
+            "unfold": _("Unfold everything"),
+            "fold": _("Fold everything"),
+            "fold-note": _("On paper, only what is unfolded appears."),
         },
     }
     for name, texts in texts_of.items():

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import sphinx.locale
+from babel.messages.pofile import read_po
 from docutils import nodes
 from docutils.languages import get_language
 from docutils.parsers.rst.languages import get_language as get_rst_language
@@ -33,7 +34,7 @@ from sphinx.transforms import SphinxSmartQuotes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from ..markup import myst, rst
+from ..markup import myst, parts, rst
 from ..markup.inline import Reading
 from ..project.layout import Language
 from .html_nodes import SKIPPED, element
@@ -41,7 +42,7 @@ from .sections import forms
 from .state import Context, Doctree, site, versioned
 
 logger = logging.getLogger(__name__)
-NOT_SHOWN = {"comment", "docstring", "alt", "caption"}
+NOT_SHOWN = {"comment", "docstring", "alt", "fold", "caption"}
 """Kinds of units that stand in code, in attributes and in the site's contents."""
 SHOWN_TWICE = {"term"}
 """A glossary entry has a line for its term in either language on both sites."""
@@ -185,14 +186,14 @@ class _Page:
         """Put the counterpart with `children` behind `node`."""
         made = self.made(children)
         made.source, made.line = node.source, node.line
-        if isinstance(node, nodes.caption) or isinstance(node.parent, nodes.table):
-            made["tag"] = "span"  # what a caption stands in can't hold a paragraph
+        if isinstance(node, nodes.caption) or isinstance(node.parent, nodes.table | parts.choice):
+            made["tag"] = "span"  # what these stand in can't hold a paragraph
             node += made
         else:
             node.parent.insert(node.parent.index(node) + 1, made)
 
     def label_admonitions(self) -> None:
-        """The writer itself titles “Note” and the like; they get that title's counterpart."""
+        """Titles that no author wrote, of “Note” and of a page's parts, get their counterpart."""
         folder = Path(sphinx.locale.__file__).parent
         texts = gettext.translation("sphinx", folder, [self.language.sphinx], fallback=True)
         for holder in list(self.doctree.findall(nodes.Element)):
@@ -200,6 +201,29 @@ class _Page:
             if name in admonitionlabels and holder.next_node(counterpart):
                 label = texts.gettext("See also" if name == "seealso" else name.capitalize())
                 holder.insert(0, self.made([nodes.Text(label)]))
+        ours = _ui_texts(Path(self.app.confdir) / "locale-ui", self.language.sphinx)
+        for part in self.doctree.findall(nodes.admonition):
+            if name := next((name for name in parts.LABELS if name in part["classes"]), ""):
+                label = ours.get(parts.LABELS[name], parts.LABELS[name])
+                part.insert(1, self.made([nodes.Text(label), *self.right_option(part)]))
+
+    def right_option(self, part: nodes.Element) -> Iterator[nodes.Node]:
+        """What follows an answer's label in its title."""
+        for item in self.doctree.findall(parts.choice):
+            if item["letter"] == part.get("letter") and item.parent["number"] == part.get("number"):
+                text = item.next_node(counterpart) or item[0]
+                yield nodes.Text(parts.RIGHT % part["letter"])
+                yield from (child.deepcopy() for child in text.children)
+
+
+@cache
+def _ui_texts(folder: Path, language: str) -> dict[str, str]:
+    """The texts of the site's own catalogue, as it is written: Sphinx may not have compiled it yet."""
+    path = folder / language / "LC_MESSAGES" / "sphinx.po"
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        return {str(message.id): str(message.string) for message in read_po(file) if message.id}
 
 
 def _add_counterparts(app: Sphinx, doctree: nodes.document) -> None:

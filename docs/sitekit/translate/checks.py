@@ -35,7 +35,7 @@ def problems(source: Source, unit: Unit, translation: str) -> Iterator[str]:
         return
     if translation != translation.strip():
         yield "the translation starts or ends with a blank"
-    if unit.kind in {"comment", "alt"}:
+    if unit.kind in {"comment", "alt", "fold"}:
         if is_instruction(f"# {translation}"):
             yield "the translation would not be a comment to readers any more"
     elif unit.kind == "docstring":

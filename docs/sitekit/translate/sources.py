@@ -13,7 +13,7 @@ from ..project.errors import SourceError, SourceErrors, gathered
 from ..project.files import read_text
 from ..project.layout import Project
 
-PLAIN = {"comment", "alt", "docstring"}
+PLAIN = {"comment", "alt", "fold", "docstring"}
 """Units without inline markup."""
 
 

@@ -1,0 +1,128 @@
+"""Parts of an example's page that docutils doesn't know: a prediction, its answer, a change to try, what real projects do.
+
+Each is an admonition whose title is not the author's, so it is no message for translators::
+
+    .. predict::
+
+       What does the second line print?
+
+       - the same number
+       - an error
+
+    .. answer:: B
+
+       Why it is B, and why it isn't A.
+
+An answer is that to the prediction before it, and its title repeats the option that is right.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
+LABELS = {
+    "predict": "Predict first",
+    "answer": "Answer",
+    "change-it": "Change it",
+    "real-projects": "In real projects",
+}
+"""The title of each part; a site translates it."""
+LETTERS = "ABCD"
+MIN_CHOICES = 2
+RIGHT = " %s · "
+"""Stands between an answer's label and the option that is right."""
+PAIR = "after each `predict` follows one `answer:: X`, before the next one"
+
+
+class choices(nodes.bullet_list):
+    """The options of a prediction, which its `number` counts on the page."""
+
+
+class choice(nodes.list_item):
+    """One option; its `letter` names it."""
+
+
+class Part(Directive):
+    """One of the parts, by its name."""
+
+    has_content = True
+    label: ClassVar[Callable[[str], str]] = staticmethod(str)
+
+    def run(self) -> list[nodes.Node]:
+        """Make the admonition."""
+        self.assert_has_content()
+        part = nodes.admonition(classes=[self.name])
+        part.source, part.line = self.state_machine.get_source_and_line(self.lineno)
+        part += nodes.title("", "", nodes.Text(self.label(LABELS[self.name])))
+        self.state.nested_parse(self.content, self.content_offset, part)
+        self.complete(part)
+        return [part]
+
+    def complete(self, part: nodes.admonition) -> None:
+        """Do what this part needs beyond its text."""
+
+
+class Predict(Part):
+    """A question, and the options to choose from."""
+
+    def complete(self, part: nodes.admonition) -> None:
+        """Give each option its letter."""
+        listed = part[-1]
+        items = listed.children if isinstance(listed, nodes.bullet_list) and len(part) > MIN_CHOICES else []
+        if not MIN_CHOICES <= len(items) <= len(LETTERS):
+            raise self.error(
+                f"a prediction is a question and a list of {MIN_CHOICES} to {len(LETTERS)} options"
+            )
+        made = choices(**listed.attributes)
+        for letter, item in zip(LETTERS, items, strict=False):
+            if [type(child) for child in item.children] != [nodes.paragraph]:
+                raise self.error("an option is one paragraph")
+            made += choice("", *item.children, letter=letter)
+        part[-1] = made
+
+
+class Answer(Part):
+    """Which option was right, and why the others weren't."""
+
+    required_arguments = 1
+
+    def complete(self, part: nodes.admonition) -> None:
+        """Note the letter."""
+        part["letter"] = self.arguments[0]
+
+
+DIRECTIVES: dict[str, type[Part]] = {
+    "predict": Predict, "answer": Answer, "change-it": Part, "real-projects": Part,
+}  # fmt: skip
+
+
+def directives(label: Callable[[str], str]) -> dict[str, type[Part]]:
+    """The directives, whose titles are what `label` makes of the English ones."""
+    return {
+        name: type(kind.__name__, (kind,), {"label": staticmethod(label)})
+        for name, kind in DIRECTIVES.items()
+    }
+
+
+def pair(document: nodes.document) -> Iterator[tuple[int | None, str]]:
+    """Number the predictions and complete the titles of their answers; what is wrong comes with its line."""
+    number, waiting = 0, None
+    for part in document.findall(nodes.admonition):
+        if "predict" in part["classes"]:
+            if waiting is not None:
+                yield waiting.line, PAIR
+            waiting, number = part, number + 1
+            part[-1]["number"] = number  # type: ignore[index]  # the choices
+        elif "answer" in part["classes"]:
+            options = {item["letter"]: item for item in waiting[-1].children} if waiting is not None else {}
+            waiting = None
+            if part["letter"] not in options:
+                yield part.line, f"the answer is one of {', '.join(options)}" if options else PAIR
+                continue
+            part["number"] = number
+            title, right = part[0], options[part["letter"]]
+            title += [nodes.Text(RIGHT % part["letter"]), *(child.deepcopy() for child in right[0].children)]
+    if waiting is not None:
+        yield waiting.line, PAIR
