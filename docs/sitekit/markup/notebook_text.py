@@ -13,8 +13,9 @@ from docutils import nodes
 from docutils.utils import Reporter
 
 from ..project.errors import SourceError, SourceErrors
-from .parts import choices
+from .parts import choice, choices
 from .text_cells import HINTS, Cell, Cells, is_cell_break
+from .typography import close_up
 from .units import Segment
 
 MARKS = re.compile(r"[$\\*`~<]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|\](?=[(\[:]|$)")
@@ -37,7 +38,7 @@ def _fence(text: str, shortest: int) -> str:
     return "`" * max([shortest, *(len(run) + 1 for run in re.findall("`+", text) if len(run) >= shortest)])
 
 
-class _Writer:
+class Writer:
     """Writes Markdown blocks; each block-level method returns its lines."""
 
     def __init__(self, admonitions: Mapping[str, Any]) -> None:
@@ -83,7 +84,7 @@ class _Writer:
             case nodes.target() | nodes.comment() | nodes.system_message():
                 return []
             case choices():
-                return [f"- {item['letter']}. {self.inline(item[0])}" for item in node.children]
+                return [f"- {option['letter']}. {self.words(option)}" for option in node.options]
             case nodes.bullet_list() | nodes.enumerated_list():
                 return self.items(node)
             case _ if self.in_table:
@@ -95,11 +96,11 @@ class _Writer:
                 language = "pycon" if isinstance(node, nodes.doctest_block) else node.get("language", "")
                 return [_fence(text, 3) + language, *text.split("\n"), _fence(text, 3)]
             case nodes.admonition(children=[title, *body]):
-                return self.quoted([f"**{self.inline(title)}**", "", *self.blocks(body)])
+                return self.titled(self.inline(title), self.blocks(body))
             case nodes.Admonition():
                 name = type(node).__name__
-                label = _escaped(str(self.admonitions.get(name, name.capitalize())))
-                return self.quoted([f"**{label}**", "", *self.blocks(node.children)])
+                label = self.inline(nodes.Text(str(self.admonitions.get(name, name.capitalize()))))
+                return self.titled(label, self.blocks(node.children))
             case nodes.block_quote():
                 return self.quoted(self.blocks(node.children))
             case nodes.attribution():
@@ -109,9 +110,17 @@ class _Writer:
             case nodes.table():
                 return self.table(node)
             case nodes.rubric():
-                return [f"**{self.inline(node)}**"]
+                return [self.strong(self.inline(node))]
         self.without_form.append(node)
         return []
+
+    def titled(self, title: str, body: list[str]) -> list[str]:
+        """A box with a title."""
+        return self.quoted([self.strong(title), "", *body])
+
+    def strong(self, text: str) -> str:
+        """A heading of a part."""
+        return f"**{text}**"
 
     def quoted(self, lines: list[str]) -> list[str]:
         """The lines of a quotation."""
@@ -132,7 +141,7 @@ class _Writer:
     def table(self, node: nodes.table) -> list[str]:
         """A table; Markdown wants a heading row, so a table without one gets an empty one."""
         caption = next(node.findall(nodes.title), None)
-        lines = [f"**{self.inline(caption)}**", ""] if caption else []
+        lines = [self.strong(self.inline(caption)), ""] if caption else []
         self.in_table = True
         rows = [
             ["<br>".join(self.blocks(entry.children)) for entry in row.findall(nodes.entry)]
@@ -143,6 +152,10 @@ class _Writer:
             rows.insert(0, [""] * len(rows[0]))
         rows.insert(1, ["---"] * len(rows[0]))
         return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+    def words(self, option: choice) -> str:
+        """What an option says."""
+        return "".join(map(self.inline, option.text))
 
     def inline(self, node: nodes.Node) -> str:
         """Text with its inline markup."""
@@ -176,7 +189,7 @@ class _Writer:
         return "" if isinstance(node, nodes.target) else inner
 
 
-def _faults(cells: Cells, writer: _Writer) -> Iterator[SourceError]:
+def _faults(cells: Cells, writer: Writer) -> Iterator[SourceError]:
     """What is lost in Markdown, and what docutils, and Sphinx after it, complain about."""
     document = cells.document
     for message in [*document.findall(nodes.system_message), *document.transform_messages]:
@@ -198,7 +211,7 @@ def split_cells(
 
     What can't be translated, or shown on the page and in its notebook, goes to `errors`.
     """
-    cells, writer = Cells(given, path), _Writer({})
+    cells, writer = Cells(given, path), Writer({})
     segments = cells.split(width)
     writer.cells(cells.document)
     errors += cells.errors
@@ -219,10 +232,21 @@ def to_markdown(
     admonition, and of a page's parts by their English ones, in the page's language; it is English where there is none. A SourceErrors means that localising let
     something pass that has no place in a notebook.
     """
-    cells = Cells(
-        [Cell(1, text) for text in texts], path, labels, lambda label: str(admonitions.get(label, label))
-    )
-    writer = _Writer(admonitions)
+    return read([Cell(1, text) for text in texts], path, labels, admonitions, Writer(admonitions))
+
+
+def read(
+    given: Sequence[Cell],
+    path: Path,
+    labels: Mapping[str, str],
+    admonitions: Mapping[str, Any],
+    writer: Writer,
+) -> list[str]:
+    """The text cells as `writer` writes them; the rest is as for `to_markdown`."""
+    cells = Cells(given, path, labels, admonitions)
+    for text in cells.document.findall(nodes.TextElement):
+        if isinstance(text, nodes.title | nodes.paragraph | nodes.rubric | nodes.attribution):
+            close_up(text)
     written = writer.cells(cells.document)
     if errors := list(_faults(cells, writer)):
         raise SourceErrors(SourceError(path, None, error.message) for error in errors)

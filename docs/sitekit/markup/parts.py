@@ -16,8 +16,8 @@ Each is an admonition whose title is not the author's, so it is no message for t
 An answer is that to the prediction before it, and its title repeats the option that is right.
 """
 
-from collections.abc import Callable, Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -36,26 +36,38 @@ RIGHT = " %s · "
 PAIR = "after each `predict` follows one `answer:: X`, before the next one"
 
 
-class choices(nodes.bullet_list):
-    """The options of a prediction, which its `number` counts on the page."""
-
-
 class choice(nodes.list_item):
-    """One option; its `letter` names it."""
+    """One option; its ``letter`` names it."""
+
+    @property
+    def text(self) -> list[nodes.Node]:
+        """What it says."""
+        return [
+            node for paragraph in self.children if isinstance(paragraph, nodes.Element) for node in paragraph
+        ]
+
+
+class choices(nodes.bullet_list):
+    """The options of a prediction, which its ``number`` counts on the page."""
+
+    @property
+    def options(self) -> list[choice]:
+        """Each of them."""
+        return [option for option in self.children if isinstance(option, choice)]
 
 
 class Part(Directive):
     """One of the parts, by its name."""
 
     has_content = True
-    label: ClassVar[Callable[[str], str]] = staticmethod(str)
+    labels: ClassVar[Mapping[str, Any]] = {}
 
     def run(self) -> list[nodes.Node]:
         """Make the admonition."""
         self.assert_has_content()
         part = nodes.admonition(classes=[self.name])
         part.source, part.line = self.state_machine.get_source_and_line(self.lineno)
-        part += nodes.title("", "", nodes.Text(self.label(LABELS[self.name])))
+        part += nodes.title("", "", nodes.Text(str(self.labels.get(LABELS[self.name], LABELS[self.name]))))
         self.state.nested_parse(self.content, self.content_offset, part)
         self.complete(part)
         return [part]
@@ -69,18 +81,18 @@ class Predict(Part):
 
     def complete(self, part: nodes.admonition) -> None:
         """Give each option its letter."""
-        listed = part[-1]
+        listed = part.children[-1]
         items = listed.children if isinstance(listed, nodes.bullet_list) and len(part) > MIN_CHOICES else []
         if not MIN_CHOICES <= len(items) <= len(LETTERS):
             raise self.error(
                 f"a prediction is a question and a list of {MIN_CHOICES} to {len(LETTERS)} options"
             )
-        made = choices(**listed.attributes)
+        made = choices()
         for letter, item in zip(LETTERS, items, strict=False):
             if [type(child) for child in item.children] != [nodes.paragraph]:
                 raise self.error("an option is one paragraph")
             made += choice("", *item.children, letter=letter)
-        part[-1] = made
+        part.replace(listed, made)
 
 
 class Answer(Part):
@@ -98,12 +110,9 @@ DIRECTIVES: dict[str, type[Part]] = {
 }  # fmt: skip
 
 
-def directives(label: Callable[[str], str]) -> dict[str, type[Part]]:
-    """The directives, whose titles are what `label` makes of the English ones."""
-    return {
-        name: type(kind.__name__, (kind,), {"label": staticmethod(label)})
-        for name, kind in DIRECTIVES.items()
-    }
+def directives(labels: Mapping[str, Any]) -> dict[str, type[Part]]:
+    """The directives, with `labels` for the English titles that it has."""
+    return {name: type(kind.__name__, (kind,), {"labels": labels}) for name, kind in DIRECTIVES.items()}
 
 
 def pair(document: nodes.document) -> Iterator[tuple[int | None, str]]:
@@ -114,15 +123,18 @@ def pair(document: nodes.document) -> Iterator[tuple[int | None, str]]:
             if waiting is not None:
                 yield waiting.line, PAIR
             waiting, number = part, number + 1
-            part[-1]["number"] = number  # type: ignore[index]  # the choices
+            for listed in part.findall(choices):
+                listed["number"] = number
         elif "answer" in part["classes"]:
-            options = {item["letter"]: item for item in waiting[-1].children} if waiting is not None else {}
+            asked = list(waiting.findall(choice)) if waiting is not None else []
             waiting = None
-            if part["letter"] not in options:
-                yield part.line, f"the answer is one of {', '.join(options)}" if options else PAIR
+            right = next((option for option in asked if option["letter"] == part["letter"]), None)
+            if right is None:
+                letters = ", ".join(option["letter"] for option in asked)
+                yield part.line, f"the answer is one of {letters}" if asked else PAIR
                 continue
             part["number"] = number
-            title, right = part[0], options[part["letter"]]
-            title += [nodes.Text(RIGHT % part["letter"]), *(child.deepcopy() for child in right[0].children)]
+            for title in part.findall(nodes.title):
+                title += [nodes.Text(RIGHT % part["letter"]), *(node.deepcopy() for node in right.text)]
     if waiting is not None:
         yield waiting.line, PAIR

@@ -22,6 +22,7 @@ from .units import Segment, Unit, Verbatim, join_lines
 CELL = re.compile(r"# ?%%")
 MARKS = {"alt:": "alt", "hide-input:": "fold", "hide-cell:": "fold"}
 """What starts a comment that says something of its figure or its cell, with the kind of unit that it is."""
+MARK = re.compile(rf"^([ \t]*# )({'|'.join(MARKS)}) ?", re.MULTILINE)
 FOLD = re.compile(r"# (?P<part>hide-input|hide-cell): (?P<title>.+)\n?")
 """The first line of a cell that a page shows folded: its code, or its output, too."""
 FIRST_LINE = "`# hide-…: title` is the first line of a cell: write `# %%` and a blank line above it"
@@ -165,7 +166,7 @@ def _header(lines: list[str], path: Path, errors: list[SourceError]) -> Generato
     return int(end)
 
 
-def _parts(lines: list[str], path: Path, errors: list[SourceError]) -> Iterator[Segment | Cell]:
+def cells_and_code(lines: list[str], path: Path, errors: list[SourceError]) -> Iterator[Segment | Cell]:
     """The text cells of a script, and the segments between them."""
     at = yield from _header(lines, path, errors)
     while at < len(lines):
@@ -203,6 +204,6 @@ def split(text: str, path: Path, errors: list[SourceError]) -> list[Segment]:
 
     A script without a header docstring, or that Python can't read, raises a SourceError.
     """
-    parts = list(_parts(text.rstrip("\n").split("\n"), path, errors))
+    parts = list(cells_and_code(text.rstrip("\n").split("\n"), path, errors))
     cells = iter(split_cells([part for part in parts if isinstance(part, Cell)], path, errors))
     return [segment for part in parts for segment in (next(cells) if isinstance(part, Cell) else [part])]

@@ -6,10 +6,11 @@ nothing a reader sees can slip past translation.
 
 import re
 from bisect import bisect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from docutils import nodes
@@ -173,9 +174,9 @@ class Cells:
         cells: Sequence[Cell],
         path: Path,
         titles: Mapping[str, str] | None = None,
-        label: Callable[[str], str] = str,
+        labels: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Read `cells` of the file at `path`; `titles` has those behind labels, `label` translates those of parts."""
+        """Read `cells` of the file at `path`; `titles` has those behind labels, `labels` those of parts."""
         self.path, self.cells = path, cells
         self.lines: list[str] = []
         self.starts: list[int] = []
@@ -195,7 +196,7 @@ class Cells:
         own_roles = {"term": _text_role({}), "ref": _text_role(titles or {})}
         python = _text_role({}, nodes.literal)
         own_roles |= {f"{domain}{name}": python for name in PYTHON_ROLES for domain in ("", "py:")}
-        with registered(DIRECTIVES | parts.directives(label), own_roles):
+        with registered(DIRECTIVES | parts.directives(labels), own_roles):
             self.document = new_document(str(path), copy(SETTINGS))
             parser = Parser()
             parser.parse("\n".join(self.lines), self.document)

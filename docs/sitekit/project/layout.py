@@ -63,6 +63,10 @@ class Page(_Table, frozen=True):
     limits: dict[Literal["seconds", "memory_mib"], float] = {}
     data: tuple[str, ...] = ()
     tolerance: dict[Literal["relative", "absolute", "integers"], float] = {}
+    introduces: tuple[str, ...] = ()
+    """What it explains first, by full public names: ``torch.nn.Linear``."""
+    test_split: bool = False
+    """Whether it may look at test data."""
 
     @property
     def docname(self) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 FEATURES = (
-    *("languages", "records_on_page", "chrome", "code_links", "downloads", "parts", "formulas"),
+    *("languages", "records_on_page", "chrome", "code_links", "downloads", "parts", "typography", "formulas"),
     *("html_nodes", "page_cards", "learning_map", "package_api"),
     *("error_index", "parallel_text", "search", "search_data", "sharing", "assets", "security", "known"),
 )

@@ -36,6 +36,7 @@ from sphinx.util import logging
 
 from ..markup import myst, parts, rst
 from ..markup.inline import Reading
+from ..markup.typography import close_up, closed_up
 from ..project.layout import Language
 from .html_nodes import SKIPPED, element
 from .sections import forms
@@ -146,7 +147,8 @@ class _Page:
         document = nodes.document(settings, self.doctree.reporter, source=self.doctree["source"])
         document.note_source(self.doctree["source"], line)
         parse = _parse_rst if self.read is rst.read else _parse_myst
-        document += nodes.paragraph("", "", *parse(text, document, line))
+        document += (paragraph := nodes.paragraph("", "", *parse(text, document, line)))
+        close_up(paragraph, letters=True)
         config = self.app.config
         if config.smartquotes and self.language.sphinx not in config.smartquotes_excludes["languages"]:
             _Quotes(document, None).apply()
@@ -176,7 +178,7 @@ class _Page:
             return
         inner = reference[0]
         assert isinstance(inner, nodes.Element)
-        inner[:] = [nodes.Text(title)]
+        inner[:] = [nodes.Text(closed_up(title, letters=True))]
         reference["refexplicit"] = True
 
     def made(self, children: list[nodes.Node]) -> counterpart:
@@ -211,9 +213,9 @@ class _Page:
         """What follows an answer's label in its title."""
         for item in self.doctree.findall(parts.choice):
             if item["letter"] == part.get("letter") and item.parent["number"] == part.get("number"):
-                text = item.next_node(counterpart) or item[0]
+                other = item.next_node(counterpart)
                 yield nodes.Text(parts.RIGHT % part["letter"])
-                yield from (child.deepcopy() for child in text.children)
+                yield from (node.deepcopy() for node in (other.children if other is not None else item.text))
 
 
 @cache

@@ -49,10 +49,10 @@ class Parts(SphinxTransform):
 def _chosen(document: nodes.document, number: int) -> nodes.Element:
     """A line for each option of a prediction; the one that was chosen is shown."""
     (options,) = (found for found in document.findall(parts.choices) if found["number"] == number)
+    letters = (option["letter"] for option in options.options)
     lines = (
-        element("span", _("Your choice: %s") % item["letter"], class_=f"chose-{number}-{item['letter']}")
-        for item in options.children
-        if isinstance(item, parts.choice)
+        element("span", _("Your choice: %s") % letter, class_=f"chose-{number}-{letter}")
+        for letter in letters
     )
     return element("p", *lines, class_="chosen")
 
@@ -93,7 +93,7 @@ class Options(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """Lift the text of each."""
         for item in self.document.findall(parts.choice):
-            item[:] = [node for paragraph in item.children for node in paragraph.children]
+            item[:] = item.text
 
 
 # -- HTML
@@ -129,7 +129,7 @@ def _depart_fold(translator: Any, node: fold) -> None:
 
 def setup(app: Sphinx) -> None:
     """Connect this module."""
-    for name, directive in parts.directives(_).items():
+    for name, directive in parts.directives({label: _(label) for label in parts.LABELS.values()}).items():
         app.add_directive(name, directive)
     app.add_node(parts.choices, html=(_visit_choices, _depart_choices), **SKIPPED)
     app.add_node(parts.choice, html=(_visit_choice, _depart_choice), **SKIPPED)

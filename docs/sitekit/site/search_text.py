@@ -1,10 +1,8 @@
 """Makes texts fit for the search's data: formulas as words, no blanks between Chinese characters, telling code."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cache
 
 HAN = "[\u3400-\u4dbf\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]"
 NAME = re.compile(r"(?<=\.)[A-Za-z_]\w{2,}|\b[A-Za-z_]\w{2,}(?=[(=\"])|\b[A-Z]\w*[a-z]\w*")
@@ -15,15 +13,6 @@ LONGEST = 300
 """Characters of a line; more of a message is seldom looked for, and never shown."""
 COMMON = 0.06
 """Share of the pages above which a name in code tells nothing of its page."""
-
-
-@cache
-def formula(latex: str) -> str:
-    r"""A formula as one would type it: ``\frac{a}{b}`` is ``a/b``."""
-    from pylatexenc.latex2text import LatexNodes2Text
-
-    text = LatexNodes2Text(math_mode="text").latex_to_text(latex)
-    return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def tidy(text: str) -> str:

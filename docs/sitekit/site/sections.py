@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from docutils import nodes
 from sphinx import addnodes
 
-from .search_text import formula, tidy
+from ..markup.plain_text import formula
+from .search_text import tidy
 
 JOINED = " · "  # between the forms of a term in its heading
 # Whatever has one of these classes is no text of its page: links to other pages, or its other language's text.

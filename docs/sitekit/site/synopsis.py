@@ -8,17 +8,16 @@ from sphinx.application import Sphinx
 from sphinx.locale import _
 
 from ..markup import rst
-from ..markup.units import HAN
+from ..markup.typography import closed_up
 from ..project.layout import Chapter, Page
 from .state import site
 
 SENTENCE = re.compile(r".+?(?:[。！？]|[.!?](?=\s|$))")
-BESIDE_HAN = re.compile(f"(?<={HAN.pattern}) (?={HAN.pattern})")
-"""The blanks that inline markup needs around it, where no blank is meant."""
 
 
 def _typographic(app: Sphinx, text: str) -> str:
-    """`text` with the quotes that it has on its own page."""
+    """`text` with the quotes and blanks that it has on its own page."""
+    text = closed_up(text, letters=True)
     language, config = site(app).language, app.config
     if not config.smartquotes or language.sphinx in config.smartquotes_excludes["languages"]:
         return text
@@ -37,7 +36,7 @@ def promise(app: Sphinx, page: Page) -> str:
     app.env.note_dependency(path)
     for unit in json.loads(path.read_text(encoding="utf-8"))["units"]:
         if unit["kind"] == "paragraph":
-            text = BESIDE_HAN.sub("", rst.read(unit["text"][folder]).plain)
+            text = rst.read(unit["text"][folder]).plain
             first = SENTENCE.match(text)
             return _typographic(app, first[0] if first else text)
     return ""
