@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sitekit.project.errors import SourceError, SourceErrors
 from sitekit.project.layout import Project
-from sitekit.translate import drift, lint
+from sitekit.rules import drift, lint
 
 from tests import small_project
 
@@ -25,7 +25,7 @@ def project(tmp_path: Path) -> Project:
 def found(project: Project) -> list[str]:
     """What `nox -s lint` prints, without the folder."""
     try:
-        faults = [str(finding) for finding in lint.findings(project)]
+        faults = [str(finding) for finding in lint.review(project).findings]
     except SourceErrors as error:
         faults = str(error).splitlines()
     return [fault.replace(f"{project.root}/", "") for fault in faults]

@@ -66,13 +66,14 @@ def _localise(project: Project, given: argparse.Namespace) -> int:
 
 
 def _lint(project: Project, given: argparse.Namespace) -> int:
-    from .translate.lint import findings
-    from .translate.sources import sources
+    from .rules.lint import review
 
-    found = list(findings(project))
-    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
-    print(f"{len(list(sources(project)))} files, {len(found)} findings")
-    return 1 if found else 0
+    report = review(project)
+    print(*report.findings, sep="\n", end="\n" if report.findings else "", file=sys.stderr)
+    for page, mark in report.elsewhere:
+        print(f"{page}:{mark.line}: {mark.number} is from elsewhere: {mark.reason}")
+    print(f"{report.files} files, {len(report.findings)} findings")
+    return 1 if report.findings else 0
 
 
 def _golden(project: Project, given: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from sphinx.ext.napoleon import Config
 from sphinx.ext.napoleon.docstring import NumpyDocstring
 from sphinx.util.docutils import SphinxDirective
 
-from .replay import imported_names
+from ..markup.python_names import imported_names
 from .state import site
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

@@ -26,6 +26,7 @@ from ..execute.cells import coded
 from ..execute.chosen import ShownRecord
 from ..execute.figures import alt_texts
 from ..execute.record import Record, Store
+from ..markup.python_names import imported_names
 from ..project.files import write_if_changed
 
 LONGEST_PIECE = 800
@@ -195,19 +196,6 @@ def code_objects(record: Record) -> dict[str, list[dict[str, Any]]]:
                 found = _object(module, attribute, is_class=is_class, is_explicit=False)
                 objects.setdefault(name, []).append(found)
     return objects
-
-
-def imported_names(tree: ast.Module) -> dict[str, str]:
-    """What `tree` imports from elsewhere: each name with the full one that it stands for."""
-    found: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                top = alias.name.partition(".")[0]
-                found[alias.asname or top] = alias.name if alias.asname else top
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-    return found
 
 
 def imported_objects(code: str) -> dict[str, list[dict[str, Any]]]:

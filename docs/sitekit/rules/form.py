@@ -1,25 +1,24 @@
-"""Rules that sources and translations keep, beyond what building needs.
-
-Every finding is one line, ``file:line: what to do``.
-"""
+"""The form of a page: its length, its title, its punctuation, its markup."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 from ..markup.units import HAN, Unit, display_width
 from ..project.errors import SourceError
 from ..project.files import read_text
-from ..project.layout import Project
-from . import drift
-from .localise import Localised, check
-from .sources import PLAIN, Source
+from ..translate.localise import Localised
+from ..translate.sources import PLAIN, Source
+from .pages import prose
 
 LONGEST_PAGE = 250
 WIDEST = 100
 LONGEST_TITLE = {"han": 12, "words": 6}
 HALF_WIDTH = re.compile(rf"{HAN.pattern}[,;:?!()]|[,;:?!(]{HAN.pattern}")
 BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\*(?=\w)")
+CHAIN = re.compile(r"[:：;；](?!\d)")
+LONGEST_CHAIN = 1
+"""Colons and semicolons of a paragraph: more of them stand where a connective is missing."""
 LEFT_OVER = re.compile(r"`|\*\*|(?<!\w):\w+:(?=`)")
 
 
@@ -84,12 +83,17 @@ def _page(page: Localised) -> Iterator[tuple[int, str]]:
         yield from ((unit.line, fault) for fault in _unit(page.source, unit))
     for folder in page.texts:
         yield from _wide_comments(page, folder)
+    for item in prose(page):
+        chain = CHAIN.findall(item.words)
+        if item.kind not in PLAIN and len(chain) > LONGEST_CHAIN:
+            fault = f"{len(chain)} colons and semicolons in one paragraph ({item.folder}): write sentences, joined by words"
+            yield item.line, f"{fault}: “{item.words[:60]}…”"
+        if item.kind == "fold" and "`" in item.text:
+            yield item.line, f"a folded cell's title has no markup: “{item.text}”"
 
 
-def findings(project: Project) -> Iterator[SourceError]:
-    """Everything that breaks a rule."""
-    pages = check(project)
+def findings(pages: Iterable[Localised]) -> Iterator[SourceError]:
+    """Every place where a page's form is not as it has to be."""
     for page in pages:
         for line, fault in _page(page):
             yield SourceError(page.source.path, line, fault)
-    yield from drift.findings(project, pages)

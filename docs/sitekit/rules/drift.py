@@ -11,7 +11,7 @@ from ..markup.units import HAN
 from ..project.errors import SourceError
 from ..project.files import read_toml
 from ..project.layout import Project
-from .localise import Localised
+from ..translate.localise import Localised
 
 WORDS = "words_to_avoid.toml"
 NUMBER = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:\s*([万亿]))?")

@@ -1,0 +1,115 @@
+"""What a page's code may use: names with one spelling, APIs that were introduced before, and data that it may look at."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from ..markup.python_names import full_names
+from ..project.errors import SourceError
+from ..project.files import read_toml
+from ..project.layout import Page, Project
+from .drift import WORDS
+from .pages import Executed
+
+RELIED_ON = re.compile(
+    r"torch\.(nn\.(?!functional$|init$|utils$)\w+|nn\.(functional|init|utils)\.\w+|optim\.\w+|optim\.lr_scheduler\.\w+"
+    r"|utils\.data\.\w+|autograd\.(?!graph$)[\w.]+|no_grad|inference_mode|save|load|compile)"
+)
+"""Names that a page or one that it needs introduces: module classes, losses, optimizers, schedulers, samplers …"""
+GROUPS = {
+    "torch.nn.functional",
+    "torch.nn.init",
+    "torch.nn.utils",
+    "torch.optim.lr_scheduler",
+    "torch.utils.data",
+}
+"""Modules, which are no API themselves."""
+TEST_DATA = re.compile(r"test(_\w+)?|\w+_test")
+
+
+def _needed(project: Project, wanted: Iterator[str]) -> set[str]:
+    """The pages `wanted`, and all that they need."""
+    pages = {page.docname: page for page in project.pages()}
+    found: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in pages:
+            found.add(name)
+            waiting += pages[name].prerequisites
+    return found
+
+
+def _before(project: Project, page: str) -> set[str]:
+    """The pages that a reader of `page` has read, itself included; exercises come after their chapter."""
+    chapter = page.rpartition("/")[2]
+    own = [item.docname for item in project.pages() if item.docname == page or item.chapter == chapter]
+    return _needed(project, iter(own))
+
+
+def _methods(names: Mapping[str, str]) -> dict[str, str]:
+    """Of the introduced `names`, those of methods, by the last part, by which code calls them."""
+    return {name.rpartition(".")[2]: name for name in names if re.search(r"\.[A-Z]\w*\.\w+$", name)}
+
+
+def _uses(page: Executed, methods: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    """The names that its code relies on, each with the line of its first use."""
+    seen: set[str] = set()
+    for line, name in full_names(page.tree):
+        if RELIED_ON.fullmatch(name) and name not in GROUPS and name not in seen:
+            seen.add(name)
+            yield line, name
+    for node in ast.walk(page.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name = methods.get(node.func.attr, "")
+            if name and name not in seen:
+                seen.add(name)
+                yield node.lineno, name
+
+
+def _order(project: Project, page: Executed) -> Iterator[SourceError]:
+    pages: dict[str, Page] = {item.docname: item for item in project.pages()}
+    by_name = {name: item.docname for item in reversed(list(pages.values())) for name in item.introduces}
+    known = _before(project, page.page)
+    introduced = {name for item in known for name in pages[item].introduces}
+    own_attributes = {node.name for node in ast.walk(page.tree) if isinstance(node, ast.FunctionDef)}
+    for line, name in _uses(page, _methods(by_name)):
+        same = {other for other in by_name if other.rpartition(".")[2] == name.rpartition(".")[2]}
+        is_method = bool(re.search(r"\.[A-Z]\w*\.\w+$", name))
+        if name in introduced or (
+            is_method and (same & introduced or name.rpartition(".")[2] in own_attributes)
+        ):
+            continue
+        if name in by_name:
+            fault = f"{name} is used here and introduced in {by_name[name]}: make that a prerequisite"
+        else:
+            fault = f"{name} is used here and introduced nowhere: explain it, and list it under `introduces`"
+        yield page.error(line, fault)
+
+
+def _names(project: Project, page: Executed) -> Iterator[SourceError]:
+    """Names that have another spelling here."""
+    path = project.docs / WORDS
+    avoided = read_toml(path).get("code", {}) if path.is_file() else {}
+    for node in ast.walk(page.tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                if name in avoided:
+                    yield page.error(node.lineno, f"`{name}`: write `{avoided[name]}`")
+
+
+def _test_data(project: Project, page: Executed) -> Iterator[SourceError]:
+    allowed = {item.docname for item in project.pages() if item.test_split}
+    if page.page in allowed:
+        return
+    for node in ast.walk(page.tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and TEST_DATA.fullmatch(node.id):
+            fault = f"`{node.id}`: compare on validation data; only pages with `test_split` look at test data"
+            yield page.error(node.lineno, fault)
+
+
+def findings(project: Project, page: Executed) -> Iterator[SourceError]:
+    """What the code of a page uses and may not."""
+    yield from _order(project, page)
+    yield from _names(project, page)
+    yield from _test_data(project, page)
