@@ -84,7 +84,7 @@ def article(language: str, docname: str) -> Tag:
     found = html(language, docname).select_one("article")
     assert found is not None
     found = copy.copy(found)  # others see the page whole
-    for counterpart in found.select("p[lang]"):
+    for counterpart in found.select("p[lang], .choices [lang]"):
         counterpart.decompose()
     return found
 

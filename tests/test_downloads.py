@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tokenize
 import zipfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import packages_distributions
@@ -229,6 +231,18 @@ def test_a_script_is_the_page(page: str, language: str) -> None:
     assert [t for t in built.without_words(script) if t.strip()] == [
         t for t in built.without_words(cells) if t.strip()
     ]
+
+
+@in_every_language
+@of_every_example
+def test_a_script_reads_as_plain_prose(page: str, language: str) -> None:
+    script = built.downloads(language, page)[".py"].read_text(encoding="utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(script).readline)
+    spoken = [ast.get_docstring(ast.parse(script)) or ""]
+    spoken += [token.string.removeprefix("# ") for token in tokens if token.type == tokenize.COMMENT]
+    text = "\n".join(spoken)
+    assert not [match[0] for match in RAW_MARKUP.finditer(text)]
+    assert not re.search(r"\\[\\*`_|<]|\*\*\w|hide-(input|cell):|^alt:", text, re.MULTILINE)
 
 
 @in_every_language

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import re
@@ -90,6 +91,20 @@ def test_headings_have_equal_levels_and_anchors(page: str, language: str) -> Non
     for _, anchor in found:
         assert re.fullmatch(r"[a-z][a-z0-9-]*", anchor)
         assert not re.fullmatch(r"id\d+", anchor)
+
+
+@of_every_page
+def test_no_blank_stands_inside_chinese(page: str) -> None:
+    """Nor beside letters, where browsers set a space of their own; code and formulas have their blanks."""
+    for block in built.article(SOURCE, page).select("p, li, td, th, h1, h2, h3, dt, dd"):
+        for inner in (block := copy.copy(block)).select(
+            "code, pre, math, table, svg, .page-facts, .headerlink, [lang]"
+        ):
+            inner.replace_with("\0")
+        text = re.sub(r"\n\s*", "\n", block.get_text())
+        assert not re.search(
+            r"[\u4e00-\u9fff] +[\u4e00-\u9fffA-Za-z0-9\0]|[A-Za-z0-9\0] +[\u4e00-\u9fff]", text
+        ), text
 
 
 @in_every_other_language

@@ -11,11 +11,11 @@ WIDE = f"(?:{HAN.pattern}|{FULL_WIDTH.pattern}|[“”‘’…—])"
 LETTER = r"[^\W\u2e80-\u9fff\uf900-\ufaff_]"
 """A letter or digit of another script, beside which browsers set a narrow space of their own."""
 BETWEEN_CHINESE = re.compile(
-    rf"(?<={WIDE}) (?={HAN.pattern})|(?<={HAN.pattern}) (?={WIDE})|(?<={FULL_WIDTH.pattern}) (?={FULL_WIDTH.pattern})"
+    rf"(?<={HAN.pattern}) (?={WIDE})|(?<={WIDE}) (?={HAN.pattern})"
+    rf"|(?<={FULL_WIDTH.pattern}) | (?={FULL_WIDTH.pattern})"
 )
-BESIDE_LETTERS = re.compile(
-    rf"(?<={HAN.pattern}) (?={LETTER})|(?<={LETTER}) (?={HAN.pattern})|(?<={FULL_WIDTH.pattern}) | (?={FULL_WIDTH.pattern})"
-)
+"""Blanks between two Chinese characters, and beside their punctuation."""
+BESIDE_LETTERS = re.compile(rf"(?<={HAN.pattern}) (?={LETTER})|(?<={LETTER}) (?={HAN.pattern})")
 VERBATIM = (nodes.literal, nodes.math)
 """Nodes whose own text stays as it is; beside one a blank counts as beside a letter."""
 
