@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from docutils import nodes
 from sphinx import addnodes
 
+from ..markup.parts import choices
 from ..markup.plain_text import formula
 from .search_text import tidy
 
@@ -17,6 +18,7 @@ CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sph
 NO_TEXT = (
     *(nodes.Invisible, nodes.raw, nodes.system_message),
     *(nodes.footnote_reference, addnodes.index, addnodes.toctree),
+    choices,  # most of them are wrong
 )
 
 
