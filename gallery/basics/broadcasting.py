@@ -8,41 +8,55 @@
 广播
 ====
 
-两个 :term:`张量` :term:`形状` 不同，也常常能相加，例如给每一行加上同一个 :term:`偏置`。
-PyTorch 按一条固定的规则补齐形状，叫作 :term:`广播`。规则只有两句，
-但它不管你的本意：形状碰巧合得上，错的式子也照算。
+一张表的每一列要减去自己的均值，一个批量的每一行要加上同一组 :term:`偏置`。
+在这两种计算里，两个 :term:`张量` 的 :term:`形状` 并不相同，PyTorch 却能直接算出结果，
+这叫 :term:`广播`。它怎样决定哪个轴和哪个轴对齐？只要没有报错，结果就一定是想要的吗？
 
 你将学到：
 
-- 从右对齐、长度为 1 就拉伸：手算任意两个形状的结果
-- 拉伸为什么不占内存
-- 形状对不上时的报错，以及用 ``keepdim=True`` 补救
+- 手算两个形状广播以后的结果
+- 解释拉伸为什么不占用更多内存
+- 修正轴没有对齐的减法
 """
 
-from itertools import product
+import textwrap
 
 import matplotlib.pyplot as plt
 import torch
-from matplotlib.patches import Rectangle
 
 # %%
-# 两句规则
+# 两条规则
 # --------
-# 1. 两个形状从右对齐，短的那个在左边补 1。
-# 2. 逐轴比较：长度相等，照用；其中一个是 1，就拉伸成另一个；否则报错。
+# :term:`逐元素运算` 要求两个张量形状相同。形状不同时，PyTorch 按两条规则把它们变得相同：
 #
-# .. admonition:: 先猜一猜
+# 1. 两个形状从右边对齐，轴较少的一方在左边补上长度为 1 的轴。
+# 2. 逐轴比较长度。相等就不变，有一方是 1 就把它拉伸到另一方的长度，其余情况报错。
 #
-#    形状 (5, 1, 4, 1) 与 (3, 1, 1) 相加，结果是什么形状？先在纸上从右对齐写一遍。
+# 例如 (2, 3) 加 (3,)，后者先补成 (1, 3)，再把第 0 个轴拉伸到 2，结果的形状是 (2, 3)。
+#
+# .. predict::
+#
+#    形状为 (5, 1, 4, 1) 和 (3, 1, 1) 的两个张量相加，会得到什么？
+#
+#    - 报错，因为轴的个数不同
+#    - 报错，因为第 0 个轴一个长 5，一个长 3
+#    - 形状为 (5, 3, 4, 1) 的张量
+#    - 形状为 (5, 1, 4, 1) 的张量
 
-x = torch.empty(5, 1, 4, 1)  # 不初始化，值是任意的，只看形状
+x = torch.empty(5, 1, 4, 1)  # 没有设初值，这里只看形状
 y = torch.empty(3, 1, 1)
 print((x + y).size())
 
 # %%
-# 除了最后一轴，两边没有一处等长，却算得出来。下图一轴一格，从右对齐：
-# 橙色的轴由 1 拉伸而来，虚线框的轴原来没有，先补上长度 1，再按需要拉伸。
+# .. answer:: C
+#
+#    轴的个数不同不要紧，因为 ``y`` 会补成 (1, 3, 1, 1)，所以 A 不对。
+#    对齐从右边开始，``y`` 的 3 对着 ``x`` 的 1，而不是对着 5，所以 B 不对。
+#    D 忘了 ``x`` 里长度为 1 的轴也要拉伸。
+#
+# 下图每个方框是一个轴，从右边对齐。橙色的轴由 1 拉伸而来，虚线框是补上的轴。
 
+# hide-input: 画图
 result = (x + y).shape
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 for level, (name, tensor) in enumerate({"x": x, "y": y, "x + y": x + y}.items()):
@@ -53,58 +67,71 @@ for level, (name, tensor) in enumerate({"x": x, "y": y, "x + y": x + y}.items())
         color = "C0" if size == target else "C1"
         style = "dashed" if axis < added else "solid"
         look = {"facecolor": (color, 0.2), "edgecolor": color, "linestyle": style}
-        ax.add_patch(Rectangle((axis, level - 0.36), 0.9, 0.72, lw=1.5, **look))
+        ax.add_patch(plt.Rectangle((axis, level - 0.36), 0.9, 0.72, lw=1.5, **look))
         label = f"{size}" if size == target else f"{size} → {target}"
         ax.text(axis + 0.45, level, label, ha="center", va="center", fontsize=13)
 for axis in range(len(result)):
     ax.text(axis + 0.45, -0.6, f"axis {axis - len(result)}", ha="center", color="0.5")
 ax.set(xlim=(-1.1, 4), ylim=(2.5, -0.9))
 ax.set_axis_off()
-# alt: 三行格子从右对齐。x 是 5、1、4、1；y 是 3、1、1，左边补一个虚线框；由 1 拉伸的格子是橙色；末行是 5、3、4、1。
+# alt: 三行方框从右对齐。x 是 5、1、4、1；y 是 3、1、1，左边补一个虚线框；由 1 拉伸的方框是橙色；末行是 5、3、4、1。
 plt.show()
 
 # %%
-# 改一改：把 ``y`` 的形状改成 (4, 1)。先猜结果的形状和虚线框的个数，再运行看图。
+# .. change-it::
 #
-# 拉伸不是复制
-# ------------
-# 再看数值。``col`` 是一列三个数，``row`` 是一行四个数，
-# 拉伸后都是 3×4，对应位置相加，就成了一张加法表。淡色的格子是拉伸出来的。
+#    把 ``y`` 的形状改成 (2,)。先在纸上从右边对齐，写出结果的形状，
+#    再用 ``torch.broadcast_shapes`` 检查，它只按形状计算，不需要数据。
 
-col = torch.tensor([[0.0], [10.0], [20.0]])  # (3, 1)
+# hide-cell: 改一改：y 的形状为 (2,)
+print(torch.broadcast_shapes((5, 1, 4, 1), (2,)))
+
+# %%
+# 拉伸不复制数据
+# --------------
+# 再看数值。``column`` 是一列三个数，``row`` 是一行四个数，两者都要拉伸成 (3, 4)。
+
+column = torch.tensor([[0.0], [10.0], [20.0]])  # (3, 1)
 row = torch.arange(4.0)  # (4,)
-table = col + row  # (3, 1) + (4,) -> (3, 4)
+table = column + row  # (3, 1) + (4,) -> (3, 4)
+print(table)
 
+# %%
+# 下图画出三个张量，淡色的格子是拉伸出来的。
+
+# hide-input: 画图
 fig, axes = plt.subplots(1, 3, figsize=(8, 2.2), layout="constrained")
-panels = {"col": col, "row": row, "col + row": table}
+panels = {"column": column, "row": row.view(1, 4), "column + row": table}
 for ax, (name, tensor) in zip(axes, panels.items(), strict=True):
-    rows, cols = (1,) * (2 - tensor.ndim) + tensor.shape
     stretched = tensor.expand(3, 4)
-    for i, j in product(range(3), range(4)):
-        real = i < rows and j < cols  # 原有的格子画得深
-        tint = ("C0", 0.4 if real else 0.1)
-        ax.add_patch(Rectangle((j, i), 0.92, 0.92, facecolor=tint))
-        number = ax.text(j + 0.46, i + 0.46, int(stretched[i, j]))
-        number.set(ha="center", va="center", alpha=1 if real else 0.4)
-    ax.set(title=f"{name}  {tuple(tensor.shape)}", xlim=(-0.3, 4.2), ylim=(3, 0))
+    for i in range(3):
+        for j in range(4):
+            real = i < tensor.shape[0] and j < tensor.shape[1]  # 原有的格子画得深
+            tint = ("C0", 0.4 if real else 0.1)
+            ax.add_patch(plt.Rectangle((j, i), 0.92, 0.92, facecolor=tint))
+            number = ax.text(j + 0.46, i + 0.46, f"{stretched[i, j]:.0f}")
+            number.set(ha="center", va="center", alpha=1 if real else 0.4)
+    ax.set(title=name, xlim=(-0.3, 4.2), ylim=(3, 0))
     ax.set_axis_off()
 # alt: 三张 3×4 的格子：左边一列 0、10、20 向右拉伸，中间一行 0 到 3 向下拉伸，右边是两者之和，从 0 到 23。
 plt.show()
 
 # %%
-# 淡色的数并不存在。拉伸可以用 ``expand`` 单独做出来，看它的 :term:`步幅`：
+# 拉伸这一步可以用 ``expand`` 单独完成。比较它的元素个数和内存里实际存放的个数。
 
-stretched = col.expand(3, 4)
+stretched = column.expand(3, 4)
+stored = stretched.untyped_storage().nbytes() // stretched.element_size()
 print(f"{stretched.shape=}  {stretched.stride()=}")
-print(f"{stretched.data_ptr() == col.data_ptr()=}")
+print(f"elements: {stretched.numel()}, stored: {stored}")
 
 # %%
-# 第二个轴的步幅是 0：向右走一格，内存里一步不动，读到的还是同一个数。
-# 广播相加时只为结果分配内存。
+# 形状里有 12 个元素，内存里只存了 3 个。因为第 1 个轴的 :term:`步幅` 是 0，
+# 沿这个轴前进一格，读到的还是同一个数，所以拉伸不用复制。
 #
-# 对不上的形状
-# ------------
-# 常见的任务是让每一行减去自己的均值。5 行 3 列，均值有 5 个，直接减会怎样？
+# 轴没有对齐的减法
+# ----------------
+# ``scores`` 有 5 行 3 列，要让每一行减去自己的均值。``mean(dim=1)`` 沿第 1 个轴求平均，
+# 结果里就没有这个轴了，5 行得到 5 个均值。
 
 torch.manual_seed(0)
 scores = torch.randn(5, 3)
@@ -113,29 +140,53 @@ print(f"{scores.shape=}  {means.shape=}")
 try:
     scores - means
 except RuntimeError as error:
-    print(f"{type(error).__name__}: {error}")
+    print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 # %%
-# 从右对齐，3 对 5，都不是 1，所以报错。报错里的 dimension 1 从左数起，就是最后一轴。
-# 均值应当是一列：求均值时加上 ``keepdim=True``，保住长度为 1 的轴。
+# 从右边对齐，``scores`` 的 3 对着 ``means`` 的 5，两个长度不相等，也都不是 1，所以报错。
+# 报错里的 ``dimension 1`` 是 ``scores`` 的第 1 个轴。
+# 求均值时加上 ``keepdim=True``，就会保留长度为 1 的轴，均值成为一列。
 
 means = scores.mean(dim=1, keepdim=True)
 centered = scores - means
 print(f"{means.shape=}  {centered.shape=}")
-print(f"largest row mean: {centered.mean(dim=1).abs().max():.6f}")
+print(f"largest row mean: {centered.mean(dim=1).abs().max():.4f}")
 
 # %%
-# .. warning::
+# 每一行的均值都成了 0，这才是想要的减法。
+# 但是忘记 ``keepdim`` 不一定报错。如果行数和列数恰好相等，错误的减法也能算出结果。
+
+square = scores[:3]
+wrong = square - square.mean(dim=1)
+right = square - square.mean(dim=1, keepdim=True)
+print(f"wrong row means: {wrong.mean(dim=1).numpy().round(2)}")
+print(f"right row means: {right.mean(dim=1).abs().numpy().round(2)}")
+
+# %%
+# ``square.mean(dim=1)`` 的形状是 (3,)，它对齐的是 ``square`` 的列。
+# 于是每一列减去了某一行的均值，每一行的均值也就不是 0。
 #
-#    报错是运气好。假如 ``scores`` 是 3×3，忘了 ``keepdim`` 也能减，
-#    只是每一列减去了某一行的均值。同样，(n, 1) 减 (n,) 得到 (n, n)，不是 n 个差。
-#    相减之前，先打印两边的形状。
+# .. change-it::
+#
+#    形状为 (5, 1) 的预测减去形状为 (5,) 的目标，差的形状是什么？
+
+# hide-cell: 改一改：(5, 1) 减 (5,)
+prediction = torch.zeros(5, 1)
+target = torch.zeros(5)
+print(f"{(prediction - target).shape=}")
+
+# %%
+# 结果是 5 行 5 列，而不是 5 个差。所以相减之前要检查两边的形状。
+#
+# .. real-projects::
+#
+#    真实项目常在计算损失之前写 ``assert prediction.shape == target.shape``，
+#    因为形状不同的损失也可能照样算出来，见 :ref:`pitfalls-broadcasting-bug`。
+#    参考 `torch.broadcast_shapes <https://docs.pytorch.org/docs/stable/generated/torch.broadcast_shapes.html>`__
+#    和 `广播的完整规则 <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>`__。
 #
 # 小结
 # ----
-#
-# - 规则：从右对齐，缺的轴补 1，长度为 1 的轴拉伸，其余必须相等。
+# - 规则：从右边对齐，缺少的轴补 1，长度为 1 的轴拉伸，其余长度必须相等。
 # - API：``Tensor.expand``、``torch.broadcast_shapes`` 和 ``keepdim=True``。
 # - 下一页：:ref:`basics-computational-graph`。
-#
-# 与原笔记的差异：原笔记只打印结果的形状；这里补上规则的图、内存和报错，输出逐字相同。
