@@ -193,7 +193,7 @@ for name, tensor in {"x": x, "x.t()": x.t()}.items():
 # .. real-projects::
 #
 #    网络里合并轴通常写成 ``torch.nn.Flatten()`` 层，它默认保留第 0 个轴。
-#    图像很多时，可以保持（N，C，H，W）的形状，只把内存改成通道在最后的次序，
+#    卷积网络还可以保持（N，C，H，W）的形状，只改变内存里的次序，让同一个像素的各个通道相邻，
 #    写法是 ``x.to(memory_format=torch.channels_last)``。
 #    参考 `Tensor.view <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html>`__
 #    和 `哪些操作返回视图 <https://docs.pytorch.org/docs/stable/tensor_view.html>`__。
