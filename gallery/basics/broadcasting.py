@@ -182,7 +182,7 @@ print(f"{(prediction - target).shape=}")
 #
 #    真实项目常在计算损失之前写 ``assert prediction.shape == target.shape``，
 #    因为形状不同的损失也可能照样算出来，见 :ref:`pitfalls-broadcasting-bug`。
-#    参考 `torch.broadcast_shapes <https://docs.pytorch.org/docs/stable/generated/torch.broadcast_shapes.html>`__
+#    参考 `Tensor.expand <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html>`__
 #    和 `广播的完整规则 <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>`__。
 #
 # 小结
