@@ -20,6 +20,7 @@
 """
 
 import math
+import textwrap
 
 import matplotlib.pyplot as plt
 import torch
@@ -68,14 +69,14 @@ for p, value in by_hand.items():
 try:
     torch.linalg.vector_norm(torch.tensor([3, -4]))
 except RuntimeError as error:
-    print(f"{type(error).__name__}: {error}")
+    print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 # %%
 # 单位球
 # ------
 # 范数等于 1 的点连成一条闭曲线，它围住的区域叫 :term:`单位球`。
-# 曲线的形状能说明各种范数看重什么。先求每条曲线与对角线的交点，
-# 因为 (1, 1) 除以自己的范数以后，范数正好是 1。
+# 比较三条曲线，就能看出同一个点的哪一种范数较大。先求每条曲线与对角线的交点。
+# 把 (1, 1) 除以它自己的范数，得到的点范数正好是 1，也就是这个交点。
 
 diagonal = torch.tensor([1.0, 1.0])
 for p in by_hand:
@@ -109,6 +110,8 @@ plt.show()
 # %%
 # 在坐标轴上，向量只有一个分量不为零，三种范数相等，所以三条曲线相接。
 # 在别处，同一个点的 1-范数最大，∞-范数最小，所以菱形在最里面，正方形在最外面。
+#
+# 选哪一种取决于要量什么。直线距离用 2-范数，各分量大小的总和用 1-范数，最大的偏差用 ∞-范数。
 #
 # 矩阵的两种范数
 # --------------
