@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sitekit.markup import plain_text, python_source
 from sitekit.markup.notebook_text import to_markdown
+from sitekit.markup.text_cells import Cell
 from sitekit.markup.typography import close_up, closed_up
-from sitekit.markup.units import Unit, render
+from sitekit.markup.units import Unit, display_width, render
 from sitekit.project.errors import SourceError, SourceErrors
 
 from tests import built
@@ -140,7 +141,7 @@ def test_a_translation_keeps_a_fold_on_one_line() -> None:
 
 def cells(script: str) -> list[str]:
     parts = python_source.cells_and_code(script.split("\n"), Path("page.py"), [])
-    return [part.text for part in parts if isinstance(part, python_source.Cell)]
+    return [part.text for part in parts if isinstance(part, Cell)]
 
 
 def test_a_notebook_letters_the_options_and_repeats_the_right_one() -> None:
@@ -166,7 +167,7 @@ def test_a_script_reads_as_plain_prose() -> None:
 def test_a_wrapped_paragraph_loses_no_word(text: str) -> None:
     lines = plain_text.wrapped(text)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-    assert all(plain_text.display_width(line) <= plain_text.WIDTH + 2 for line in lines)
+    assert all(display_width(line) <= plain_text.WIDTH + 2 for line in lines)
     assert not any(line.startswith(tuple("，。）”")) for line in lines[1:])
 
 
