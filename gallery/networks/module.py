@@ -1,0 +1,248 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.11", "matplotlib>=3.9"]
+# ///
+"""
+.. _networks-module:
+
+自己定义模块
+============
+
+``Sequential`` 把层排成一列，数据只能从第一层走到最后一层。
+可是有的网络要让输入绕过中间的层，再与后面的结果相加。
+这样的网络怎样写成一个模型，又怎样让训练代码找到它的全部 :term:`参数`？
+
+你将学到：
+
+- 继承 ``nn.Module``，写出自己的 ``__init__`` 和 ``forward``
+- 判断一个属性会不会登记为参数
+- 修正忘记 ``super().__init__()`` 引起的报错
+"""
+
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+# %%
+# 一条路和两条路
+# --------------
+# 下图的上半部分是前一页的网络，去掉了最后的 Sigmoid。
+# 下半部分多了一条捷径（shortcut），输入 ``x`` 还单独经过一个线性层，两条路的结果相加，才得到 ``y``。
+
+# hide-input: 画图
+box = {"boxstyle": "round", "facecolor": "C0", "alpha": 0.25}
+upper = [("x", 0, 2), ("hidden", 1, 2), ("tanh", 2, 2), ("output", 3, 2), ("y", 4, 2)]
+lower = [("x", 0, 1), ("hidden", 1, 1), ("tanh", 2, 1), ("output", 3, 1), ("+", 4, 1)]
+shortcut = [("x", 0, 1), ("shortcut", 2, 0), ("+", 4, 1)]
+
+fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
+paths = (upper, [*lower, ("y", 5, 1)], shortcut)
+for name, column, row in {node for path in paths for node in path}:
+    ax.text(column, row, name, ha="center", va="center", size=12, bbox=box)
+for path in paths:
+    for (_, *start), (_, *end) in pairwise(path):
+        arrow = {"arrowstyle": "->", "shrinkA": 26, "shrinkB": 26, "lw": 1.5}
+        ax.annotate("", end, start, arrowprops=arrow)
+ax.text(-0.5, 2.45, "Sequential", size=12, color="C0")
+ax.text(-0.5, 1.35, "two paths", size=12, color="C0")
+ax.set(xlim=(-0.6, 5.4), ylim=(-0.4, 2.8))
+ax.set_axis_off()
+# alt: 上面一行方框依次是 x、hidden、tanh、output、y，箭头连成一条直线；
+# 下面一行多一个加号，x 另有一条箭头经过 shortcut 通到加号
+plt.show()
+
+# %%
+# ``Sequential`` 只把前一层的输出交给后一层，所以写不出下面的加号。
+# 自己定义一个 :term:`模块` 就可以。定义时要说清两件事，它有哪些层，以及数据怎样经过这些层。
+# 前者写在 ``__init__`` 方法里，后者写在 ``forward`` 方法里。
+#
+# 第一个模块
+# ----------
+# ``class TwoPaths(nn.Module)`` 表示 ``TwoPaths`` 继承 ``nn.Module``，也就是以它为父类。
+# ``super().__init__()`` 调用父类的 ``__init__``，要放在给属性赋值之前。
+
+
+class TwoPaths(nn.Module):
+    def __init__(self, d_in, d_hidden, d_out):
+        super().__init__()
+        self.hidden = nn.Linear(d_in, d_hidden)
+        self.output = nn.Linear(d_hidden, d_out)
+        self.shortcut = nn.Linear(d_in, d_out)
+
+    def forward(self, x):  # (B, d_in) -> (B, d_out)
+        h = torch.tanh(self.hidden(x))  # (B, d_hidden)
+        return self.output(h) + self.shortcut(x)
+
+
+torch.manual_seed(0)
+model = TwoPaths(d_in=3, d_hidden=4, d_out=1)
+x = torch.tensor([[1.0, 2, 3], [4, 5, 6]])
+y = model(x)
+print(f"{x.shape=} {y.shape=}")
+for name, parameter in model.named_parameters():
+    print(f"{name:15} {tuple(parameter.shape)!s:6} {parameter.numel():2}")
+
+# %%
+# 调用时写 ``model(x)``，父类会用 ``x`` 去调用 ``forward``，所以不必写 ``model.forward(x)``。
+# ``__init__`` 里没有一行代码收集参数，三个层的六个参数却都列出来了，名字由属性名和参数名组成。
+#
+# 哪些属性会登记
+# --------------
+# 训练只更新 ``model.parameters()`` 给出的 :term:`张量`。模型记下一个属性里的参数，叫作登记。
+# 没有登记的张量不会由 ``parameters()`` 给出，所以要知道哪些属性会登记。
+#
+# .. predict::
+#
+#    下面的 ``Scaled`` 有一个层，另有两个张量 ``scale`` 和 ``shift``。
+#    它们都要求 :term:`梯度`，也都参加计算。这两个张量哪些会出现在 ``named_parameters()`` 里？
+#
+#    - 两个都在，因为它们都要求梯度
+#    - 只有 ``scale``
+#    - 两个都不在，因为只有层的权重和偏置才是参数
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.shift = torch.zeros(1, requires_grad=True)
+
+    def forward(self, x):  # (B, 3) -> (B, 1)
+        return self.scale * self.layer(x) + self.shift
+
+
+scaled = Scaled()
+print([name for name, _ in scaled.named_parameters()])
+scaled(x).sum().backward()
+print(f"{scaled.shift.grad=}")
+scaled.double()  # 把模型转换成 float64
+print(f"{scaled.scale.dtype=} {scaled.shift.dtype=}")
+
+# %%
+# .. answer:: B
+#
+#    给属性赋值时，父类会检查值的类型。值是 ``nn.Parameter``，就登记为参数。
+#    值是另一个模块，就登记为子模块，它的参数也算在内。其他的值只是普通的属性。
+#
+#    A 把要求梯度当成了登记的条件。``shift`` 确实收到了梯度，但 ``parameters()`` 里没有它。
+#    ``double()`` 只转换登记过的张量，所以 ``shift`` 仍是 float32。
+#    C 把范围缩得太小，直接赋给属性的 ``nn.Parameter`` 也会登记。
+
+# %%
+# 有的张量不需要训练，却要跟着模型转换类型、搬到别的设备，例如图像各通道的平均值。
+# 这样的张量叫 :term:`缓冲区`，用 ``self.register_buffer("mean", mean)`` 登记。
+
+# %%
+# .. change-it::
+#
+#    让两个属性指向同一个 3 进 3 出的线性层，``forward`` 把它用两次。这个模型有 24 个参数，还是 12 个？
+
+# hide-cell: 改一改：同一层用两次
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 3)
+        self.second = self.first
+
+    def forward(self, x):  # (B, 3) -> (B, 3)
+        return self.second(torch.tanh(self.first(x)))
+
+
+tied = Tied()
+print([name for name, _ in tied.named_parameters()])
+print(f"{sum(p.numel() for p in tied.parameters())} parameters, {tied(x).shape=}")
+
+# %%
+# 每个参数只列一次，用的是先登记的名字。
+#
+# 模块里放模块
+# ------------
+# 自己定义的模块也可以当作层，放进更大的模块。
+
+
+class Deep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = TwoPaths(3, 4, 2)
+        self.second = TwoPaths(2, 4, 1)
+
+    def forward(self, x):  # (B, 3) -> (B, 2) -> (B, 1)
+        return self.second(self.first(x))
+
+
+torch.manual_seed(0)
+deep = Deep()
+print(deep)
+print([name for name, _ in deep.named_parameters()][:3])
+
+# %%
+# 参数的名字由各级属性名用点连成。不过 ``Deep`` 的 ``forward`` 只是让数据依次走过两个模块，
+# 这正是 ``Sequential`` 做的事。用同一个随机种子再建一个，比较两者的输出。
+
+torch.manual_seed(0)
+in_a_row = nn.Sequential(TwoPaths(3, 4, 2), TwoPaths(2, 4, 1))
+print(f"same output: {torch.equal(in_a_row(x), deep(x))}")
+print([name for name, _ in in_a_row.named_parameters()][:3])
+
+# %%
+# 输出相同，只是名字里的 ``first`` 换成了编号 ``0``。所以数据只走一条路时，用 ``Sequential`` 就够了。
+# 有分支、有几个输入、要返回中间结果或要用 ``if`` 时，才需要自己写 ``forward``。
+#
+# 常见错误：忘记 super().__init__()
+# ---------------------------------
+
+
+class Forgot(nn.Module):
+    def __init__(self):
+        self.layer = nn.Linear(3, 1)
+
+
+try:
+    Forgot()
+except AttributeError as error:
+    print(f"{type(error).__name__}: {error}")
+
+# %%
+# 记录参数和子模块的几张表由父类的 ``__init__`` 建立。没有调用它，就没有表可以登记，
+# 所以第一次把层赋给属性时就报错。改法是在 ``__init__`` 的第一行写上 ``super().__init__()``。
+
+# %%
+# .. change-it::
+#
+#    把 ``forward`` 错写成 ``foward``。先猜在哪一步报错，是定义类、创建模型，还是调用模型？
+
+# hide-cell: 改一改：写错 forward
+
+
+class Misspelled(nn.Module):
+    def foward(self, x):
+        return x
+
+
+misspelled = Misspelled()
+print("created")
+try:
+    misspelled(x)
+except NotImplementedError as error:
+    print(f"{type(error).__name__}: {error}")
+
+# %%
+# .. real-projects::
+#
+#    大模型由几层嵌套的模块组成，于是参数有 ``encoder.layers.0.self_attn.in_proj_weight`` 这样的长名字。
+#    另外，``model(x)`` 除了调用 ``forward``，还会运行登记过的 :term:`钩子`，而 ``model.forward(x)`` 会跳过它们。
+#    参考
+#    `torch.nn.Module <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__ 和
+#    `Modules <https://docs.pytorch.org/docs/stable/notes/modules.html>`__。
+
+# %%
+# 小结
+# ----
+# - 规则：层和 ``nn.Parameter`` 要在 ``super().__init__()`` 之后赋给属性，数据走的路写在 ``forward`` 里。
+# - API：``torch.nn.Module``、``torch.nn.Parameter``、``named_parameters()`` 和 ``register_buffer()``。
+# - 下一页：:ref:`networks-mse-loss`
