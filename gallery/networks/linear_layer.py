@@ -5,32 +5,42 @@
 """
 .. _networks-linear-layer:
 
-简单的神经网络：线性层
-======================
+线性层
+======
 
-:term:`线性层` 是最简单的网络，也是几乎所有网络的零件：每个输出都是全部输入的加权和，再加一个数。
-创建时只说输入几个、输出几个，:term:`权重` 和 :term:`偏置` 由 PyTorch 准备。
+几乎每个网络里都有 :term:`线性层`。创建它只要写两个数，输入有几个特征，输出有几个特征。
+可是层里还存着许多别的数。它们有多少个、怎样排列，又怎样把输入变成输出？
 
 你将学到：
 
-- 线性层把 :term:`形状` ``(…, d_in)`` 变成 ``(…, d_out)``
-- 权重为什么按（输出，输入）存放，怎样手算出同样的结果
-- 形状不相配时报什么错，怎样读懂它
+- 由输入和输出的特征数推出 :term:`权重` 和 :term:`偏置` 的 :term:`形状`
+- 手算线性层的一个输出
+- 读懂输入的形状不对时的报错
 """
-
-from itertools import product
 
 import matplotlib.pyplot as plt
 import torch
 
 # %%
-# 一层网络
-# --------
-# 两个样本，每个 3 个特征；要变成每个 4 个特征。
+# 一个输出怎样算出来
+# ------------------
+# 一个样本有 3 个特征 :math:`x_0, x_1, x_2`，线性层要由它们算出 4 个输出。
+# 第 :math:`j` 个输出是全部输入的加权和，再加上一个常数：
 #
-# .. admonition:: 先猜一猜
+# .. math::
 #
-#    输出的形状是什么？权重的形状是 ``(3, 4)`` 还是 ``(4, 3)``？
+#    y_j = W_{j0} x_0 + W_{j1} x_1 + W_{j2} x_2 + b_j
+#
+# 每个输出都有自己的 3 个权重 :math:`W_{jk}` 和一个偏置 :math:`b_j`，所以各个输出互不影响。
+# PyTorch 把全部 :math:`W_{jk}` 存成一个矩阵，下标 :math:`j` 是行号，:math:`k` 是列号。
+#
+# .. predict::
+#
+#    下面把 2 个样本送进 ``torch.nn.Linear(3, 4)``。权重矩阵 ``weight`` 是什么形状？
+#
+#    - ``(3, 4)``，与括号里的两个数次序相同
+#    - ``(4, 3)``
+#    - ``(2, 4, 3)``，每个样本各有一份权重
 
 torch.manual_seed(0)
 
@@ -42,96 +52,120 @@ example_tensor = torch.tensor([[1.0, 2, 3], [4, 5, 6]])
 transformed = linear_module(example_tensor)  # (2, 3) -> (2, 4)
 print("example_tensor", example_tensor.shape)
 print("transformed", transformed.shape)
-
-# %%
-# 样本还是两个，每个的 3 个特征变成了 4 个。
-#
-# 权重和偏置
-# ----------
-# 这些数藏在层里，随时可以取出来看。
-
+print()
 print("We can see that the weights exist in the background\n")
 print("W:", linear_module.weight)
 print("b:", linear_module.bias)
 
 # %%
-# 权重是 ``(4, 3)``，即（输出，输入）：一行对应一个输出，行里的 3 个数是它给各个输入的权重。
-# 两者都是 ``Parameter``：要求 :term:`梯度` 的 :term:`张量`，登记在层里，训练时由 :term:`优化器` 更新。
-# 现在它们是随机的初值，均匀地取自 :math:`\pm 1/\sqrt{3}` 之间，3 是输入的个数。
+# .. answer:: B
 #
-# 网络大了，逐个打印就看不过来。``named_parameters()`` 给出全部参数和它们的名字：
+#    ``W`` 有 4 行，每行 3 个数。一行属于一个输出，一列属于一个输入，所以形状是（输出数，输入数）。
+#    A 弄反了次序，``Linear(3, 4)`` 先写输入数，权重却先排输出数。
+#    C 认为权重随样本增加。其实两个样本用的是同一个矩阵，所以样本有几个都可以。
+
+# %%
+# ``W`` 和 ``b`` 的类型都是 ``Parameter``。``Parameter`` 是要求 :term:`梯度` 的 :term:`张量`，
+# 训练要改变的就是这些数。现在的值是随机的 :term:`初始化` 结果。
+# 文档规定它们均匀地取自 :math:`-1/\sqrt{3}` 到 :math:`1/\sqrt{3}`，3 是输入的个数。
+#
+# ``named_parameters()`` 逐个给出层里的参数和它们的名字。
 
 for name, parameter in linear_module.named_parameters():
-    print(f"{name:6} {tuple(parameter.shape)} {parameter.numel():2} numbers")
+    print(f"{name:6} {tuple(parameter.shape)!s:6} {parameter.numel():2} numbers")
+print(f"largest weight: {linear_module.weight.abs().max():.4f}")
+print(f"1 / sqrt(3):    {3**-0.5:.4f}")
 
 # %%
 # 手算一遍
 # --------
-# 公式是 :math:`x W^\top + b`。``W`` 要先转置，``(2, 3) @ (3, 4)`` 才能相乘；
-# ``b`` 的形状是 ``(4,)``，按 :ref:`广播 <basics-broadcasting>` 加到每一行。
+# 先算第 0 个样本的第 1 个输出，它用到 ``W`` 的第 1 行和 ``b`` 的第 1 个数。
+# ``detach()`` 得到不带计算图的同一份数，只看数值时用它。
 
-W, b = linear_module.weight.detach(), linear_module.bias.detach()
+W = linear_module.weight.detach()
+b = linear_module.bias.detach()
 
-by_hand = example_tensor @ W.T + b  # (2, 3) @ (3, 4) + (4,) -> (2, 4)
-print(f"by hand: {by_hand[0, 1]:.4f}")
+total = b[1].item()
+for k in range(d_in):
+    total += W[1, k].item() * example_tensor[0, k].item()
+print(f"by hand: {total:.4f}")
 print(f"Linear:  {transformed[0, 1]:.4f}")
-torch.testing.assert_close(by_hand, transformed.detach())
 
 # %%
-# 相等。把其中一个数的来历画出来：
+# 两个数相等。下图标出了这次计算用到的三条连线和它们的权重。
 
-blocks = [  # 名字、矩阵、左上角的列和行、涂色的行和列
-    ("$x$", example_tensor, 0, 4.4, [0], [0, 1, 2]),
-    ("$W^T$", W.T, 4, 0, [0, 1, 2], [1]),
-    ("$b$", b.view(1, 4), 4, 3.2, [0], [1]),
-    ("$x W^T + b$", by_hand, 4, 4.4, [0], [1]),
-]
-fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
-for name, matrix, left, top, rows, columns in blocks:
-    for i, j in product(*map(range, matrix.shape)):
-        fill = ("C1", 0.4) if i in rows and j in columns else "none"
-        ax.add_patch(plt.Rectangle((left + j, top + i), 1, 1, fc=fill, ec="0.5"))
-        middle = (left + j + 0.5, top + i + 0.5)
-        ax.text(*middle, f"{matrix[i, j]:.2g}", ha="center", va="center", size=9)
-    n_rows, n_columns = matrix.shape
-    ax.text(left + n_columns + 0.2, top + n_rows / 2, name, va="center", size=12)
-ax.set(xlim=(-0.1, 10.2), ylim=(6.5, -0.1), aspect="equal")
+# hide-input: 画图
+fig, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
+for k in range(d_in):
+    for j in range(d_out):
+        color = "C1" if j == 1 else "0.8"
+        ax.plot([0, 1], [-k - 0.5, -j], "o-", color=color, zorder=2 if j == 1 else 1)
+    ax.text(-0.06, -k - 0.5, f"$x_{k}$ = {example_tensor[0, k]:.0f}", ha="right")
+    ax.text(0.25, -0.75 * k - 0.5, f"{W[1, k]:.2f}", color="C1", va="bottom")
+for j in range(d_out):
+    ax.text(1.06, -j, f"$y_{j}$ = {transformed[0, j]:.2f}", va="center")
+ax.set(xlim=(-0.4, 1.5), ylim=(-3.4, 0.4))
 ax.set_axis_off()
-# alt: 四块数字方格：左下是 x，右上是 W 的转置，其下是 b，右下是结果。
-# x 的第一行、W 转置的第二列、b 的第二个数和结果第一行的第二个数涂成橙色
+# alt: 左边三个输入，右边四个输出，每个输入与每个输出之间有一条线；
+# 通向 y1 的三条线是橙色的，旁边写着 W 第 1 行的三个权重
 plt.show()
 
 # %%
-# 橙色的格子是一次计算：``x`` 的第一行乘 ``W`` 转置的第二列，加上 ``b`` 的第二个数。
-# 结果里的每个数都这样得来，行与行互不影响，所以样本多少都可以。
-#
-# 改一改：把 ``example_tensor`` 的第一行改成 ``[0.0, 0, 0]``，先猜结果的第一行等于什么，再看图核对。
-#
-# 只看最后一维
-# ------------
-# 前面的维度有几个都行，线性层原样保留。
+# 全部样本、全部输出可以用一次矩阵乘法算出来，公式是 :math:`x W^\top + b`。
+# ``W`` 先要转置，因为 ``(2, 3) @ (3, 4)`` 才能相乘。
+# ``b`` 的形状是 ``(4,)``，按 :ref:`广播 <basics-broadcasting>` 的规则加到每一行。
 
-for shape in ((3,), (2, 3), (5, 2, 3)):
+by_hand = example_tensor @ W.T + b  # (2, 3) @ (3, 4) + (4,) -> (2, 4)
+print(by_hand)
+torch.testing.assert_close(by_hand, transformed.detach())
+
+# %%
+# .. change-it::
+#
+#    把第 0 个样本改成三个 0。先猜它的四个输出等于什么，再看运行结果。
+
+# hide-cell: 改一改：全零的样本
+zeros = torch.tensor([[0.0, 0, 0], [4, 5, 6]])
+print("output:", linear_module(zeros)[0].detach())
+print("b:     ", b)
+
+# %%
+# 输入全是 0，加权和就是 0，所以输出只剩下偏置。
+#
+# 前面的维度不变
+# --------------
+# 线性层只改变最后一个 :term:`维度`。前面有几个维度都可以，它们原样保留。
+
+for shape in [(3,), (2, 3), (5, 2, 3)]:
     print(shape, "->", tuple(linear_module(torch.ones(shape)).shape))
 
 # %%
-# 形状仍须相配
-# ------------
-# 最后一维必须等于 ``d_in``。给它 4 个特征的样本：
+# 常见错误：最后一维的长度不对
+# ----------------------------
+# 最后一维必须等于 ``d_in``。下面给它 4 个特征的样本。
 
 try:
     linear_module(torch.ones(2, 4))
 except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
+print(f"{linear_module.in_features=}")
 
 # %%
-# ``mat1`` 是输入，``mat2`` 是转置后的权重，括号里是两者的形状。中间的两个数要相等，这里却是 4 和 3。
-# 所以看到这句报错，先打印输入的 ``shape``，再看层的 ``in_features``。
+# ``mat1`` 是输入，形状是 2x4。``mat2`` 是转置后的权重，形状是 3x4。
+# 矩阵相乘要求 ``mat1`` 的列数等于 ``mat2`` 的行数，这里却是 4 和 3。
+# 所以看到这句报错，先打印输入的 ``shape``，再与层的 ``in_features`` 比较。
+
+# %%
+# .. real-projects::
 #
+#    输入的特征数不好算时，可以写 ``nn.LazyLinear(d_out)``，它在第一次调用时按输入确定 ``in_features``。
+#    初始值的范围为什么与输入的个数有关，可以读
+#    `He et al., 2015 <https://arxiv.org/abs/1502.01852>`__，其余的选项见
+#    `torch.nn.Linear <https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html>`__。
+
+# %%
 # 小结
 # ----
-# - 规则：输出是 :math:`x W^\top + b`；权重的形状是（输出，输入），输入的最后一维等于 ``d_in``。
-# - API：``torch.nn.Linear(in_features, out_features)``，参数用 ``weight``、``bias`` 或 ``named_parameters()`` 取得。
+# - 规则：输出是 :math:`x W^\top + b`，权重的形状是（输出数，输入数），输入的最后一维等于输入数。
+# - API：``torch.nn.Linear(in_features, out_features)``、``weight``、``bias`` 和 ``named_parameters()``。
 # - 下一页：:ref:`networks-activations`
-#
-# 与原笔记的差异：原文说不必再关注权重的形状，其实相乘的形状仍须相配；加了手算、图和报错，改了拼写。
