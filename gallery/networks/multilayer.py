@@ -8,15 +8,15 @@
 多层神经网络
 ============
 
-把 :term:`线性层` 和 :term:`激活函数` 一层接一层排好，就是 :term:`多层感知机`。
-``torch.nn.Sequential`` 按次序调用它们。
-这一页先把它搭起来、数清参数，再回答一个问题：中间的激活函数能不能省。
+一个 :term:`线性层` 的输出是输入的加权和，所以画出来是直线或平面。
+要拟合曲线，一个自然的想法是多接几个线性层，让 :term:`参数` 变多。
+这样够不够，中间的 :term:`激活函数` 又能不能省？
 
 你将学到：
 
-- 用 ``Sequential`` 搭网络，逐层看形状
-- 手算参数个数，与程序核对
-- 为什么没有激活函数，两个线性层只抵得上一个
+- 用 ``Sequential`` 搭一个网络，说出每一步的 :term:`形状`
+- 计算网络的参数个数
+- 判断一个函数能不能由几个线性层接成的网络表示
 """
 
 import matplotlib.pyplot as plt
@@ -31,11 +31,10 @@ device = (
 # %%
 # 搭一个两层网络
 # --------------
-# 输入 3 个特征，中间是 4 个单元的 :term:`隐藏层`，最后输出 1 个数。网络和数据要在同一个 :term:`设备` 上。
-#
-# .. admonition:: 先猜一猜
-#
-#    两个样本送进去，输出的 :term:`形状` 是什么？这个网络一共有多少个参数？
+# 线性层和激活函数交替排列的网络叫 :term:`多层感知机`。
+# ``torch.nn.Sequential`` 按次序调用括号里的各个模块，把前一个的输出交给后一个。
+# 下面的网络输入 3 个特征，中间是 4 个单元的 :term:`隐藏层`，最后输出 1 个数。
+# ``.to(device)`` 把全部参数移到数据所在的 :term:`设备`。
 
 torch.manual_seed(0)
 
@@ -54,8 +53,7 @@ transformed = model(example_tensor)
 print("transformed", transformed.shape)
 
 # %%
-# 每个样本得到 1 个数。``model(x)`` 依次调用四个模块，前一个的输出是后一个的输入。
-# 自己走一遍，就能看到中间的形状：
+# 两个样本各得到 1 个数。自己依次调用这四个模块，就能看到中间每一步的形状。
 
 h = example_tensor
 for layer in model:
@@ -64,11 +62,12 @@ for layer in model:
 print(f"same result: {torch.equal(h, transformed)}")
 
 # %%
-# 只有线性层改变形状，激活函数不改。最后的 Sigmoid 把输出压到 0 和 1 之间，可以当作概率。
+# 只有线性层改变形状，激活函数不改变。最后的 Sigmoid 把输出压到 0 和 1 之间，这样的输出可以当作概率。
 #
-# 数参数
-# ------
-# 一个线性层有 ``d_out × d_in`` 个 :term:`权重` 和 ``d_out`` 个 :term:`偏置`，激活函数没有参数。
+# 数一数参数
+# ----------
+# 一个线性层有 ``d_out * d_in`` 个 :term:`权重` 和 ``d_out`` 个 :term:`偏置`，激活函数没有参数。
+# ``numel()`` 是一个张量的元素个数。
 
 for name, parameter in model.named_parameters():
     print(f"{name:8} {tuple(parameter.shape)!s:6} {parameter.numel():2}")
@@ -78,66 +77,138 @@ by_code = sum(parameter.numel() for parameter in model.parameters())
 print(f"{by_hand=} {by_code=}")
 
 # %%
-# 合起来是 (12 + 4) + (4 + 1) = 21。名字里的 0 和 2 是模块在 ``Sequential`` 里的位置，1 和 3 是激活函数。
+# 名字里的 0 和 2 是线性层在 ``Sequential`` 里的位置，位置 1 和 3 是激活函数，没有参数可列。
+
+# %%
+# .. change-it::
 #
-# 改一改：把 ``d_hidden`` 改成 100，先手算参数个数，再运行。
-#
+#    把隐藏层改成 100 个单元。先手算参数的个数，再看运行结果。
+
+# hide-cell: 改一改：100 个单元
+wide = torch.nn.Sequential(
+    torch.nn.Linear(3, 100), torch.nn.Tanh(), torch.nn.Linear(100, 1)
+)
+print([parameter.numel() for parameter in wide.parameters()])
+print(sum(parameter.numel() for parameter in wide.parameters()))
+
+# %%
 # 去掉中间的激活函数
 # ------------------
-# 剩下的两个线性层可以合成一个：
+# 现在取出两个线性层，不要 Tanh，也不要最后的 Sigmoid。
+# 训练能改变这个网络的权重，却不能改变它的结构。
+#
+# .. predict::
+#
+#    两个线性层一共有 21 个参数，一个 ``Linear(3, 1)`` 只有 4 个参数。
+#    权重可以任意选取，两个线性层能表示的函数有哪些？
+#
+#    - 比一个线性层多，因为参数更多
+#    - 与一个线性层恰好一样多
+#    - 只要隐藏层足够宽，任何连续函数都可以
+
+first, last = model[0], model[2]
+W = (last.weight @ first.weight).detach()  # (1, 4) @ (4, 3) -> (1, 3)
+b = (last.weight @ first.bias + last.bias).detach()  # (1,)
+
+x = torch.randn(1000, d_in).to(device)
+two_layers = last(first(x)).detach()
+one_layer = x @ W.T + b
+print(f"numbers in W and b: {W.numel() + b.numel()}")
+print(f"largest difference: {(two_layers - one_layer).abs().max():.6f}")
+
+# %%
+# .. answer:: B
+#
+#    两个线性层可以合成一个，合成之后只剩 4 个数。
+#
+#    .. math::
+#
+#       (x W_1^\top + b_1) W_2^\top + b_2 = x (W_2 W_1)^\top + (b_1 W_2^\top + b_2)
+#
+#    这个等式对任何权重都成立。A 忽略了不同的参数可以给出同一个函数。
+#    C 是有激活函数的网络的性质，没有激活函数时，隐藏层再宽也能这样合成。
+
+# %%
+# 怎样检验一个函数
+# ----------------
+# 线性层接成的网络总能写成 :math:`f(x) = x W^\top + b`。把 :math:`a` 和 :math:`-a` 代入，
+# 含 :math:`W` 的两项抵消，剩下两个 :math:`b`，而 :math:`f(0)` 就是 :math:`b`。
 #
 # .. math::
 #
-#    (x W_1^\top + b_1) W_2^\top + b_2 = x (W_2 W_1)^\top + (b_1 W_2^\top + b_2)
+#    f(a) + f(-a) = 2 f(0)
 #
-# 用 1000 个随机的样本核对：先照左边走两层，再照右边只走合成的一层。
+# 所以只要有一个 :math:`a` 使等式不成立，:math:`f` 就不能由线性层接成。
+# 下面用五组随机权重，检验去掉 Tanh 和留下 Tanh 的网络。
 
-first, last = model[0], model[2]
-two_layers = torch.nn.Sequential(first, last)
-one_layer = torch.nn.Linear(d_in, d_out).to(device)
-with torch.no_grad():
-    one_layer.weight.copy_(last.weight @ first.weight)  # (1, 4) @ (4, 3) -> (1, 3)
-    one_layer.bias.copy_(last.weight @ first.bias + last.bias)  # (1,)
 
-    x = torch.randn(1000, d_in).to(device)
-    with_tanh = last(torch.tanh(first(x)))
-    difference = (two_layers(x) - one_layer(x)).abs().max()
-    print(f"two linear layers against one: {difference:.4f}")
-    difference = (with_tanh - one_layer(x)).abs().max()
-    print(f"with Tanh between, against one: {difference:.4f}")
-    torch.testing.assert_close(two_layers(x), one_layer(x))
+def defect(f, a):
+    return (f(a) + f(-a) - 2 * f(torch.zeros_like(a))).abs().max().item()
+
+
+for seed in range(5):
+    torch.manual_seed(seed)
+    first = torch.nn.Linear(d_in, d_hidden).to(device)
+    last = torch.nn.Linear(d_hidden, d_out).to(device)
+    without = torch.nn.Sequential(first, last)
+    with_tanh = torch.nn.Sequential(first, torch.nn.Tanh(), last)
+    print(
+        f"without Tanh {defect(without, x):.4f}, with Tanh {defect(with_tanh, x):.4f}"
+    )
 
 # %%
-# 两个线性层与一个线性层处处相等：21 个参数，只有 4 个参数的本事。叠一百个线性层也是如此。
-# 夹上 Tanh，就合不成一个了。
+# 没有 Tanh，五组权重都符合等式。有了 Tanh，五组都不符合，所以这五个网络都不能换成一个线性层。
+
+# %%
+# .. change-it::
 #
-# 直线与曲线
-# ----------
-# 只有一个输入时，区别可以画出来。两个网络用同样的权重，只差中间的 Tanh。
+#    把检验的函数换成 :math:`x^3`。它不是直线，那么等式会不成立吗？
 
-first, last = torch.nn.Linear(1, 16), torch.nn.Linear(16, 1)
-x = torch.linspace(-5, 5, 200).view(-1, 1)
-with torch.no_grad():
-    straight = last(first(x))
-    bent = last(torch.tanh(first(x)))
+# hide-cell: 改一改：三次函数
+print(f"defect of x**3: {defect(lambda a: a**3, x):.4f}")
 
-fig, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
-ax.plot(x, straight, color="C0", lw=2)
-ax.plot(x, bent, color="C1", lw=2)
-ax.annotate(" Linear, Linear", (x[-1], straight[-1]), color="C0")
-ax.annotate(" Linear, Tanh, Linear", (x[-1], bent[-1]), color="C1")
-ax.set(xlabel="input", ylabel="output")
+# %%
+# 三次函数也符合等式。所以不符合等式就一定不是线性层接成的，符合等式却不说明它是。
+#
+# 激活函数带来了什么
+# ------------------
+# 绝对值函数也不符合等式，因为 :math:`|1| + |-1| = 2`，而 :math:`2 \cdot |0| = 0`。
+# 所以不论接多少个线性层，都得不到它。在中间加上 ReLU，两个单元就够了。
+# 第一个单元算 :math:`\max(x, 0)`，第二个单元算 :math:`\max(-x, 0)`，最后一层把两者相加。
+
+hinge = torch.nn.Sequential(
+    torch.nn.Linear(1, 2, bias=False),
+    torch.nn.ReLU(),
+    torch.nn.Linear(2, 1, bias=False),
+)
+hinge[0].weight = torch.nn.Parameter(torch.tensor([[1.0], [-1.0]]))
+hinge[2].weight = torch.nn.Parameter(torch.tensor([[1.0, 1.0]]))
+
+line = torch.linspace(-2, 2, 81).view(-1, 1)
+units = hinge[1](hinge[0](line)).detach()  # (81, 1) -> (81, 2)
+output = hinge(line).detach()  # (81, 1)
+print(f"largest difference from |x|: {(output - line.abs()).abs().max():.6f}")
+print(f"defect of |x|: {defect(torch.abs, torch.ones(1)):.4f}")
+
+# hide-input: 画图
+fig, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
+ax.plot(line, output, color="C0", lw=6, alpha=0.3)
+ax.plot(line, units[:, 0], color="C1", lw=2)
+ax.plot(line, units[:, 1], color="C2", lw=2, ls="--")
+ax.text(1.1, 0.8, "unit 1: max(x, 0)", color="C1")
+ax.text(-1.1, 0.8, "unit 2: max(-x, 0)", color="C2", ha="right")
+ax.text(0, 1.2, "output: |x|", color="C0", ha="center")
+ax.set(xlabel="x", ylabel="value", xlim=(-2.9, 2.9))
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 蓝色的直线从左上斜到右下；橙色的曲线先降到谷底，再升到峰顶，然后一路下降
+# alt: 橙色实线在右半边上升，绿色虚线在左半边上升，另一半都是 0；粗的浅蓝色折线是两者之和，呈 V 形
 plt.show()
 
 # %%
-# 没有激活函数，不管权重是什么，画出来都是直线，训练也改变不了这一点。
-# 有了 Tanh，16 个弯曲的单元加在一起，能拼出各种曲线。
+# 每个 ReLU 单元使折线多一个拐弯。单元更多，折线就能贴近更复杂的曲线。
 #
 # 常见错误：前后两层接不上
 # ------------------------
-# 前一层输出 4 个，后一层却要 5 个。创建时 ``Sequential`` 不检查：
+# 下面的第一层输出 4 个数，第二层却要 5 个。创建网络时，``Sequential`` 不检查形状。
 
 mismatched = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(5, 1))
 mismatched.to(device)
@@ -148,13 +219,21 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 到了调用才报错：送来的是 ``2x4``，第二层转置后的权重是 ``5x1``。
-# 写完网络，先送一个小张量试一遍，就能及早发现。
+# 调用时才报错。``2x4`` 是第一层的输出，``5x1`` 是第二层转置后的权重。
+# 所以写完网络，先送一个小张量试一遍，就能及早发现。
+
+# %%
+# .. real-projects::
 #
+#    搭好网络后，常常先打印参数个数，由它估计参数占用的内存。
+#    激活函数合适时，隐藏层足够宽的网络能在有界的区域上逼近任何连续函数。
+#    换成宽度有限而层数足够多的 ReLU 网络，结论也成立，见
+#    `Lu et al., 2017 <https://arxiv.org/abs/1709.02540>`__ 和
+#    `torch.nn.Sequential <https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html>`__。
+
+# %%
 # 小结
 # ----
-# - 规则：前一层的输出数等于后一层的输入数；线性层之间要有激活函数，否则只抵得上一层。
-# - API：用 ``torch.nn.Sequential`` 搭网络，用 ``model.parameters()`` 和 ``Tensor.numel()`` 数参数。
-# - 下一页：:ref:`networks-mse-loss`
-#
-# 与原笔记的差异：网络与原文相同；加了逐层的形状、参数个数、去掉激活函数的比较和常见错误。
+# - 规则：前一层的输出数等于后一层的输入数，线性层之间没有激活函数，就只相当于一个线性层。
+# - API：``torch.nn.Sequential``、``model.parameters()`` 和 ``Tensor.numel()``。
+# - 下一页：:ref:`networks-module`
