@@ -8,31 +8,34 @@
 损失函数：均方误差
 ==================
 
-:term:`损失函数` 用一个数说出预测有多差，训练就是让这个数变小。
-回归最常用的是 :term:`均方误差`：每个误差取平方，再求平均。
-这一页先把它算出来，再看它偏爱怎样的预测，最后看 :term:`形状` 不一致时它怎样算错。
+模型预测房价、温度这样的连续数值，叫作回归。训练需要用一个数来表示预测有多差，
+这个数由 :term:`损失函数` 算出。如果数据里混进一个写错的目标，它会把训练带偏多少？
 
 你将学到：
 
-- 用 ``torch.nn.MSELoss`` 求损失，再手算核对
-- ``reduction`` 的三种取法：逐个保留、求和、求平均
-- 为什么预测和目标的形状必须相同
+- 计算 :term:`均方误差` 和它的 :term:`梯度`
+- 比较三种损失函数怎样对待离群的目标
+- 修正预测与目标形状不一致的错误
 """
 
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
 import torch
 
 # %%
-# 求一次损失
-# ----------
-# 先创建损失函数，再像函数那样调用它：预测在前，目标在后。
-# 这里的预测是三个 0，目标是 1、0、−1。
+# 从误差到损失
+# ------------
+# 预测减去目标，叫作误差。直接把误差相加，正负会抵消。
+# 均方误差（mean squared error，MSE）先取每个误差的平方，再求平均。
 #
-# .. admonition:: 先猜一猜
+# .. math::
 #
-#    三个误差是 −1、0、1，加起来等于 0。损失是 0、2/3 还是 2？
+#    L = \frac{1}{n} \sum_{i=1}^{n} (\hat{y}_i - y_i)^2
+#
+# 公式里的 :math:`\hat{y}_i` 是预测，:math:`y_i` 是目标，:math:`n` 是元素的个数。
+# 使用时先创建损失函数，再像函数那样调用它，预测在前，目标在后。
 
 mse_loss_fn = torch.nn.MSELoss()
 
@@ -43,68 +46,141 @@ loss = mse_loss_fn(prediction, target)
 print(loss)
 
 # %%
-# 是 2/3。误差先取平方，正负就不会抵消：平方后是 1、0、1，平均得 2/3。
-# 结果只有一个数，训练时可以直接对它调用 ``backward()``。
-#
-# 手算
-# ----
-# 定义只有一行，其中 :math:`n` 是元素的个数：
-#
-# .. math::
-#
-#    L = \frac{1}{n} \sum_{i=1}^{n} (\hat{y}_i - y_i)^2
+# 三个误差是 −1、0、1，平方之后是 1、0、1，平均就是 2/3。照公式手算，结果相同。
 
 by_hand = ((prediction - target) ** 2).mean()
 print(f"by hand: {by_hand:.4f}")
-print(f"MSELoss: {loss:.4f}")
-torch.testing.assert_close(by_hand, loss)
 
 # %%
-# 三种归约
-# --------
-# 平方之后怎样合成一个数，由 ``reduction`` 决定，默认是 ``"mean"``。
+# ``reduction`` 决定这些平方怎样合成一个数，默认是 ``"mean"``。
 
 for reduction in ("none", "sum", "mean"):
     loss_fn = torch.nn.MSELoss(reduction=reduction)
     print(f"{reduction:>4}:", loss_fn(prediction, target))
 
 # %%
-# ``"none"`` 不合并，可以看出损失来自哪个元素。
-# ``"sum"`` 是 ``"mean"`` 的三倍，:term:`梯度` 也是三倍，换用时 :term:`学习率` 要跟着改。
-# 注意 ``"mean"`` 除以元素个数 3，而不是样本个数 1。
+# ``"none"`` 不合并，可以看出损失来自哪个元素。``"mean"`` 除以元素的个数 3，而不是 :term:`样本` 的个数 1。
+# ``"sum"`` 不除，所以损失和梯度都是 ``"mean"`` 的 3 倍。
 #
-# 损失偏爱平均值
-# --------------
-# 如果对三个目标只许猜同一个数 :math:`c`，猜多少损失最小？把 :math:`c` 从 −4 试到 4。
+# 梯度与误差成正比
+# ----------------
+# 训练靠梯度来改变预测。对公式求导，第 :math:`i` 个预测的梯度是
+#
+# .. math::
+#
+#    \frac{\partial L}{\partial \hat{y}_i} = \frac{2 (\hat{y}_i - y_i)}{n}
+#
+# 用 ``backward()`` 核对。五个目标里，最后一个本来是 5，被误写成 50。
+# 每次都预测同一个数，先预测 3，也就是没有写错时的平均值。
 
-c = torch.arange(-80, 81).view(-1, 1) / 20
-each = (c - target) ** 2  # (161, 1) 与 (1, 3) 广播成 (161, 3)，这次是有意的
-curve = each.mean(dim=1)
+clean = torch.tensor([1.0, 2, 3, 4, 5])
+typo = torch.tensor([1.0, 2, 3, 4, 50])
 
-best = curve.argmin()
-print(f"best c: {c[best].item():.2f}, loss: {curve[best]:.4f}")
 
-fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-lines = ax.plot(c, each, color="0.6", lw=1)
-(mean_line,) = ax.plot(c, curve, color="C0", lw=2.5)
-(dot,) = ax.plot(c[best], curve[best], "o", color="C1", ms=8)
-labels = ["one target each", "mean of the three", f"lowest: {curve[best]:.4f}"]
-ax.legend([lines[0], mean_line, dot], labels, loc="upper center", frameon=False)
-ax.set(xlabel="constant prediction $c$", ylabel="squared error", ylim=(-0.5, 12))
-ax.spines[["top", "right"]].set_visible(False)
-# alt: 三条灰色抛物线各在一个目标处降到零，蓝色抛物线是它们的平均，最低点在 c 等于 0 处，高 0.6667
+def gradient(loss_fn, constant, target):
+    prediction = torch.full_like(target, constant, requires_grad=True)
+    loss_fn(prediction, target).backward()
+    return prediction.grad
+
+
+print("error:   ", 3 - typo)
+print("by hand: ", 2 * (3 - typo) / 5)
+print("backward:", gradient(mse_loss_fn, 3.0, typo))
+
+# %%
+# 误差 −47 是误差 −1 的 47 倍，梯度 −18.8 也是 −0.4 的 47 倍。
+# 负的梯度表示增大预测会使损失减小，所以写错的目标会把预测拉高，而且拉力远大于其他四个目标。
+#
+# 另外两种损失
+# ------------
+# 如果不让梯度随误差增大，离群的目标还会这样起作用吗？比较另外两种损失：
+#
+# - 平均绝对误差（mean absolute error，MAE）取误差的绝对值，类名是 ``L1Loss``。
+# - Huber 损失在误差小于 ``delta`` 时用平方，超过 ``delta`` 之后改用直线，类名是 ``HuberLoss``。
+#
+# 下图是它们的值和斜率，Huber 损失的 ``delta`` 是 1。
+
+loss_fns = {
+    "MSE": torch.nn.MSELoss(),
+    "MAE": torch.nn.L1Loss(),
+    "Huber": torch.nn.HuberLoss(delta=1.0),
+}
+errors = torch.linspace(-3, 3, 301)
+values, slopes = {}, {}
+for name, loss_fn in loss_fns.items():
+    e = errors.clone().requires_grad_()
+    each = torch.stack([loss_fn(one, torch.tensor(0.0)) for one in e])
+    each.sum().backward()
+    values[name], slopes[name] = each.detach(), e.grad
+    print(f"{name:5} at error 3: value {each[-1]:.1f}, slope {e.grad[-1]:.1f}")
+
+# hide-input: 画图
+fig, axes = plt.subplots(1, 2, figsize=(7.5, 3.3), layout="constrained")
+for name, line, side in (
+    ("MSE", "-", "center"),
+    ("MAE", "--", "bottom"),
+    ("Huber", "-", "top"),
+):
+    for ax, curves in zip(axes, (values, slopes), strict=True):
+        (drawn,) = ax.plot(errors, curves[name], ls=line, lw=2)
+        ax.text(3.1, curves[name][-1], name, color=drawn.get_color(), va=side)
+for ax, label in zip(axes, ("loss", "slope"), strict=True):
+    ax.set(xlabel="error", ylabel=label, xlim=(-3.1, 4.4))
+    ax.spines[["top", "right"]].set_visible(False)
+# alt: 左图是三种损失，MSE 是抛物线，MAE 是 V 形，Huber 底部圆、两边直；
+# 右图是斜率，MSE 是斜线，MAE 在 0 处从 −1 跳到 1，Huber 从 −1 逐渐升到 1
 plt.show()
 
 # %%
-# 每条灰线是一个目标的误差平方，蓝线是三者的平均。最低点正好在目标的平均值 0：
-# 开头的三个 0 已经是最好的常数预测，剩下的 0.6667 就是目标的方差
-# （除以 n，即 ``target.var(correction=0)``）。误差越大，抛物线越陡，所以一个离群的目标就能拉走最低点。
+# MSE 的斜率随误差增大，MAE 和 Huber 的斜率不超过 1。
+
+# %%
+# .. predict::
 #
-# 改一改：把 ``target`` 里的 −1 改成 −4，先猜最低点移到哪里，再运行。
+#    五个目标 1、2、3、4、5 全部预测成同一个数，三种损失都在预测 3 时最小。
+#    把 5 误写成 50，哪些损失的最低点会离开 3？
+#
+#    - 三种都会，因为目标的平均值变了
+#    - 只有 MSE
+#    - MSE 和 Huber，因为 Huber 在误差小时也用平方
+
+
+def best_constant(loss_fn, target):
+    def loss(constant):
+        return loss_fn(torch.full_like(target, constant), target).item()
+
+    return min([i / 20 for i in range(1001)], key=loss)  # 0.00, 0.05, ..., 50.00
+
+
+for name, loss_fn in loss_fns.items():
+    before, after = best_constant(loss_fn, clean), best_constant(loss_fn, typo)
+    print(f"{name:5} lowest at {before:5.2f} before, {after:5.2f} after the typo")
+for name, constant in (("MSE", 12.0), ("MAE", 3.0), ("Huber", 3.0)):
+    print(f"{name:5} at {constant:2.0f}:", gradient(loss_fns[name], constant, typo))
+
+# %%
+# .. answer:: B
+#
+#    MSE 的最低点从 3 移到 12，也就是五个目标的平均值，因为在这里五个梯度之和才是 0。
+#    A 只对 MSE 成立。另外两种损失的斜率不超过 1，所以写错的目标与 4 的梯度一样大，五个梯度之和仍是 0。
+#    C 只看了误差小的一段。50 的误差远大于 ``delta``，落在直线的一段。
+
+# %%
+# .. change-it::
+#
+#    把 Huber 损失的 ``delta`` 改成 100，大于所有的误差。最低点会在 3、12，还是两者之间？
+
+# hide-cell: 改一改：delta=100
+for delta in (1.0, 5.0, 100.0):
+    best = best_constant(torch.nn.HuberLoss(delta=delta), typo)
+    print(f"delta {delta:5.1f}: lowest at {best:5.2f}")
+
+# %%
+# ``delta`` 是平方与直线的分界，它越大，Huber 损失越接近均方误差。
 #
 # 常见错误：形状不一致
 # --------------------
-# :term:`线性层` 的输出常是 ``(n, 1)``，从表格读来的目标常是 ``(n,)``。
+# :term:`线性层` 的输出常常是 ``(n, 1)``，从表格读来的目标常常是 ``(n,)``。
 # 下面的预测与目标完全相等，正确的损失是 0。
 
 column = target.view(3, 1)  # 预测
@@ -114,21 +190,27 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     wrong = mse_loss_fn(column, row)
 
-print(f"{caught[0].category.__name__}: {caught[0].message}")
+message = f"{caught[0].category.__name__}: {caught[0].message}"
+print(textwrap.fill(message, 92))
 print(f"{(column - row).shape=}")
 print(f"(3, 1) and (3,): {wrong:.4f}")
 print(f"(3,) and (3,):   {mse_loss_fn(column.squeeze(1), row):.4f}")
 
 # %%
-# 两者 :term:`广播` 成 ``(3, 3)``，每个预测与三个目标各比了一次，损失成了 1.3333。
-# 程序不会停下，只有这一条警告；照这样训练，模型学到的是目标的平均值。
-# 先用 ``squeeze(1)`` 或 ``unsqueeze(1)`` 把形状变得相同。广播的规则见 :ref:`basics-broadcasting`。
+# 两者 :term:`广播` 成 ``(3, 3)``，于是每个预测与三个目标各比较一次，损失成了 1.3333。
+# 这只是一条警告，程序会继续运行。改法是先用 ``squeeze(1)`` 去掉预测的最后一维，使两者形状相同。
+# 照错误的形状训练会怎样，见 :ref:`pitfalls-broadcasting-bug`。
+
+# %%
+# .. real-projects::
 #
+#    目标检测用 ``SmoothL1Loss`` 回归边框的坐标，它与 Huber 损失只差一个系数，来历见
+#    `Girshick, 2015 <https://arxiv.org/abs/1504.08083>`__。各个选项见
+#    `torch.nn.MSELoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>`__。
+
+# %%
 # 小结
 # ----
-# - 规则：误差取平方再求平均；预测与目标的形状要完全相同。
-# - API：``torch.nn.MSELoss(reduction="mean")``，函数形式是 ``torch.nn.functional.mse_loss``。
+# - 规则：均方误差的梯度与误差成正比，目标里有离群值时可以改用 MAE 或 Huber，预测与目标的形状要相同。
+# - API：``torch.nn.MSELoss``、``torch.nn.L1Loss``、``torch.nn.HuberLoss``，函数形式如 ``torch.nn.functional.mse_loss``。
 # - 下一页：:ref:`networks-cross-entropy`
-#
-# 与原笔记的差异：标题里的“平方差”改为“均方误差”；变量 ``input`` 改名为 ``prediction``，不再遮住内置函数；
-# 手算、归约、图和形状错误是新加的。
