@@ -8,15 +8,15 @@
 损失函数：交叉熵
 ================
 
-分类网络给每个类别打一个未归一化的得分，这些得分叫 :term:`logits`。
-:term:`交叉熵` 看正确的类别分到多大的概率：概率越小，损失越大。
-这一页把四组分数的损失算出来，再看一个不报错却会拖慢训练的错误：先做一次 softmax。
+分类网络给每个类别打一个分数，分数最高的类别就是它的预测。
+但是正确答案只是一个类别编号，分数和编号不能直接相减。
+怎样用一个数衡量预测有多差，同样是判错，很有把握和没有把握又应当差多少？
 
 你将学到：
 
-- 把 logits 和类别编号交给 ``torch.nn.CrossEntropyLoss``
-- 用 ``log_softmax`` 手算同一个数
-- 认出多做一次 softmax 的症状：损失降到某个值就再也降不下去
+- 用 softmax 把分数变成概率，再计算 :term:`交叉熵`
+- 比较交叉熵和 :term:`均方误差` 在判错时的 :term:`梯度`
+- 判断二分类用一个分数还是两个分数
 """
 
 import math
@@ -26,25 +26,61 @@ import torch
 from torch import nn
 
 # %%
-# 四组分数
-# --------
-# 三个 :term:`样本`，两个类别。``logits`` 每行是一个样本的两个分数，
-# ``target`` 是正确类别的编号。这里每一行都是正确的类别得 1 分，另一类得 −1 分。
-
-loss = nn.CrossEntropyLoss()
+# 从分数到概率
+# ------------
+# 网络给各个类别的分数可正可负，总和也不固定，这样的分数叫作 :term:`logits`。
+# softmax 先对每个分数取指数，使它变成正数，再除以总和，使总和等于 1。
+#
+# .. math::
+#
+#    p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}
+#
+# 下面有三个 :term:`样本`，每行是一个样本在两个类别上的分数。``target`` 是正确类别的编号，从 0 数起。
 
 logits = torch.tensor([[-1.0, 1], [-1, 1], [1, -1]])  # (3, 2)：样本，类别
 target = torch.tensor([1, 1, 0])  # (3,)：整数编号
 
-output = loss(logits, target)
-print(output)
+exp = logits[0].exp()
+print("by hand:", exp / exp.sum())
+print("softmax:", torch.softmax(logits, dim=1)[0])
 
 # %%
-# 分数乘以 3，网络就更有把握；变号，三行就全判错。
+# 第 0 个样本的正确类别是 1，它的概率是 0.8808。
 #
-# .. admonition:: 先猜一猜
+# 从概率到损失
+# ------------
+# 交叉熵是正确类别的概率的负对数，再对样本求平均。概率是 1 时损失是 0，概率越小，损失越大。
+# ``CrossEntropyLoss`` 直接接收 logits 和编号，它自己做 softmax。
+# 它的函数形式是 ``nn.functional.cross_entropy(logits, target)``。
+
+loss_fn = nn.CrossEntropyLoss()
+output = loss_fn(logits, target)
+print(output)
+
+log_p = torch.log_softmax(logits, dim=1)  # (3, 2)
+by_hand = -(log_p[0, 1] + log_p[1, 1] + log_p[2, 0]) / 3
+print(f"by hand: {by_hand:.4f}")
+
+# %%
+# ``log_softmax`` 一步算出概率的对数。它比先 softmax 再取对数更可靠，因为很小的概率会变成 0。
+
+far_apart = torch.tensor([0.0, 200.0])
+print("softmax, then log:", far_apart.softmax(dim=0).log())
+print("log_softmax:      ", far_apart.log_softmax(dim=0))
+
+# %%
+# 把握和损失
+# ----------
+# 分数乘以 3，概率就更接近 0 或 1，网络的把握更大。分数变号，三个样本就全部判错。
 #
-#    判对时损失是 0.1269。更有把握地判对，损失会是多少？判错呢？更有把握地判错呢？
+# .. predict::
+#
+#    判对时损失是 0.1269。变号之后判错，正确类别落后 2 分。再乘以 3，正确类别落后 6 分。
+#    这两种判错的损失各是多少？
+#
+#    - 两者相同，判错的把握大小没有关系
+#    - 大约是 2 和 6，与落后的分数差不多
+#    - 都不超过 1，因为概率在 0 和 1 之间
 
 cases = {
     "right": logits,
@@ -53,95 +89,131 @@ cases = {
     "wrong, confident": -3 * logits,
 }
 for name, scores in cases.items():
-    print(f"{name:<17} {loss(scores, target):.4f}")
+    print(f"{name:<17} {loss_fn(scores, target):.4f}")
 
 # %%
-# 判对时损失已经接近 0，再有把握也省不下多少；判错时，把握越大，代价越高。
-# 两类差 2 分时损失是 2.1269，差 6 分时是 6.0025：判错时，损失几乎等于差的分数。
+# .. answer:: B
 #
-# 手算
-# ----
-# softmax 把一行分数变成概率，交叉熵取正确类别 :math:`t` 的概率的负对数，再对样本求平均：
-#
-# .. math::
-#
-#    L = -\log \frac{e^{z_t}}{\sum_k e^{z_k}}
-#
-# ``log_softmax`` 一步算出对数概率，分数很大时也不会溢出。
-
-log_p = torch.log_softmax(logits, dim=1)  # (3, 2)
-by_hand = -log_p[torch.arange(3), target].mean()  # 每行取正确的一列
-print(f"probabilities of the first row: {log_p[0].exp()}")
-print(f"by hand: {by_hand:.4f}")
-torch.testing.assert_close(by_hand, output)
+#    两个类别时，设正确类别落后 :math:`d` 分，由定义可以算出损失是 :math:`\ln(1 + e^{d})`，
+#    :math:`d` 大时约等于 :math:`d`。
+#    A 不对，把握越大，正确类别的概率越小，损失越大。
+#    C 混淆了概率和它的负对数，概率趋于 0 时，负对数没有上限。
 
 # %%
-# 正确类别的概率是 0.8808，负对数正好是 0.1269。
+# .. change-it::
 #
-# 常见错误：softmax 做了两次
-# --------------------------
-# ``CrossEntropyLoss`` 自己会做 softmax。网络末尾若再放一个，程序照常运行，损失却变了样：
+#    网络的末尾如果已经有一个 softmax，``CrossEntropyLoss`` 就会再做一次。这时最有把握的判对，损失能降到 0 吗？
 
+# hide-cell: 改一改：先做一次 softmax
 for name, scores in cases.items():
-    twice = loss(scores.softmax(dim=1), target)
-    print(f"{name:<17} {twice:.4f}")
-
-for n_classes in (2, 10):
-    floor = math.log1p((n_classes - 1) / math.e)
-    print(f"floor with {n_classes} classes: {floor:.4f}")
+    print(f"{name:<17} {loss_fn(scores.softmax(dim=1), target):.4f}")
+print(f"lowest possible:  {math.log(1 + math.exp(-1)):.4f}")
 
 # %%
-# 最有把握地判对也只降到 0.3146，最有把握地判错也不过 1.3096。概率只在 0 与 1 之间，
-# 两个类别最多差 1 分，
-# 所以 :math:`K` 个类别的损失不会低于 :math:`\ln(1 + (K-1)/e)`。
-# 训练时损失停在这个下限附近，先查网络的最后一层。
+# 概率在 0 和 1 之间，所以第二次 softmax 收到的两个分数最多相差 1，损失不会低于 :math:`\ln(1 + e^{-1})`。
+# 程序不报错，所以要记住网络的末尾不放 softmax，详见 :ref:`pitfalls-softmax-twice`。
 #
-# 用图来看
-# --------
-# 两个类别时，损失只取决于正确类别比另一类高多少分。把这个差从 −8 画到 8。
+# 为什么不用均方误差
+# ------------------
+# 也可以把概率当作预测，把 0 和 1 当作目标，用 :ref:`均方误差 <networks-mse-loss>` 作损失。
+# 两种损失都在判错时大，在判对时小。但是训练靠的是梯度，所以要比较两者的斜率。
+# 下面的 ``gap`` 是正确类别领先的分数，负数表示落后。
 
-margin = torch.linspace(-8, 8, 161)
-scores = torch.stack([torch.zeros(161), margin], dim=1)  # 正确类别是 1
-answer = torch.ones(161, dtype=torch.long)
-each = nn.CrossEntropyLoss(reduction="none")
 
-fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
-ax.plot(margin, each(scores, answer), color="C0", lw=2)
-ax.plot(margin, each(scores.softmax(dim=1), answer), color="C1", lw=2)
-for gap, case in zip((2, 6, -2, -6), cases.values(), strict=True):
-    ax.plot(gap, loss(case, target), "o", color="C0")
-    ax.plot(gap, loss(case.softmax(dim=1), target), "o", color="C1")
-ax.axhline(math.log1p(1 / math.e), color="0.5", lw=1, ls=":")
-ax.annotate("logits", (-4.6, 5.2), color="C0")
-ax.annotate("softmax first", (-7.9, 1.6), color="C1")
-ax.annotate("floor 0.3133", (8, 0.55), color="0.5", ha="right")
-ax.set(xlabel="logit of the right class minus the other", ylabel="loss")
-ax.spines[["top", "right"]].set_visible(False)
-# alt: 蓝线直接用 logits，向左直线上升，向右降到 0；橙线先做 softmax，夹在 1.31 与 0.31 之间，两端平
+def cross_entropy(gap):
+    scores = torch.stack([torch.zeros_like(gap), gap], dim=1)  # (n,) -> (n, 2)
+    answer = torch.ones(len(gap), dtype=torch.long)  # 正确类别是 1
+    return nn.CrossEntropyLoss(reduction="none")(scores, answer)
+
+
+def squared_error(gap):
+    scores = torch.stack([torch.zeros_like(gap), gap], dim=1)
+    p = scores.softmax(dim=1)[:, 1]  # 正确类别的概率
+    return (1 - p) ** 2  # 两个类别的误差都是 1 - p，平均也是它
+
+
+def value_and_slope(loss, gap):
+    gap = gap.clone().requires_grad_()
+    value = loss(gap)
+    value.sum().backward()
+    return value.detach(), gap.grad
+
+
+print("gap:                    6        2       -2       -6")
+for loss in (cross_entropy, squared_error):
+    value, slope = value_and_slope(loss, torch.tensor([6.0, 2, -2, -6]))
+    print(f"{loss.__name__:13} loss  " + " ".join(f"{v:8.5f}" for v in value))
+    print(f"{loss.__name__:13} slope " + " ".join(f"{s:8.5f}" for s in slope))
+
+# hide-input: 画图
+fig, axes = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
+gap = torch.linspace(-8, 8, 161)
+for loss, color in ((cross_entropy, "C0"), (squared_error, "C1")):
+    value, slope = value_and_slope(loss, gap)
+    axes[0].plot(gap, value, color=color, lw=2)
+    axes[1].plot(gap, slope, color=color, lw=2)
+axes[0].text(-4.5, 5.2, "cross-entropy", color="C0")
+axes[0].text(-7, 1.3, "squared error", color="C1")
+for ax, label in zip(axes, ("loss", "slope"), strict=True):
+    ax.set(xlabel="gap", ylabel=label)
+    ax.spines[["top", "right"]].set_visible(False)
+# alt: 左图，gap 越小，交叉熵沿直线上升，均方误差停在 1；
+# 右图，gap 很小时，交叉熵的斜率接近 −1，均方误差的斜率回到 0
 plt.show()
 
 # %%
-# 圆点是上面的八个数。橙线两端几乎是平的：错得最厉害的样本 :term:`梯度` 反而接近 0，几乎学不动。
+# ``gap`` 是 −6 时，交叉熵的斜率是 −0.9975，均方误差的斜率只有 −0.0049。
+# 所以判错而且很有把握的样本，用均方误差时梯度反而接近 0。
 #
-# 改一改：把 ``target`` 的第一个数改成 0，一行判错、两行判对。先猜 ``output`` 是多少，再运行。
+# 求导可以看出原因。设 :math:`p` 是正确类别的概率，它对 ``gap`` 的斜率是 :math:`p(1-p)`。
+# 由此得到两种损失的斜率：
 #
-# 类别编号越界
-# ------------
-# 编号从 0 数起，两个类别只有 0 和 1。把它们写成 1 和 2 会怎样？
-
-try:
-    loss(logits, torch.tensor([2, 2, 1]))
-except IndexError as error:
-    print(f"{type(error).__name__}: {error}")
+# .. math::
+#
+#    \frac{d}{d\,\mathrm{gap}} (1-p)^2 = -2 p (1-p)^2, \qquad
+#    \frac{d}{d\,\mathrm{gap}} (-\ln p) = -(1-p)
+#
+# :math:`p` 接近 0 时，前者有因子 :math:`p`，所以趋于 0，后者趋于 −1。
 
 # %%
-# 报出来的是越界的编号。编号从 1 数起的标签，先减 1。
+# .. change-it::
 #
+#    从 ``gap = −6`` 出发走 20 步，每步减去 0.5 倍的斜率。用两种损失，最后各能走到哪里？
+
+# hide-cell: 改一改：走 20 步
+for loss in (cross_entropy, squared_error):
+    gap = torch.tensor([-6.0])
+    for _ in range(20):
+        gap = gap - 0.5 * value_and_slope(loss, gap)[1]
+    print(f"{loss.__name__:13} gap {gap.item():.2f}")
+
+# %%
+# 用交叉熵时，第 20 步的 ``gap`` 已经是正数，也就是判对了。用均方误差时，``gap`` 几乎没有变。
+#
+# 二分类只用一个分数
+# ------------------
+# 两个类别时，损失只取决于两个分数之差，所以网络只输出一个差就够了。
+# ``BCEWithLogitsLoss`` 接收这一个分数，它的目标是与分数形状相同的浮点数，1.0 表示类别 1，0.0 表示类别 0。
+
+difference = logits[:, 1] - logits[:, 0]  # (3, 2) -> (3,)
+print("difference:", difference)
+binary_loss = nn.BCEWithLogitsLoss()(difference, target.float())
+print(f"one score: {binary_loss:.4f}  two scores: {output:.4f}")
+
+# %%
+# 两者相等。名字里的 BCE 是 binary cross-entropy，with logits 表示它自己做 Sigmoid，
+# 所以网络的末尾也不放 Sigmoid。
+
+# %%
+# .. real-projects::
+#
+#    类别不平衡时，用 ``weight=`` 给各个类别不同的权重。``label_smoothing=`` 使目标不再是 0 和 1，
+#    它出自 `Szegedy et al., 2015 <https://arxiv.org/abs/1512.00567>`__。文本里用 ``ignore_index=`` 跳过填充的位置，见
+#    `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__。
+
+# %%
 # 小结
 # ----
-# - 规则：交叉熵收 logits，不收概率；网络末尾不放 softmax。
-# - API：``torch.nn.CrossEntropyLoss()(logits, target)``，形状是 ``(N, K)`` 和 ``(N,)``。
+# - 规则：交叉熵接收 logits 和类别编号，网络的末尾不放 softmax。
+# - API：``torch.nn.CrossEntropyLoss``、``torch.nn.BCEWithLogitsLoss``、``torch.softmax`` 和 ``torch.log_softmax``。
 # - 下一页：:ref:`networks-optimizer-step`
-#
-# 与原笔记的差异：原来注释掉的三组输入都运行了，``input`` 改名为 ``logits``；
-# 手算、两次 softmax 和越界是新加的。
