@@ -61,6 +61,8 @@ for name, fn in activations.items():
     lowest, highest = x.grad.min(), x.grad.max()
     print(f"{name:9} slope {lowest:5.2f} to {highest:.2f}, at x=4: {x.grad[-1]:.2f}")
 
+# %%
+
 # hide-input: 画图
 grid = torch.linspace(-4, 4, 401)
 fig, axes = plt.subplots(
@@ -143,7 +145,7 @@ for name in ("Sigmoid", "Tanh", "ReLU"):
 
 # %%
 # 从负数出发，ReLU 的第一个斜率就是 0，所以连乘的结果也是 0。
-# 如果一个单元对所有样本的输入都是负数，它的权重就收不到梯度，这叫神经元死亡。
+# 如果一个单元对所有样本的输入都是负数，它的权重收到的梯度就是 0，这叫神经元死亡。
 #
 # 加上权重
 # --------
@@ -181,8 +183,8 @@ for activation in (nn.Identity(), nn.Sigmoid(), nn.Tanh(), nn.ReLU()):
 
 # %%
 # 中间一列的权重不改变梯度的大小，所以剩下的变化都来自激活函数。
-# 没有激活函数时梯度不变，Tanh 使它变小一些。ReLU 在负数处的斜率是 0，它使梯度小得多。
-# Sigmoid 则使梯度几乎消失。
+# 没有激活函数时梯度不变，Tanh 使它变成约十分之一。
+# ReLU 在负数处的斜率是 0，它使梯度变成约千分之一。Sigmoid 则使梯度几乎消失。
 #
 # 左边一列是 PyTorch 默认的权重。没有激活函数，梯度也已经很小，所以权重本身也会引起梯度消失。
 #
@@ -207,8 +209,7 @@ except AttributeError as error:
 # .. real-projects::
 #
 #    卷积网络的隐藏层多用 ReLU，Transformer 多用 GELU 或 SiLU，Sigmoid 留给要输出概率的最后一层。
-#    GELU 的来历见 `Hendrycks and Gimpel, 2016 <https://arxiv.org/abs/1606.08415>`__，
-#    全部激活函数列在
+#    GELU 的来历见 `Hendrycks and Gimpel, 2016 <https://arxiv.org/abs/1606.08415>`__，全部激活函数列在
 #    `torch.nn 的文档 <https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity>`__ 里。
 
 # %%

@@ -16,7 +16,7 @@
 
 - 用 softmax 把分数变成概率，再计算 :term:`交叉熵`
 - 比较交叉熵和 :term:`均方误差` 在判错时的 :term:`梯度`
-- 判断二分类用一个分数还是两个分数
+- 比较二分类的两种写法，用一个分数或用两个分数
 """
 
 import math
@@ -144,6 +144,8 @@ for loss in (cross_entropy, squared_error):
     value, slope = value_and_slope(loss, torch.tensor([6.0, 2, -2, -6]))
     print(f"{loss.__name__:13} loss  " + " ".join(f"{v:8.5f}" for v in value))
     print(f"{loss.__name__:13} slope " + " ".join(f"{s:8.5f}" for s in slope))
+
+# %%
 
 # hide-input: 画图
 fig, axes = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")

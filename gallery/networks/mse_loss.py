@@ -71,7 +71,7 @@ for reduction in ("none", "sum", "mean"):
 #    \frac{\partial L}{\partial \hat{y}_i} = \frac{2 (\hat{y}_i - y_i)}{n}
 #
 # 用 ``backward()`` 核对。五个目标里，最后一个本来是 5，被误写成 50。
-# 每次都预测同一个数，先预测 3，也就是没有写错时的平均值。
+# 五个预测都取同一个数 3，也就是没有写错时的平均值。
 
 clean = torch.tensor([1.0, 2, 3, 4, 5])
 typo = torch.tensor([1.0, 2, 3, 4, 50])
@@ -89,7 +89,7 @@ print("backward:", gradient(mse_loss_fn, 3.0, typo))
 
 # %%
 # 误差 −47 是误差 −1 的 47 倍，梯度 −18.8 也是 −0.4 的 47 倍。
-# 负的梯度表示增大预测会使损失减小，所以写错的目标会把预测拉高，而且拉力远大于其他四个目标。
+# 负的梯度表示增大预测会使损失减小，所以写错的目标会把预测拉高，而且作用远大于其他四个目标。
 #
 # 另外两种损失
 # ------------
@@ -113,6 +113,8 @@ for name, loss_fn in loss_fns.items():
     each.sum().backward()
     values[name], slopes[name] = each.detach(), e.grad
     print(f"{name:5} at error 3: value {each[-1]:.1f}, slope {e.grad[-1]:.1f}")
+
+# %%
 
 # hide-input: 画图
 fig, axes = plt.subplots(1, 2, figsize=(7.5, 3.3), layout="constrained")

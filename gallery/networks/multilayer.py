@@ -190,6 +190,8 @@ output = hinge(line).detach()  # (81, 1)
 print(f"largest difference from |x|: {(output - line.abs()).abs().max():.6f}")
 print(f"defect of |x|: {defect(torch.abs, torch.ones(1)):.4f}")
 
+# %%
+
 # hide-input: 画图
 fig, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 ax.plot(line, output, color="C0", lw=6, alpha=0.3)
