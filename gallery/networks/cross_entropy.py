@@ -62,7 +62,8 @@ by_hand = -(log_p[0, 1] + log_p[1, 1] + log_p[2, 0]) / 3
 print(f"by hand: {by_hand:.4f}")
 
 # %%
-# ``log_softmax`` 一步算出概率的对数。它比先 softmax 再取对数更可靠，因为很小的概率会变成 0。
+# ``log_softmax`` 一步算出概率的对数。它比先 softmax 再取对数更可靠，
+# 因为很小的概率会舍入成 0，取对数就得到 −inf。
 
 far_apart = torch.tensor([0.0, 200.0])
 print("softmax, then log:", far_apart.softmax(dim=0).log())
@@ -159,7 +160,7 @@ axes[0].text(-7, 1.3, "squared error", color="C1")
 for ax, label in zip(axes, ("loss", "slope"), strict=True):
     ax.set(xlabel="gap", ylabel=label)
     ax.spines[["top", "right"]].set_visible(False)
-# alt: 左图，gap 越小，交叉熵沿直线上升，均方误差停在 1；
+# alt: 左图，gap 越小，交叉熵近似沿直线上升，均方误差停在 1；
 # 右图，gap 很小时，交叉熵的斜率接近 −1，均方误差的斜率回到 0
 plt.show()
 
@@ -180,7 +181,7 @@ plt.show()
 # %%
 # .. change-it::
 #
-#    从 ``gap = −6`` 出发走 20 步，每步减去 0.5 倍的斜率。用两种损失，最后各能走到哪里？
+#    从 ``gap = -6`` 出发走 20 步，每步减去 0.5 倍的斜率。用两种损失，最后各能走到哪里？
 
 # hide-cell: 改一改：走 20 步
 for loss in (cross_entropy, squared_error):
