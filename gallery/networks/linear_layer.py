@@ -69,7 +69,7 @@ print("b:", linear_module.bias)
 # 训练要改变的就是这些数。现在的值是随机的 :term:`初始化` 结果。
 # 文档规定它们均匀地取自 :math:`-1/\sqrt{3}` 到 :math:`1/\sqrt{3}`，3 是输入的个数。
 #
-# ``named_parameters()`` 逐个给出层里的参数和它们的名字。
+# ``named_parameters()`` 逐个给出层里的参数和它们的名字，``parameters()`` 只给出参数。
 
 for name, parameter in linear_module.named_parameters():
     print(f"{name:6} {tuple(parameter.shape)!s:6} {parameter.numel():2} numbers")

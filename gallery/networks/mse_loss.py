@@ -64,7 +64,7 @@ for reduction in ("none", "sum", "mean"):
 #
 # 梯度与误差成正比
 # ----------------
-# 训练靠梯度来改变预测。对公式求导，第 :math:`i` 个预测的梯度是
+# 训练靠梯度来改变预测。对公式求导，得到第 :math:`i` 个预测的梯度：
 #
 # .. math::
 #
@@ -151,7 +151,7 @@ def best_constant(loss_fn, target):
     def loss(constant):
         return loss_fn(torch.full_like(target, constant), target).item()
 
-    return min([i / 20 for i in range(1001)], key=loss)  # 0.00, 0.05, ..., 50.00
+    return min([i / 20 for i in range(1001)], key=loss)  # 从 0 到 50
 
 
 for name, loss_fn in loss_fns.items():
@@ -165,7 +165,7 @@ for name, constant in (("MSE", 12.0), ("MAE", 3.0), ("Huber", 3.0)):
 #
 #    MSE 的最低点从 3 移到 12，也就是五个目标的平均值，因为在这里五个梯度之和才是 0。
 #    A 只对 MSE 成立。另外两种损失的斜率不超过 1，所以写错的目标与 4 的梯度一样大，五个梯度之和仍是 0。
-#    C 只看了误差小的一段。50 的误差远大于 ``delta``，落在直线的一段。
+#    C 只看了误差小的一段。目标 50 的误差远大于 ``delta``，落在直线的一段。
 
 # %%
 # .. change-it::
@@ -200,7 +200,7 @@ print(f"(3,) and (3,):   {mse_loss_fn(column.squeeze(1), row):.4f}")
 
 # %%
 # 两者 :term:`广播` 成 ``(3, 3)``，于是每个预测与三个目标各比较一次，损失成了 1.3333。
-# 这只是一条警告，程序会继续运行。改法是先用 ``squeeze(1)`` 去掉预测的最后一维，使两者形状相同。
+# PyTorch 只给出警告，程序会继续运行。改法是先用 ``squeeze(1)`` 去掉预测的最后一维，使两者形状相同。
 # 照错误的形状训练会怎样，见 :ref:`pitfalls-broadcasting-bug`。
 
 # %%
