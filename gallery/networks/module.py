@@ -162,36 +162,18 @@ print(f"{sum(p.numel() for p in tied.parameters())} parameters, {tied(x).shape=}
 #
 # 模块里放模块
 # ------------
-# 自己定义的模块也可以当作层，放进更大的模块。
-
-
-class Deep(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = TwoPaths(3, 4, 2)
-        self.second = TwoPaths(2, 4, 1)
-
-    def forward(self, x):  # (B, 3) -> (B, 2) -> (B, 1)
-        return self.second(self.first(x))
-
+# 自己定义的模块也可以当作层，放进更大的模块。下面的数据依次走过两个 ``TwoPaths``。
+# 在外层只有一条路，所以不必再写一个类，用 ``Sequential`` 就够了。
 
 torch.manual_seed(0)
-deep = Deep()
+deep = nn.Sequential(TwoPaths(3, 4, 2), TwoPaths(2, 4, 1))
 print(deep)
 print([name for name, _ in deep.named_parameters()][:3])
+print(f"same output: {torch.equal(deep(x), deep[1](deep[0](x)))}")
 
 # %%
-# 参数的名字由各级属性名用点连成。不过 ``Deep`` 的 ``forward`` 只是让数据依次走过两个模块，
-# 这正是 ``Sequential`` 做的事。用同一个随机种子再建一个，比较两者的输出。
-
-torch.manual_seed(0)
-in_a_row = nn.Sequential(TwoPaths(3, 4, 2), TwoPaths(2, 4, 1))
-print(f"same output: {torch.equal(in_a_row(x), deep(x))}")
-print([name for name, _ in in_a_row.named_parameters()][:3])
-
-# %%
-# 输出相同，只是名字里的 ``first`` 换成了编号 ``0``。所以数据只走一条路时，用 ``Sequential`` 就够了。
-# 有分支、有几个输入、要返回中间结果或要用 ``if`` 时，才需要自己写 ``forward``。
+# 打印一个模型，就能看到它的各级模块。参数的全名由各级的名字用点连成，``Sequential`` 里的模块以编号为名。
+# 数据有分支、有几个输入、要返回中间结果或要用 ``if`` 时，才需要自己写 ``forward``。
 #
 # 常见错误：忘记 super().__init__()
 # ---------------------------------
