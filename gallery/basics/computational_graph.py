@@ -8,27 +8,35 @@
 计算图与梯度
 ============
 
-求 :term:`梯度` 不用自己推公式。:term:`张量` 每算一步，PyTorch 就记一笔，
-记下的东西连成 :term:`计算图`；调用 ``backward()``，便沿着图倒着求导。
-图平时看不见。这一页把它取出来画好，再看梯度怎样在上面流动。
+训练网络要调整许多参数，每个参数都需要一个 :term:`梯度`。手工推导公式太慢，也容易出错。
+PyTorch 的办法是在计算的同时记下每一步运算，再根据这份记录求出梯度。
+这份记录平时看不见，它里面有什么？如果同一个变量用了两次，它的梯度又怎样算？
 
 你将学到：
 
-- 怎样沿 ``grad_fn`` 走遍计算图
-- 一个变量有两条路通向结果时，梯度为什么相加
-- 谁有 ``.grad``，谁没有；为什么不能连着调用两次 ``backward()``
+- 从 ``grad_fn`` 出发，列出 :term:`计算图` 的节点
+- 用 :term:`链式法则` 手算梯度，再与 ``backward()`` 的结果核对
+- 判断哪些张量有 ``.grad``，解释第二次 ``backward()`` 的报错
 """
 
 import warnings
 
 import matplotlib.pyplot as plt
 import torch
-from torch.autograd.graph import get_gradient_edge
 
 # %%
-# 三个算式
-# --------
-# 设置 ``requires_grad=True``，PyTorch 就从这个张量开始记录。注意 ``b`` 用了两次。
+# 思路
+# ----
+# 假设 ``e`` 由 ``a`` 和 ``b`` 算出。只让 ``a`` 改变一点点，``e`` 随之改变，
+# 两个改变量之比的极限就是 :term:`偏导数` :math:`\partial e / \partial a`。
+# 对每个输入各求一个偏导数，合起来就是 ``e`` 的梯度。
+#
+# 计算图由节点和边组成。一个节点代表一步运算，一条边从结果指向它的一个输入。
+# 求导时从 ``e`` 出发，沿着边往回走，每经过一步运算就乘上这一步的导数。
+# 这个过程叫 :term:`反向传播`，它的依据是链式法则。
+#
+# 创建张量时写上 ``requires_grad=True``，PyTorch 就会记录用到这个张量的运算。
+# 下面有三个算式，请注意 ``b`` 用了两次。
 
 a = torch.tensor(2.0, requires_grad=True)  # 要求梯度，PyTorch 才保留计算图
 b = torch.tensor(1.0, requires_grad=True)
@@ -40,101 +48,96 @@ print("d", d)
 print("e", e)
 
 # %%
-# 每个结果都带着一个 ``grad_fn``：加法的叫 ``AddBackward0``，乘法的叫 ``MulBackward0``。
-# 它就是图上的一个节点，知道这一步怎样求导。
+# 三个结果都带有 ``grad_fn``。它就是图中的节点，名字说明了结果由哪种运算得出，
+# 加法是 ``AddBackward0``，乘法是 ``MulBackward0``。
 #
-# 把图走一遍
-# ----------
-# 节点的 ``next_functions`` 指向上一步的节点，每个输入一项。从 ``e.grad_fn`` 出发，
-# 一直走下去，就得到整张图。下面的函数不认识 ``a`` 到 ``e``，只跟着指针走。
+# 列出所有节点
+# ------------
+# 节点的 ``next_functions`` 属性指出每个输入来自哪个节点。
+# 下面从 ``e.grad_fn`` 出发，逐层打印节点的类型，缩进越深的节点离 ``e`` 越远。
 
 
-def walk(fn, edges, layer, depth=0):
-    """从 fn 走起，记下每条边，以及每个节点离起点的最远距离。"""
-    layer[fn] = max(depth, layer.get(fn, 0))
-    for slot, (source, _) in enumerate(fn.next_functions):
-        if source is not None:  # 常数 1 没有来历
-            edges[fn, slot] = source
-            walk(source, edges, layer, depth + 1)
+def show(node, depth=0):
+    value = f"  value {node.variable.item()}" if hasattr(node, "variable") else ""
+    print("    " * depth + type(node).__name__ + value)
+    for next_node, _ in node.next_functions:
+        if next_node is not None:  # 常数没有节点
+            show(next_node, depth + 1)
 
 
-edges, layer = {}, {}
-walk(e.grad_fn, edges, layer)
-
-tensors = {"a": a, "b": b, "c": c, "d": d, "e": e}
-owner = {get_gradient_edge(t).node: name for name, t in tensors.items()}
-for (fn, _), source in edges.items():
-    kind, source_kind = type(fn).__name__, type(source).__name__
-    print(f"{owner[fn]} {kind:12} <- {owner[source]} {source_kind}")
+show(e.grad_fn)
+node_from_c = c.grad_fn.next_functions[1][0]  # c 的第二个输入是 b
+node_from_d = d.grad_fn.next_functions[0][0]  # d 的第一个输入是 b
+print(f"{node_from_c is node_from_d=}")
 
 # %%
-# 五条边，五个节点；常数 1 不求导，图里没有它。``a`` 和 ``b`` 没有 ``grad_fn``，
-# 代表它们的是 ``AccumulateGrad``：收到的梯度由它累加到 ``.grad`` 里。
-# 按离 ``e`` 的远近把节点排成列，就能画出来。
+# 第一行是 ``e`` 的乘法，它的两个输入是 ``c`` 和 ``d`` 的加法。
+# ``a`` 和 ``b`` 是直接创建的，没有 ``grad_fn``，图中用 ``AccumulateGrad`` 节点代表它们。
+# 这种节点的作用是把收到的梯度加到 ``.grad`` 上。常数 1 不需要梯度，所以图中没有它。
+#
+# 值为 1.0 的 ``AccumulateGrad`` 印了两次。最后一行的 ``True`` 说明两次是同一个节点，
+# 因为它们都代表 ``b``。把同一个节点只画一次，就得到下面的图。
+
+# hide-input: 画图
+tensors = {"a": a, "b": b, "c": c, "d": d, "e": e}
+place = {"a": (0, 1), "b": (0, 0), "c": (1, 1), "d": (1, 0), "e": (2, 0.5)}
+edges = [("e", "c"), ("e", "d"), ("c", "a"), ("c", "b"), ("d", "b")]
 
 
-def draw(edges, layer, gradient=None):
-    """画出走过的图；给出 gradient 时，把每条边上的梯度也写上。"""
-    ax = plt.figure(figsize=(7, 3), layout="constrained").subplots()
-    place = {}
-    for fn, depth in layer.items():
-        column = [other for other in layer if layer[other] == depth]
-        x, y = place[fn] = -depth, (len(column) - 1) / 2 - column.index(fn)
-        color = "C0" if fn.next_functions else "C2"
-        box = {"boxstyle": "round,pad=0.5", "fc": (color, 0.2), "ec": color}
-        name = f"{owner[fn]}\n{type(fn).__name__}"
-        ax.text(x, y, name, ha="center", va="center", bbox=box)
-    for (fn, slot), source in edges.items():
-        x, y = place[fn][0] - 0.28, place[fn][1]
-        to_x, to_y = place[source][0] + 0.28, place[source][1]
-        meet = gradient and list(edges.values()).count(source) > 1
-        color = "C1" if meet else "0.5"
+def draw(gradients):
+    fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+    for name, (x, y) in place.items():
+        node = tensors[name].grad_fn
+        kind = "AccumulateGrad" if node is None else type(node).__name__
+        color = "C2" if node is None else "C0"
+        box = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": color}
+        ax.text(x, y, f"{name}\n{kind}", ha="center", va="center", bbox=box, zorder=3)
+    for start, end in edges:
+        (x, y), (to_x, to_y) = place[start], place[end]
+        color = "C1" if gradients and end == "b" else "0.5"
         arrow = {"arrowstyle": "->", "color": color, "lw": 1.5}
-        ax.annotate("", (to_x, to_y), (x, y), arrowprops=arrow)
-        if gradient:
-            side = "center" if y == to_y else "right" if y > to_y else "left"
-            text = f" {gradient[fn, slot]:g} "
-            near = x + 0.35 * (to_x - x), y + 0.35 * (to_y - y) + 0.04
-            ax.text(*near, text, ha=side, color=color, fontsize=13, weight="bold")
-    ax.set(xlim=(-max(layer.values()) - 0.3, 0.3), ylim=(-0.8, 0.8))
+        ax.annotate("", (to_x + 0.28, to_y), (x - 0.28, y), arrowprops=arrow)
+        if gradients:
+            middle = ((x + to_x) / 2, (y + to_y) / 2 + 0.09)
+            ax.text(*middle, gradients[start, end], ha="center", color=color, size=13)
+    ax.set(xlim=(-0.35, 2.35), ylim=(-0.3, 1.3))
     ax.set_axis_off()
 
 
-draw(edges, layer)
-# alt: 计算图。右边是 e 的 MulBackward0，两条箭头指向 c 和 d 的 AddBackward0；c 指向左边的 a 和 b，d 只指向 b。
+draw({})
+# alt: 计算图。右边是 e 的 MulBackward0，两条箭头指向中间 c 和 d 的 AddBackward0；c 指向左边的 a 和 b，d 只指向 b。
 plt.show()
 
 # %%
-# 箭头从结果指向来历，正是求导要走的方向。到 ``b`` 的路有两条。
+# .. predict::
 #
-# 梯度沿箭头流动
-# --------------
-# ``e.backward()`` 从右到左走这张图，这就是 :term:`反向传播`。
-# 先给每个节点挂一个 :term:`钩子`，记下它往各条边上送出的梯度，再反向传播。
+#    从 ``e`` 到 ``b`` 有两条路，一条经过 ``c``，另一条经过 ``d``。
+#    此时 :math:`c = 3`，:math:`d = 2`，:math:`e = cd`。
+#    调用 ``e.backward()`` 之后，``b.grad`` 是多少？
 #
-# .. admonition:: 先猜一猜
+#    - 2，因为只计算经过 ``c`` 的那条路
+#    - 3，因为经过 ``d`` 的梯度覆盖了经过 ``c`` 的梯度
+#    - 5，因为两条路的梯度会相加
+#    - 6，因为两条路的梯度会相乘
 #
-#    :math:`e = (a + b)(b + 1)`，此时 :math:`a = 2`，:math:`b = 1`。
-#    ``a.grad`` 和 ``b.grad`` 各是多少？
+# 为了看到途中的梯度，先对 ``c`` 和 ``d`` 调用 ``retain_grad()``，
+# 它要求 PyTorch 保留中间结果的梯度。
 
-gradient = {}
-for fn in layer:
-
-    def record(to_inputs, _, fn=fn):  # 默认值 fn=fn 让每个节点各记各的
-        gradient.update({(fn, slot): g for slot, g in enumerate(to_inputs)})
-
-    fn.register_hook(record)
-
+c.retain_grad()
+d.retain_grad()
 e.backward()
+print(f"{c.grad=}  {d.grad=}")
 print(f"{a.grad=}  {b.grad=}")
 
-draw(edges, layer, gradient)
-# alt: 同一张计算图，边上写着梯度：e 到 c 是 2，e 到 d 是 3，c 到 a 是 2；橙色的两条边进入 b，分别是 2 和 3。
-plt.show()
-
 # %%
-# 乘法送出的是“另一个因数”：给 ``c`` 的是 ``d`` 的值 2，给 ``d`` 的是 ``c`` 的值 3。
-# 加法原样转手。到了 ``b``，橙色的两份相加，这就是 :term:`链式法则`：
+# .. answer:: C
+#
+#    由 :math:`e = cd` 可知，``c`` 的梯度等于 ``d`` 的值 2，``d`` 的梯度等于 ``c`` 的值 3。
+#    加法的导数是 1，所以这两个梯度原样到达 ``b``，再加起来。
+#    A 和 B 各漏掉了一条路。D 把规则用错了地方，因为相乘的是同一条路上各步的导数，
+#    不同的路之间要相加。
+#
+# 写成公式，链式法则是
 #
 # .. math::
 #
@@ -143,44 +146,85 @@ plt.show()
 #    + \frac{\partial e}{\partial d}\frac{\partial d}{\partial b}
 #    = 2 \cdot 1 + 3 \cdot 1 = 5
 #
-# 改一改：把 ``d = b + 1`` 改成 ``d = a + 1``。先猜橙色的边会到哪里，两个梯度各是多少。
-#
-# 只有叶子留下梯度
-# ----------------
-# 梯度也经过了 ``c`` 和 ``d``，它们留下来了吗？
+# 把梯度写在边上，橙色的两条边在 ``b`` 汇合。
 
-for name, tensor in tensors.items():
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+# hide-input: 画图
+from_c, from_d = f"{c.grad.item():.0f}", f"{d.grad.item():.0f}"
+draw(
+    {
+        ("e", "c"): from_c,
+        ("e", "d"): from_d,
+        ("c", "a"): from_c,
+        ("c", "b"): from_c,
+        ("d", "b"): from_d,
+    }
+)
+# alt: 同一张计算图，边上写着梯度：e 到 c 是 2，e 到 d 是 3，c 到 a 是 2；橙色的两条边进入 b，分别是 2 和 3。
+plt.show()
+
+# %%
+# .. change-it::
+#
+#    把 ``d = b + 1`` 改成 ``d = a + 1``。先猜现在哪个变量有两条路，两个梯度各是多少，
+#    再看运行结果。
+
+# hide-cell: 改一改：d = a + 1
+a_2 = torch.tensor(2.0, requires_grad=True)
+b_2 = torch.tensor(1.0, requires_grad=True)
+c_2 = a_2 + b_2
+d_2 = a_2 + 1
+e_2 = c_2 * d_2
+e_2.backward()
+print(f"{c_2.item()=}  {d_2.item()=}")
+print(f"{a_2.grad=}  {b_2.grad=}")
+
+# %%
+# 哪些张量有梯度
+# --------------
+# 直接创建的张量叫 :term:`叶子张量`，由要求梯度的张量算出的结果不是叶子张量。
+# 下面逐个打印 ``is_leaf`` 和 ``grad``，并接住途中的警告。
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for name, tensor in tensors.items():
         print(f"{name}: is_leaf={tensor.is_leaf!s:5}  grad={tensor.grad}")
 print(f"{caught[0].category.__name__}: {str(caught[0].message).split('. ')[0]}")
 
 # %%
-# 没有。直接创建的张量叫 :term:`叶子张量`，其中要求梯度的，``.grad`` 才有值；
-# 读其他张量的，得到 ``None`` 和一条警告。
-# 确实要看中间结果的梯度，就在 ``backward()`` 之前调用 ``c.retain_grad()``。
+# ``a`` 和 ``b`` 是要求梯度的叶子张量，所以梯度保存在它们的 ``.grad`` 里。
+# ``c`` 和 ``d`` 不是叶子张量，它们有梯度是因为调用过 ``retain_grad()``。
+# ``e`` 没有调用过，所以它的 ``.grad`` 是 ``None``，读取时还会引出一条警告。
 #
-# 第二次 backward
-# ---------------
-# 乘法求导要用到两个因数，所以前向传播时存了一份。``backward()`` 用完就释放。
+# 第二次反向传播
+# --------------
+# 对 ``e`` 再调用一次 ``backward()`` 会报错。接着对 ``c`` 调用一次，作为对照。
 
 try:
     e.backward()
 except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
-c.backward()  # 这一次不报错
+    print(f"{type(error).__name__}: {str(error).split(' (')[0]}")
+c.backward()
 print(f"{a.grad=}  {b.grad=}")
 
 # %%
-# ``e`` 这条路要过乘法，存的数没有了，于是报错。``c`` 只经过加法，加法什么也不用存，
-# 所以还能再走一次；新的梯度 1 加到旧的上面，2 变成 3，5 变成 6。
-# 训练时正确的做法是：每一步先把旧梯度清零，再重新算一遍前向传播，得到新的图。
+# 求乘法的导数要用到两个因数，所以计算 ``e`` 时保存了 ``c`` 和 ``d`` 的值。
+# 第一次 ``backward()`` 用完之后，PyTorch 就释放了它们，于是第二次报错。
+# ``c`` 由加法得出，求加法的导数不需要任何保存的值，所以 ``c.backward()`` 不报错。
+#
+# 从 ``c`` 到 ``a`` 和 ``b`` 的梯度都是 1。新的梯度加到了旧的上面，
+# 于是 2 变成 3，5 变成 6。:ref:`basics-gradient-scalar` 会说明怎样避免这种累加。
+#
+# .. real-projects::
+#
+#    网络的计算图很大，通常不必查看，只要对损失调用
+#    `backward() <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__。
+#    训练的每一步都重新计算一次损失，因此每一步都有一张新的图，正常情况下不会遇到上面的报错。
+#    图中保存了什么、何时释放，见
+#    `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 #
 # 小结
 # ----
 #
-# - 规则：梯度沿计算图从结果流回叶子，几条路汇合就相加。
-# - API：``Tensor.backward``、``Tensor.grad``、``Tensor.grad_fn`` 和 ``Tensor.retain_grad``。
-# - 下一页：:ref:`basics-devices`。
-#
-# 与原笔记的差异：原笔记的图已丢失，也没有求导；这里从 ``grad_fn`` 画出图，并补上 ``backward()``。
+# - 规则：梯度沿计算图从结果流向叶子张量，同一条路上的导数相乘，不同的路之间相加。
+# - API：``requires_grad``、``grad_fn``、``backward()``、``grad``、``is_leaf`` 和 ``retain_grad()``。
+# - 下一页：:ref:`basics-devices`
