@@ -8,28 +8,39 @@
 标量函数的导数
 ==============
 
-同一个导数用两种方法求：一种手写公式，一种交给 :term:`自动微分`。
-两个数一样，打印出来却不一样：只有一个带 ``grad_fn``。
-弄清这个差别，就知道哪些量在 :term:`计算图` 里，哪些不在。
+你为一个函数手写了 :term:`导数` 公式，又用 PyTorch 的 :term:`自动微分` 求了一次。
+两个结果应当一致，但是打印出来的两行会完全相同吗？
+如果两个结果不一致，又该用什么办法判断哪一个出了错？
 
 你将学到：
 
-- 求导的三步：标记输入，调用 ``backward()``，读 ``x.grad``
-- 为什么手写公式的结果带 ``grad_fn``，``x.grad`` 不带
-- 忘记 ``requires_grad=True`` 时的报错
+- 用 ``backward()`` 求导，判断一个张量是否还连着计算图
+- 用 :term:`有限差分` 核对导数，选择合适的步子
+- 避免第二次 ``backward()`` 把梯度加到旧值上
 """
 
 import matplotlib.pyplot as plt
 import torch
 
 # %%
-# 两种求法
-# --------
+# 思路
+# ----
 # 函数 :math:`f(x) = (x - 2)^2` 的导数是 :math:`f'(x) = 2(x - 2)`。
+# 用 PyTorch 求导分三步。先用 ``requires_grad=True`` 标记输入 ``x``，
+# 再对结果 ``y`` 调用 ``backward()``，最后从 ``x.grad`` 读出导数。
 #
-# .. admonition:: 先猜一猜
+# 从 ``x`` 算出的张量带有 ``grad_fn``，因为 PyTorch 把算出它的运算记进了 :term:`计算图`。
+# 默认情况下，``backward()`` 自己做的运算不会再记进计算图。
 #
-#    在 :math:`x = 1` 处，下面两行打印的数值都是 −2。两行的文字会完全相同吗？
+# .. predict::
+#
+#    在 :math:`x = 1` 处，公式的结果 ``fp(x)`` 和自动微分的结果 ``x.grad`` 都等于 −2。
+#    把两者打印出来，哪一行会带有 ``grad_fn``？
+#
+#    - 两行都没有，因为导数只是一个数
+#    - 只有 ``fp(x)`` 这一行
+#    - 只有 ``x.grad`` 这一行，因为它来自计算图
+#    - 两行都有，因为两者都由 ``x`` 得出
 
 
 def f(x):
@@ -47,22 +58,21 @@ y.backward()
 
 # 手写的导数公式算出的数值
 print("Analytical f'(x):", fp(x))
-# 自动微分算出的数值：对计算图末端的 y 调用 backward()，
-# 再从起点的 x 读出 grad
+# 自动微分算出的数值：先对结果 y 调用 backward()，再从输入 x 读出 grad
 print("PyTorch's f'(x):", x.grad)
 
 # %%
-# 数值相同，但第一行多了 ``grad_fn=<MulBackward0>``。
+# .. answer:: B
 #
-# ``fp(x)`` 是对 ``x`` 做的普通运算。``x`` 要求梯度，于是减法和乘法都记进了计算图，
-# ``grad_fn`` 就是最后那一步乘法。
-# ``x.grad`` 是 ``backward()`` 写下的结果，求它的过程默认不再记录，所以只有数值。
+#    ``fp(x)`` 是对 ``x`` 做的普通运算，而 ``x`` 要求梯度，所以这里的减法和乘法都记进了计算图。
+#    A 没有想到 PyTorch 会记录公式中的运算。
+#    C 和 D 以为 ``x.grad`` 也在计算图里，但是算出它的运算没有记录。
 #
-# 想让两行一样，先用 ``detach()`` 把 ``x`` 与计算图 **分离**；
-# 想让 PyTorch 求出的 :term:`梯度` 也留在图里，就要求它记录，这样还能再求一次导。
+# 如果只要公式的数值，就先用 ``detach()`` 得到一个与计算图 :term:`分离` 的 ``x``。
+# 反过来，如果要对导数再求一次导，就用 ``create_graph=True`` 要求 PyTorch 记录求导的过程。
+# ``torch.autograd.grad`` 也能求导，它直接返回导数，不改动 ``x.grad``。
 
 print("detached:", fp(x.detach()))
-torch.testing.assert_close(fp(x.detach()), x.grad)
 
 (first,) = torch.autograd.grad(f(x), x, create_graph=True)
 (second,) = torch.autograd.grad(first, x)
@@ -70,44 +80,114 @@ print("first: ", first)
 print("second:", second)
 
 # %%
-# ``first`` 带着 ``grad_fn``，所以能继续求出二阶导数 2。
-# ``torch.autograd.grad`` 直接返回梯度，不写进 ``x.grad``。
+# ``fp(x.detach())`` 和 ``x.grad`` 印出的内容相同。
+# ``first`` 带有 ``grad_fn``，所以可以继续求导，得到二阶导数 2。
 #
-# 导数是切线的斜率
-# ----------------
-# 画出 :math:`f`，再过点 (1, 1) 画一条斜率为 ``x.grad`` 的直线。如果导数没错，它应当恰好贴着曲线。
+# .. change-it::
+#
+#    把 ``x`` 改成 2.0，再改成 3.0。先猜两次的 ``x.grad`` 各是多少，再看运行结果。
 
-slope = x.grad.item()
-grid = torch.linspace(-0.5, 4.5, 101)
-near = torch.tensor([-1.2, 1.2])  # 切点左右各 1.2
+# hide-cell: 改一改：x = 2.0 和 x = 3.0
+for value in [2.0, 3.0]:
+    x_new = torch.tensor([value], requires_grad=True)
+    f(x_new).backward()
+    print(f"x = {value}  x.grad = {x_new.grad.item():.1f}")
+
+# %%
+# 用有限差分核对
+# --------------
+# 手写的公式可能写错，所以需要一个与公式无关的办法来核对。
+# 有限差分只用到函数值，它取一小步 :math:`h`，计算
+#
+# .. math::
+#
+#    \frac{f(x + h) - f(x)}{h}
+#
+# 对这个 :math:`f`，在 :math:`x = 1` 处上式等于 :math:`-2 + h`，误差正好是 :math:`h`。
+# 由此看来，:math:`h` 应当越小越好。下面用两种 :term:`精度` 各算一遍。
+
+print("h        float32    float64")
+for h in [1.0, 1e-1, 1e-2, 1e-3, 1e-5, 1e-7]:
+    row = f"{h:.0e}"
+    for dtype in [torch.float32, torch.float64]:
+        point = torch.tensor(1.0, dtype=dtype)
+        quotient = (f(point + h) - f(point)) / h
+        row += f"  {quotient.item():9.5f}"
+    print(row)
+print(f"autograd  {x.grad.item():.5f}")
+
+# %%
+# 用 ``float64`` 时，:math:`h` 越小，误差越小。
+# 用 ``float32`` 时，误差先变小，后来又变大，在 ``1e-07`` 这一行得到 −2.38419。
+# ``float32`` 只有约 7 位有效数字，所以 :math:`h` 太小时，两个函数值几乎相等，
+# 相减之后剩下的主要是舍入误差，再除以 :math:`h` 又放大了它。
+# 因此核对导数时要用 ``float64``，:math:`h` 也不能太小。
+#
+# 自动微分不取步子，而是按求导法则计算，所以没有这种误差。
+#
+# 下图是有限差分的几何意义。割线穿过曲线上的两个点，它的斜率就是有限差分。
+# 切线的斜率是导数，这里取 ``x.grad``。
+
+h = 1.0
+secant_slope = (f(x.detach() + h) - f(x.detach())).item() / h
+tangent_slope = x.grad.item()
+print(f"{secant_slope=:.1f}  {tangent_slope=:.1f}")
+
+# hide-input: 画图
+grid = torch.linspace(-0.5, 4.0, 101)
+around = torch.tensor([-1.0, 2.0])  # 在 x = 1 的左边和右边各画多远
 
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.plot(grid, f(grid), color="C0")
-ax.plot(x.item() + near, y.item() + slope * near, color="C1")
-ax.plot(x.item(), y.item(), "o", color="C1")
-ax.text(3.4, 3.2, "$f(x)$", color="C0", ha="left", fontsize=12)
-ax.text(
-    x.item() + 0.15, y.item() + 0.15, f"slope ${slope:.0f}$", color="C1", fontsize=12
-)
+ax.plot(1 + around, 1 + tangent_slope * around, color="C1")
+ax.plot(1 + around, 1 + secant_slope * around, color="C2")
+ax.plot([1, 2], [1, 0], "o", color="C2")
+ax.text(3.85, 4.1, "$f(x)$", color="C0", ha="right", size=12)
+ax.text(3.08, -3.1, f"tangent, slope {tangent_slope:.0f}", color="C1", size=12)
+ax.text(3.08, -1.1, f"secant, slope {secant_slope:.0f}", color="C2", size=12)
 ax.set(xlabel="$x$", ylabel="$y$")
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 开口向上的抛物线，最低点在 x=2；橙色直线在点 (1, 1) 与它相切，向右下倾斜，斜率为 −2。
+# alt: 开口向上的抛物线。橙色切线在点 (1, 1) 与它相切，斜率为 −2；绿色割线穿过点 (1, 1) 和 (2, 0)，斜率为 −1。
 plt.show()
 
 # %%
-# 斜率为负，表示 ``x`` 增大时 ``f`` 减小。朝梯度的反方向走一小步，函数值就下降：
-# 这就是后面 :ref:`basics-gradient-descent` 的全部想法。
+# 步子取 1 时，割线的斜率与切线的斜率相差 1，和上面的误差公式一致。
+# 切线的斜率为负，说明 ``x`` 增大时 ``f`` 减小。
 #
-# 改一改：把 ``x`` 改成 2.0，先猜 ``x.grad`` 和切线的样子；再试 3.0。
+# 再求一次
+# --------
+# ``x.grad`` 现在是 −2。下面不改动 ``x``，重新计算 ``f(x)``，再调用一次 ``backward()``。
 #
-# 常见的错误
-# ----------
-# 忘了标记输入，就没有计算图，``backward()`` 无从走起。
-# 顺手写成整数也不行，所以例子里写的是 ``1.0``。
+# .. predict::
+#
+#    第二次 ``backward()`` 之后，``x.grad`` 是多少？
+#
+#    - −2，因为导数没有变
+#    - −4，因为新的梯度加到了旧的梯度上
+#    - 没有结果，因为第二次 ``backward()`` 会报错
 
-x = torch.tensor([1.0])
+f(x).backward()
+print("without clearing:", x.grad)
+
+x.grad = None  # 清零，下一次从头开始
+f(x).backward()
+print("after clearing:  ", x.grad)
+
+# %%
+# .. answer:: B
+#
+#    ``backward()`` 把新梯度加到 ``x.grad`` 原有的值上，这叫 :term:`梯度累积`。
+#    A 以为 ``backward()`` 会覆盖旧值，但是第一行印出的是 −4。
+#    C 说的报错只在同一张计算图走两次时出现，这里重新计算了 ``f(x)``，所以图是新的。
+#
+# 因此，每次求导之前都要先把 ``x.grad`` 设为 ``None``，这一步叫 :term:`梯度清零`。
+#
+# 常见的报错
+# ----------
+# 第一种错误是忘记标记输入，第二种错误是把输入写成整数。
+
 try:
-    f(x).backward()
+    f(torch.tensor([1.0])).backward()
 except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
@@ -117,14 +197,21 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 第一条的意思是：末端的张量不要求梯度，也没有 ``grad_fn``。见到它，就往回查输入是否标记过，
-# 中途有没有 ``detach()``、``item()`` 或 ``torch.no_grad()`` 断开了计算图。
+# 第一条报错说，调用 ``backward()`` 的张量不要求梯度，也没有 ``grad_fn``。
+# 遇到它，先检查输入有没有标记，再检查中途有没有 ``detach()``，
+# 或者有没有用 ``item()`` 取出过 Python 数。
+# 第二条报错说，只有浮点数和复数的张量才能要求梯度，所以例子里写的是 ``1.0``。
+#
+# .. real-projects::
+#
+#    自己写了新的运算和它的导数时，用
+#    `torch.autograd.gradcheck <https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html>`__
+#    核对，它用 ``float64`` 的有限差分与自动微分逐个比较。
+#    自动微分与有限差分、符号求导的区别见
+#    `这篇综述 <https://arxiv.org/abs/1502.05767>`__。
 #
 # 小结
 # ----
-# - 规则：对末端调用 ``backward()``，从起点读 ``grad``；
-#   参与运算的张量要求梯度，结果才有 ``grad_fn``。
-# - API：``requires_grad=True``、``y.backward()``、``x.grad`` 和 ``torch.autograd.grad``。
+# - 规则：先清零，再对结果调用 ``backward()``，最后从输入的 ``grad`` 读出导数。
+# - API：``requires_grad``、``backward()``、``grad``、``detach()`` 和 ``torch.autograd.grad``。
 # - 下一页：:ref:`basics-gradient-vector`
-#
-# 与原笔记的差异：代码和输出与原笔记一致；补上了 ``grad_fn`` 的解释、切线图和两条报错。
