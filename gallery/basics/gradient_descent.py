@@ -8,30 +8,46 @@
 手写梯度下降
 ============
 
-有了 :term:`梯度`，训练只剩一个循环：清零，算损失，求梯度，朝反方向走一步。
-这就是 :term:`梯度下降`。原笔记的循环看起来能用，第一步却走了两倍远。
-这一页先量出它，再用一行代码改好。
+:term:`梯度` 指出损失上升最快的方向，所以朝相反的方向走一小步，损失就会下降。
+把这一步重复许多次，就是 :term:`梯度下降`，整个循环只有几行。
+这几行的次序能不能随意调换？少写一行，损失还会下降吗？
 
 你将学到：
 
-- 不用 :term:`优化器`，手写一个完整的训练循环
-- 为什么要在 ``backward()`` 之前清零梯度
-- 更新参数用 ``torch.no_grad()``，不用 ``.data``
+- 不用 :term:`优化器`，写出完整的梯度下降循环
+- 核对每一步是否等于 :term:`学习率` 乘以梯度
+- 解释 ``torch.no_grad()`` 的作用，避免用 ``.data`` 更新参数
 """
 
 import matplotlib.pyplot as plt
 import torch
 
 # %%
+# 思路
+# ----
+# 设 :math:`w` 是参数，:math:`L(w)` 是损失，:math:`\eta` 是学习率。每一步按下式更新：
+#
+# .. math::
+#
+#    w \leftarrow w - \eta \, \nabla L(w)
+#
+# 用 PyTorch 写，一步分为四件事。
+#
+# 1. :term:`梯度清零`，因为 ``backward()`` 会把新梯度加到旧梯度上。
+# 2. 计算损失，PyTorch 同时记下 :term:`计算图`。
+# 3. 调用 ``backward()``，得到 ``w.grad``。
+# 4. 更新 ``w``。更新不属于损失的计算，所以放在 ``torch.no_grad()`` 之下，
+#    其中的运算不会记进计算图。
+#
 # 数据、模型和梯度
 # ----------------
-# 50 个样本由真实的 :term:`权重` (−1, 2) 加一点噪声生成，模型没有 :term:`偏置`。
-# ``rss`` 沿用原笔记的名字；它除以了 ``n``，所以其实是 :term:`均方误差`。
+# 50 个样本由真实的 :term:`权重` (−1, 2) 加上一点噪声生成，模型没有 :term:`偏置`。
+# 损失 ``rss`` 是残差平方和除以样本数，也就是 :term:`均方误差`。
+# 先用手写的公式核对一次梯度。
 
 torch.manual_seed(0)
 
-d = 2
-n = 50
+d, n = 2, 50
 
 
 def model(X, w):
@@ -42,8 +58,7 @@ def rss(y, y_hat):
     return torch.linalg.vector_norm(y - y_hat) ** 2 / n
 
 
-# 手写的梯度公式
-def grad_rss(X, y, w):
+def grad_rss(X, y, w):  # 手写的梯度公式
     return -2 * X.t() @ (y - X @ w) / n
 
 
@@ -66,101 +81,150 @@ gradient = w.grad.clone()
 
 print("Analytical gradient", text(grad_rss(X, y, w)))
 print("PyTorch's gradient ", text(gradient))
-torch.testing.assert_close(grad_rss(X, y, w.detach()), gradient)
 
 # %%
-# 四位小数相同。两条算式的舍入次序不同，最后几位可能有出入，
-# 所以比较用 ``assert_close``，不用 ``==``。
+# 两个梯度的四位小数相同。
 #
-# 原笔记的循环
-# ------------
-# ``descend`` 照原笔记的次序来：先为检查公式调用一次 ``backward()``，再走 20 步，每走一步清零一次。
-# 表里的损失是这一步之前的，``w`` 是这一步之后的。
-#
-# .. admonition:: 先猜一猜
-#
-#    :term:`学习率` 是 0.1，上面的梯度是 (2.1610, −4.2014)。从 ``w[0] = 1`` 出发，第 0 步走到哪里？
+# 完整的循环
+# ----------
+# 下面就是梯度下降的全部代码，``step_size`` 是学习率。
+# 表中的 ``loss`` 是这一步更新之前的损失，``w`` 是更新之后的参数。
 
-
+w = torch.tensor([[1.0], [0.0]], requires_grad=True)
 step_size = 0.1
 
+print("iter,\tloss,\tw")
+for i in range(20):
+    w.grad = None  # 清零
+    loss = rss(y, model(X, w))  # 计算损失
+    loss.backward()  # 求梯度
+    with torch.no_grad():
+        w -= step_size * w.grad  # 更新
+    print(f"{i},\t{loss.item():.2f},\t{text(w)}")
 
-def descend(clear, rows=20):
+print("\ntrue w\t\t", text(true_w))
+print("estimated w\t", text(w))
+
+# %%
+# 损失从 6.44 降到 0.03，``w`` 也接近了真实的权重。
+# 核对第 0 步的第一个参数：:math:`1 - 0.1 \times 2.1610 = 0.7839`，与表中的数相同。
+#
+# 清零的位置
+# ----------
+# 另一种写法把清零放在循环的末尾，也就是更新之后。为了比较，下面把循环写成函数。
+# 循环之前先调用一次 ``backward()``，就像上面核对公式时那样。
+
+
+def descend(step_size, clear):
     w = torch.tensor([[1.0], [0.0]], requires_grad=True)
-    rss(y, model(X, w)).backward()  # 检查公式，w.grad 里留下一份梯度
-    path = [w.detach().clone()]
-    print("iter,\tloss,\tw")
-    for i in range(20):
-        if clear == "before":
+    rss(y, model(X, w)).backward()  # w.grad 里留下一份梯度
+    losses, path = [], [w.detach().flatten().clone()]
+    for _ in range(20):
+        if clear == "first":
             w.grad = None
         loss = rss(y, model(X, w))
-        loss.backward()  # 把新梯度加到 w.grad 上
+        loss.backward()
         with torch.no_grad():
-            w -= step_size * w.grad  # 走一步，不记入计算图
-        if clear == "after":
-            w.grad.zero_()
-        path.append(w.detach().clone())
-        if i < rows:
-            print(f"{i},\t{loss.item():.2f},\t{text(w)}")
-    return torch.stack(path).flatten(1)  # (21, 2)
+            w -= step_size * w.grad
+        if clear == "last":
+            w.grad = None
+        losses.append(loss.item())
+        path.append(w.detach().flatten().clone())
+    return losses, torch.stack(path)  # 20 个损失，路径的形状是 (21, 2)
 
-
-doubled = descend(clear="after")
-print("\ntrue w\t\t", text(true_w))
-print("estimated w\t", text(doubled[-1]))
 
 # %%
-# 损失一路下降，看不出毛病。但 1 − 0.1 × 2.1610 应该是 0.7839，表里却是 0.5678。
-# ``backward()`` 把新梯度 **加** 到 ``w.grad`` 上，检查公式时留下的那一份被算了第二遍。
-# 原笔记的表里也有：梯度是 3.446，第 0 步却按 (1 − 0.3107) / 0.1 = 6.893 走。
+# .. predict::
 #
-# 先清零，再求梯度
-# ----------------
-# 把清零挪到 ``backward()`` 之前，循环就不在乎之前留下了什么。再跑一次，并量一量第一步。
+#    学习率仍是 0.1，清零放在末尾。从 ``w[0] = 1`` 出发，第 0 步走到哪里？
+#
+#    - 0.7839，因为每一步都清零了一次，结果与上面相同
+#    - 0.5678，因为这一步用了两份梯度
+#    - 哪里也到不了，因为 ``w.grad`` 里已经有值，``backward()`` 会报错
 
-mended = descend(clear="before", rows=3)
-print("estimated w\t", text(mended[-1]))
-for name, path in {"after": doubled, "before": mended}.items():
-    ratio = (path[0] - path[1]) / (step_size * gradient.flatten())
-    print(f"clear {name:<6}  first step / (step_size * gradient) = {text(ratio)}")
+losses, path = descend(step_size=0.1, clear="last")
+for i in [0, 1, 2, 19]:
+    print(f"{i},\t{losses[i]:.2f},\t{text(path[i + 1])}")
+print("estimated w\t", text(path[-1]))
+
+for clear in ["last", "first"]:
+    _, path = descend(step_size=0.1, clear=clear)
+    ratio = (path[0] - path[1]) / (0.1 * gradient.flatten())
+    print(f"clear {clear:5}  first step / (step_size * gradient) = {text(ratio)}")
 
 # %%
-# 第一步从 2 倍变回 1 倍。把两条路径画在损失的等高线上。
+# .. answer:: B
+#
+#    核对公式时留下的梯度没有清掉，第 0 步的 ``backward()`` 又加上一份，所以这一步走了两倍远。
+#    A 只看到循环里有清零，但是第一次清零之前，旧梯度已经用掉了。
+#    C 不成立，因为 ``backward()`` 遇到已有的梯度只会相加，不会报错。
+#
+# 上面的损失一直在下降，所以只看损失很难发现这个错误。下面用两个学习率比较第 1 步的损失。
 
-axis_0 = torch.linspace(-1.5, 1.3, 113)
-axis_1 = torch.linspace(-0.3, 2.4, 109)
-W = torch.stack(torch.meshgrid(axis_0, axis_1, indexing="xy"))  # (2, 109, 113)
-losses = (y - X @ W.flatten(1)).square().mean(dim=0).reshape(W.shape[1:])
+for step_size in [0.1, 0.5]:
+    first, _ = descend(step_size, clear="first")
+    last, _ = descend(step_size, clear="last")
+    print(f"{step_size=}  clear first: {first[1]:.2f}  clear last: {last[1]:.2f}")
 
-fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
-ax.contour(axis_0, axis_1, losses, levels=12, colors="0.7", linewidths=1)
-ax.plot(*doubled.T, "o-", color="C1", markersize=4, label="leftover gradient")
-ax.plot(*mended.T, "o-", color="C0", markersize=4, label="cleared first")
-ax.plot(*true_w, "*", color="C2", markersize=14, label="true $w$")
+# %%
+# 学习率为 0.1 时步子偏小，走两倍远反而更好。学习率为 0.5 时，走两倍远就走过了头。
+# 把清零放在 ``backward()`` 之前，无论之前留下了什么，每一步都等于学习率乘以梯度。
+#
+# .. change-it::
+#
+#    删去 ``w.grad = None``，从不清零。先猜后面几步的损失怎样变化，再看运行结果。
+
+# hide-cell: 改一改：从不清零
+first, first_path = descend(step_size=0.1, clear="first")
+never, never_path = descend(step_size=0.1, clear="never")
+for i in [0, 1, 2, 6, 10, 12, 16, 19]:
+    print(f"step {i:2}  clear first: {first[i]:.2f}  never: {never[i]:.2f}")
+
+# %%
+# 从不清零时，每一步用的是过去全部梯度的和，所以 ``w`` 到了最低点附近也停不下来。
+# 下图在损失的等高线上画出两条路径，线上的数是损失。
+
+# hide-input: 画图
+axis_0 = torch.linspace(-4.2, 2.7, 139)
+axis_1 = torch.linspace(-0.4, 4.6, 101)
+W = torch.stack(torch.meshgrid(axis_0, axis_1, indexing="xy"))
+values = (y - X @ W.flatten(1)).square().mean(dim=0).reshape(W.shape[1:])
+
+fig, ax = plt.subplots(figsize=(6.5, 4.8), layout="constrained")
+lines = ax.contour(axis_0, axis_1, values, levels=[0.1, 1, 3, 6, 10, 15], colors="0.8")
+ax.clabel(lines, fontsize=9, colors="0.4", fmt="%g")
+ax.plot(*never_path.T, "o-", color="C1", markersize=4)
+ax.plot(*first_path.T, "o-", color="C0", markersize=4)
+ax.plot(*true_w, "*", color="C2", markersize=14)
+ax.text(-2.4, 4.3, "never cleared", color="C1", size=12)
+ax.text(0.85, -0.2, "cleared first", color="C0", size=12, ha="right")
+ax.text(-1.15, 2.2, "true $w$", color="C2", size=12, ha="right")
 ax.set(xlabel="$w_0$", ylabel="$w_1$", aspect="equal")
-ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-ax.spines[["top", "right"]].set_visible(False)
-# alt: 损失的等高线上，两条路径从右下的 (1, 0) 走向左上的星号；橙色的第一步有蓝色的两倍长。
+# alt: 损失的等高线上，蓝色路径从右下的 (1, 0) 走向左上的星号；橙色路径冲过星号，绕着它来回摆动。
 plt.show()
 
 # %%
-# 这一次多走反而占了便宜：下一步的损失是 2.85，清零的是 4.43，因为 0.1 的学习率偏小。
-# 这只是运气，学习率再大就可能反过来。
+# .. change-it::
 #
-# 改一改：把 ``step_size`` 改成 0.5，先猜哪张表第 1 行的损失更小。
-#
-# 如果每一步都不清零呢？
+#    保留清零，把学习率改成 0.01、0.5 和 0.9。先猜哪一个最好，哪一个会 :term:`发散`。
 
-never = descend(clear="never", rows=8)
+# hide-cell: 改一改：换学习率
+for step_size in [0.01, 0.1, 0.5, 0.9]:
+    losses, _ = descend(step_size, clear="first")
+    start = "  ".join(f"{loss:6.2f}" for loss in losses[:5])
+    print(f"step_size {step_size:<4}  {start}  ...  {losses[-1]:.3g}")
 
 # %%
-# 损失先降到 0.70，又升回 6.88，来回摆动。每一步都带着以前全部的梯度，
-# 就像没有摩擦的小球，冲过谷底再荡回来。
-#
-# 不要用 .data
-# ------------
-# 原笔记写 ``w.data = w.data - ...``，在这里结果没错，但 ``.data`` 绕过了 :term:`自动微分` 的检查。
-# 下面故意改坏 ``exp`` 的结果。反向传播要用它，所以正确的梯度是 :math:`e^x`。
+# 更新参数用 no_grad
+# ------------------
+# 去掉 ``torch.no_grad()``，更新的那一行会报错。有些旧代码用 ``w.data`` 绕过这个错误，
+# 但是 ``.data`` 也绕过了 :term:`自动微分` 的检查。下面故意把 ``x.exp()`` 的结果改成 0。
+# 求梯度要用到这个结果，正确的梯度就等于 :math:`e^x`。
+
+try:
+    w -= 0.1 * w.grad
+except RuntimeError as error:
+    print(f"{type(error).__name__}: {error}")
 
 x = torch.tensor([1.0, 2.0], requires_grad=True)
 y_exp = x.exp()
@@ -168,24 +232,19 @@ y_exp.data.mul_(0)
 y_exp.sum().backward()
 print(f"with .data: x.grad = {text(x.grad)}, exp(x) = {text(x.exp())}")
 
-x.grad = None
-y_exp = x.exp()
-y_exp.detach().mul_(0)
-try:
-    y_exp.sum().backward()
-except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error).partition(':')[0]}")
-
 # %%
-# 用 ``.data``，梯度变成 0，没有任何提示；用 ``detach()``，PyTorch 发现数值被改过，反向传播时报错。
-# 更新参数时，用 ``torch.no_grad()``。
+# 用 ``.data`` 改动之后，梯度变成了 0，而且没有任何提示。
+# 不用 ``.data`` 时 PyTorch 怎样发现这种改动，见 :ref:`pitfalls-inplace-and-autograd`。
+#
+# .. real-projects::
+#
+#    实际训练时，清零和更新都交给优化器，:ref:`networks-optimizer-step` 会讲它的三行写法。
+#    ``no_grad()`` 的说明见
+#    `torch.no_grad <https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html>`__，
+#    梯度下降的各种改进见 `这篇综述 <https://arxiv.org/abs/1609.04747>`__。
 #
 # 小结
 # ----
-# - 规则：清零、算损失、``backward()``、在 ``no_grad()`` 里更新，一步不少；
-#   清零在 ``backward()`` 之前，更新在它之后。
+# - 规则：每一步依次清零、计算损失、``backward()``、在 ``no_grad()`` 之下更新。
 # - API：``w.grad = None``、``loss.backward()`` 和 ``torch.no_grad()``。
 # - 下一页：:ref:`basics-dataset-dataloader`
-#
-# 与原笔记的差异：清零移到 ``backward()`` 之前，第一步不再加倍；``torch.no_grad()`` 代替 ``.data``；
-# ``torch.norm`` 已弃用，换成 ``vector_norm``；固定了随机种子。
