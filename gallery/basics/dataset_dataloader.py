@@ -8,29 +8,35 @@
 数据集与数据加载器
 ==================
 
-训练时，模型每步只看一小批样本。:term:`数据集` 回答“第几个样本是什么”，
-:term:`数据加载器` 决定次序，并把样本拼成批次。两者分开，换数据不用改训练循环。
+训练时，模型每一步只看一小批样本。样本可能在数组里，也可能在许多文件里，长度还可能不同。
+怎样让训练循环不必关心这些差别？多开几个进程来取样本，是不是总能更快？
 
 你将学到：
 
-- 用三个方法写出自己的数据集
-- ``DataLoader`` 怎样打乱次序、拼成批次，什么时候拼不起来
-- :term:`工作进程` 什么时候省时间，什么时候反而更慢
+- 编写数据集类，在其中定好 :term:`数据类型`、读文件、做变换
+- 设置 ``DataLoader`` 的 :term:`批量大小`、次序和拼批次的方法
+- 判断 :term:`工作进程` 能不能节省时间
 """
 
+import tempfile
 import timeit
 from functools import partial
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 # %%
-# 三个方法
-# --------
-# ``__init__`` 收下数据，``__len__`` 说出有多少个样本，``__getitem__`` 按编号交出一个样本。
-# ``DataLoader`` 只通过后两个方法取数据，不管数据存在内存、磁盘还是网络上。
+# 思路
+# ----
+# PyTorch 把取数据分成两件事。:term:`数据集` 按编号给出一个样本，并说明样本的总数。
+# :term:`数据加载器` 决定取样本的次序，再把样本拼成批次。所以换数据时只换数据集，训练循环不用改。
+#
+# 自己的数据集要写三个方法。``__init__`` 保存数据，``__len__`` 返回样本总数，
+# ``__getitem__`` 返回编号为 ``idx`` 的样本。
 
 
 class FakeDataset(Dataset):
@@ -46,8 +52,7 @@ class FakeDataset(Dataset):
 
 
 # %%
-# 先取一个样本看看。这一页会运行的代码都写在 ``if __name__ == "__main__":`` 之下，
-# 原因在“工作进程”一节。
+# 这一页要开工作进程，所以导入和定义之外的代码都写在 ``if __name__ == "__main__":`` 之下。
 
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
@@ -56,19 +61,22 @@ if __name__ == "__main__":
 
     dataset = FakeDataset(x, y)
     x_0, y_0 = dataset[0]
-    print(f"{len(dataset)=}  {x_0.shape=}  {y_0.shape=}")
+    print(f"{len(dataset)=}  {x_0.shape=}  {y_0.shape=}  {y_0.dtype=}")
 
 # %%
-# 一个样本是一个长度为 10 的 NumPy 数组和一个数：还不是 :term:`张量`，也还没有批次这一维。
+# 一个样本由一个长度为 10 的 NumPy 数组和一个 NumPy 数组成，还不是 :term:`张量`。
 #
 # 拼成批次
 # --------
-# ``DataLoader`` 每次取 ``batch_size`` 个样本，逐项转成张量，再叠起来。
+# ``DataLoader`` 每次取 ``batch_size`` 个样本，把它们转换成张量，再沿新的第 0 个轴叠起来。
 #
-# .. admonition:: 先猜一猜
+# .. predict::
 #
-#    100 个样本，:term:`批量大小` 是 4。一共几个批次？``y`` 的形状是 ``[4]`` 还是 ``[4, 1]``？
-#    :term:`数据类型` 是 ``float32`` 还是 ``float64``？
+#    批量大小是 4。一个批次的 ``y_batch`` 是什么形状，什么数据类型？
+#
+#    - ``[4]``，``float32``，因为这是 PyTorch 的默认类型
+#    - ``[4]``，``float64``，因为 NumPy 的类型会保留
+#    - ``[4, 1]``，``float32``，因为每个样本占一行
 
 if __name__ == "__main__":
     torch.manual_seed(0)
@@ -80,106 +88,163 @@ if __name__ == "__main__":
     print(len(dataloader), "batches")
 
 # %%
-# 每一项前面多了长度为 4 的一维，别的照旧。NumPy 的 ``float64`` 也原样保留，
-# 而模型的参数是 ``float32``，送进模型之前要写 ``x_batch.float()``，
-# 见 :ref:`basics-tensor-numpy` 。
+# .. answer:: B
 #
-# 改一改：把 ``batch_size`` 改成 8。先猜有几个批次，最后一个批次有几个样本。
+#    每个 ``y`` 是一个数，4 个数叠起来的形状是 ``[4]``，类型仍是 NumPy 的 ``float64``。
+#    A 不成立，因为默认类型只用于新建的张量，不用于转换来的张量。
+#    C 多了一个轴，叠起来时只会增加一个数样本的轴。
 #
-# 打乱次序
-# --------
-# ``shuffle=True`` 每一 :term:`轮` 重新排一次次序。把 ``y`` 换成样本的编号，就能看见谁进了哪个批次。
+# 网络的参数一般是 ``float32``，遇到 ``float64`` 的输入会报错（见 :ref:`basics-tensor-numpy`）。
+# 在创建数据集时就把类型定好，训练循环里便不必再转换。
 
 if __name__ == "__main__":
-    numbered = FakeDataset(x, np.arange(100))
+    dataset = FakeDataset(torch.from_numpy(x).float(), torch.from_numpy(y).float())
+    x_batch, y_batch = next(iter(DataLoader(dataset, batch_size=4)))
+    print(f"{x_batch.dtype=}  {y_batch.dtype=}")
 
-    fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True, layout="constrained")
-    for ax, shuffle in zip(axes, (False, True), strict=True):
-        dataloader = DataLoader(numbered, batch_size=4, shuffle=shuffle)
-        order = torch.cat([idx for _, idx in dataloader])
+# %%
+# .. change-it::
+#
+#    把 ``batch_size`` 改成 8，再加上 ``drop_last=True``。
+#    先猜两次各有几个批次，最后一个批次有几个样本。
+
+# hide-cell: 改一改：batch_size=8
+if __name__ == "__main__":
+    for drop_last in (False, True):
+        dataloader = DataLoader(dataset, batch_size=8, drop_last=drop_last)
+        sizes = [len(y_batch) for _, y_batch in dataloader]
+        print(f"{drop_last=}  {len(dataloader)} batches, the last has {sizes[-1]}")
+
+# %%
+# 打乱次序
+# --------
+# ``shuffle=True`` 在每一 :term:`轮` 开始时重新打乱次序。下面把 ``y`` 换成样本的编号，
+# 这样就能看出每个样本进了哪个批次。
+
+if __name__ == "__main__":
+    orders = {}
+    for shuffle in (False, True):
+        dataloader = DataLoader(FakeDataset(x, np.arange(100)), 4, shuffle=shuffle)
+        order = orders[shuffle] = torch.cat([idx for _, idx in dataloader])
         print(f"{shuffle=}: {order[:4].tolist()} ... {len(order.unique())} different")
+
+# %%
+# 两次都有 100 个不同的编号，所以一轮之内每个样本恰好出现一次。把次序画出来，每个点是一个样本。
+
+# hide-input: 画图
+if __name__ == "__main__":
+    fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True, layout="constrained")
+    for ax, (shuffle, order) in zip(axes, orders.items(), strict=True):
         ax.scatter(order, torch.arange(100) // 4, s=12, color="C0")
         ax.set(title=f"{shuffle=}", xlabel="index in the dataset")
-        ax.spines[["top", "right"]].set_visible(False)
     axes[0].set(ylabel="batch")
-    # alt: 两幅散点图，横轴是样本编号，纵轴是批次。不打乱时是一级级的台阶，打乱后各点散布在整个方框里
+    # alt: 两幅散点图，横轴是样本编号，纵轴是批次。不打乱时是一级级的台阶，打乱后各点散布在整个方框里。
     plt.show()
 
 # %%
-# 左图里相邻的样本总在同一批，如果数据按类别排好，一批就只有一个类别。右图打散了它们。
-# 两图都是 100 个不同的编号：一轮之内，每个样本恰好出现一次。
+# 左图中，编号相邻的样本在同一批。右图中，每个批次的样本来自各处。
 #
-# 拼不起来的样本
+# 长短不一的样本
 # --------------
-# 叠起来要求 :term:`形状` 相同。长短不一的数据，例如句子，会在这里报错。
+# 叠起来要求 :term:`形状` 相同，所以遇到长度不同的序列会报错。这时要自己写拼批次的函数，
+# 交给参数 ``collate_fn``，函数的输入是样本的列表。下面的函数用 ``pad_sequence``
+# 在短的序列后面补 0，并记下原来的长度。
+
+
+def pad(samples):
+    sequences, targets = zip(*samples, strict=True)
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    return pad_sequence(sequences, batch_first=True), lengths, torch.tensor(targets)
+
 
 if __name__ == "__main__":
-    ragged = FakeDataset([np.zeros(3), np.zeros(5)], [0.0, 1.0])
+    ragged = FakeDataset([torch.ones(3), torch.ones(5)], [0.0, 1.0])
     try:
         next(iter(DataLoader(ragged, batch_size=2)))
     except RuntimeError as error:
         print(f"{type(error).__name__}: {error}")
 
+    padded, lengths, targets = next(iter(DataLoader(ragged, 2, collate_fn=pad)))
+    print(padded)
+    print(f"{lengths=}  {targets=}")
+
 # %%
-# 报错里的 entry 是样本在批次中的位置。办法有两个：在 ``__getitem__`` 里截成或补成一样长，
-# 或者把自己写的拼法交给 ``collate_fn``。
-#
-# 工作进程
-# --------
-# ``num_workers=2`` 另开两个进程取样本，主进程只管收。取的人变了，批次应该一个数都不变。
-#
-# .. note::
-#
-#    在 macOS 和 Windows 上，以及从 Python 3.14 起的 Linux 上，工作进程是新开的解释器。
-#    它先把脚本的顶层再运行一遍，所以顶层只放导入和定义。
-#    它再按名字导入数据集的类，而写在笔记本里的类导入不到，所以下面从模块导入同一个类。
+# 从文件读取
+# ----------
+# 数据太大时不必一次读进内存。``__init__`` 只记下文件的路径，``__getitem__`` 才读其中一个文件。
+# 对样本的变换也放在 ``__getitem__`` 里，例如把 0 到 255 的整数换成 0 到 1 的浮点数。
+
+
+class FileDataset(Dataset):
+    def __init__(self, folder, transform):
+        self.paths = sorted(Path(folder).glob("*.npy"))
+        self.transform = transform
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, idx):
+        return self.transform(torch.from_numpy(np.load(self.paths[idx])))
+
+
+def to_float(image):
+    return image.float() / 255
+
 
 if __name__ == "__main__":
-    from torchnotes.datasets import FakeDataset  # torchnotes 在本页的 zip 包里
+    with tempfile.TemporaryDirectory() as folder:
+        for i in range(6):
+            image = rng.integers(0, 256, (1, 8, 8), dtype=np.uint8)
+            np.save(Path(folder) / f"{i}.npy", image)
+        images = next(iter(DataLoader(FileDataset(folder, to_float), batch_size=6)))
+    print(f"{image.dtype=}  {images.dtype=}  {images.shape=}")
+
+# %%
+# 工作进程
+# --------
+# ``num_workers=2`` 会另开两个进程来取样本，主进程只接收批次。
+# 在 macOS 和 Windows 上，以及从 Python 3.14 起的 Linux 上，每个工作进程先重新运行脚本的顶层，
+# 所以顶层只放导入和定义。写在笔记本里的类无法导入，因此下面改用 ``torchnotes`` 里的同一个类，
+# 它在本页的 zip 包里。
+#
+# 工作进程也要花时间把批次送回主进程。下面先核对批次是否相同，再比较两种数据集的用时，
+# 一种直接从内存里取样本，另一种每取一个样本要等 0.01 秒，好比读磁盘。
+# 每种数据集跑两轮，取较短的一轮，因此不含启动进程的时间。
+
+if __name__ == "__main__":
+    from torchnotes.datasets import FakeDataset, SlowDataset
 
     dataset = FakeDataset(x, y)
-    epochs = []
+    x_by_workers = {}
     for n in (0, 2):
         torch.manual_seed(0)  # 两次用同样的次序
         dataloader = DataLoader(dataset, batch_size=4, shuffle=True, num_workers=n)
-        epochs.append(torch.stack([x_batch for x_batch, _ in dataloader]))
-
-    print(dataset)
-    print(f"{epochs[0].shape=}  {torch.equal(*epochs)=}")
-
-# %%
-# 25 个批次逐个相等。原笔记用 4 个工作进程；超过可用的核数，``DataLoader`` 会发出
-# ``UserWarning``：双核的机器上 4 个就有警告，8 核的机器上没有。2 个在这两种机器上都没有警告。
-#
-# 什么时候值得
-# ------------
-# 工作进程取到的数据要送回主进程，这也花时间。比较两种数据集：一种从内存里取；
-# 另一种每个样本还要等 10 毫秒，好比读磁盘。每种跑三轮，取最短的一轮，启动进程的时间就不算在内。
-
-if __name__ == "__main__":
-    from torchnotes.datasets import SlowDataset
+        x_by_workers[n] = torch.stack([x_batch for x_batch, _ in dataloader])
+    print(f"{torch.equal(x_by_workers[0], x_by_workers[2])=}")
 
     slow = SlowDataset(dataset, seconds_per_item=0.01)
     for name, data in {"fast items": dataset, "slow items": slow}.items():
         seconds = {}
         for n in (0, 2):
-            # 一轮之后不关掉工作进程，下一轮就不必再启动
-            dataloader = DataLoader(
-                data, batch_size=4, num_workers=n, persistent_workers=n > 0
-            )
+            # 一轮之后不关闭工作进程，下一轮就不必再启动
+            dataloader = DataLoader(data, 4, num_workers=n, persistent_workers=n > 0)
             one_epoch = partial(list, dataloader)
-            seconds[n] = min(timeit.repeat(one_epoch, number=1, repeat=3))
+            seconds[n] = min(timeit.repeat(one_epoch, number=1, repeat=2))
         print(f"{name}: num_workers={min(seconds, key=seconds.get)} is faster")
 
 # %%
-# 从内存里取时，没有工作进程更快；每个样本要等时，两个进程可以同时等，所以更快。
-# 启动还要另算，在 macOS 和 Windows 上，每个进程都要重新导入 PyTorch。
+# 工作进程没有改变批次的内容。直接从内存里取样本时，传送批次反而多花时间，所以不用工作进程更快。
+# 取样本要等待时，两个进程可以同时等，所以用工作进程更快。
+#
+# .. real-projects::
+#
+#    先用 ``num_workers=0``，模型要等数据时再增加，但不要超过可用的核数，否则
+#    `DataLoader <https://docs.pytorch.org/docs/stable/data.html>`__ 会发出警告。
+#    在 GPU 上训练时可以加上 ``pin_memory=True``，再用 ``x.to(device, non_blocking=True)`` 搬运，见
+#    `pin_memory 教程 <https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html>`__。
 #
 # 小结
 # ----
-# - 规则：先用 ``num_workers=0``；取样本慢得让模型等待时，再加工作进程，不超过核数。
-# - API：``torch.utils.data.Dataset`` 的三个方法，
-#   ``torch.utils.data.DataLoader(dataset, batch_size, shuffle, num_workers)``。
+# - 规则：数据集给出一个样本，数据加载器决定次序和批次，取样本慢时才用工作进程。
+# - API：``torch.utils.data.Dataset``、``torch.utils.data.DataLoader`` 和它的 ``collate_fn``。
 # - 下一页：:ref:`networks-linear-layer`
-#
-# 与原笔记的差异：``num_workers`` 从 4 改为 2 并说明原因；只打印形状；加了打乱的图、拼接的报错和快慢的比较。
