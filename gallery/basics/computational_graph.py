@@ -159,7 +159,7 @@ draw(
         ("d", "b"): from_d,
     }
 )
-# alt: 同一张计算图，边上写着梯度：e 到 c 是 2，e 到 d 是 3，c 到 a 是 2；橙色的两条边进入 b，分别是 2 和 3。
+# alt: 同一张计算图，边上写着梯度。e 到 c 是 2，e 到 d 是 3，c 到 a 是 2，橙色的两条边进入 b，分别是 2 和 3。
 plt.show()
 
 # %%
@@ -217,8 +217,8 @@ print(f"{a.grad=}  {b.grad=}")
 # .. real-projects::
 #
 #    网络的计算图很大，通常不必查看，只要对损失调用
-#    `backward() <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__。
-#    训练的每一步都重新计算一次损失，因此每一步都有一张新的图，正常情况下不会遇到上面的报错。
+#    `backward() <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__
+#    就可以了。训练的每一步都重新计算一次损失，因此每一步都有一张新的图，一般不会遇到上面的报错。
 #    图中保存了什么、何时释放，见
 #    `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 #

@@ -64,7 +64,7 @@ if __name__ == "__main__":
     print(f"{len(dataset)=}  {x_0.shape=}  {y_0.shape=}  {y_0.dtype=}")
 
 # %%
-# 一个样本由一个长度为 10 的 NumPy 数组和一个 NumPy 数组成，还不是 :term:`张量`。
+# 一个样本包括一个长度为 10 的 NumPy 数组和一个数，它们还不是 :term:`张量`。
 #
 # 拼成批次
 # --------
@@ -91,11 +91,11 @@ if __name__ == "__main__":
 # .. answer:: B
 #
 #    每个 ``y`` 是一个数，4 个数叠起来的形状是 ``[4]``，类型仍是 NumPy 的 ``float64``。
-#    A 不成立，因为默认类型只用于新建的张量，不用于转换来的张量。
-#    C 多了一个轴，叠起来时只会增加一个数样本的轴。
+#    A 不成立，因为从 NumPy 转换来的张量保留原来的类型，不用默认类型。
+#    C 不成立，因为叠起来只会增加一个轴，它用来数样本。
 #
 # 网络的参数一般是 ``float32``，遇到 ``float64`` 的输入会报错（见 :ref:`basics-tensor-numpy`）。
-# 在创建数据集时就把类型定好，训练循环里便不必再转换。
+# 所以创建数据集时就要把类型定好，训练循环里便不必再转换。
 
 if __name__ == "__main__":
     dataset = FakeDataset(torch.from_numpy(x).float(), torch.from_numpy(y).float())

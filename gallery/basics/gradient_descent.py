@@ -31,7 +31,7 @@ import torch
 #
 #    w \leftarrow w - \eta \, \nabla L(w)
 #
-# 用 PyTorch 写，一步分为四件事。
+# 用 PyTorch 写，每一步要做四件事。
 #
 # 1. :term:`梯度清零`，因为 ``backward()`` 会把新梯度加到旧梯度上。
 # 2. 计算损失，PyTorch 同时记下 :term:`计算图`。
@@ -140,7 +140,7 @@ def descend(step_size, clear):
 #
 #    - 0.7839，因为每一步都清零了一次，结果与上面相同
 #    - 0.5678，因为这一步用了两份梯度
-#    - 哪里也到不了，因为 ``w.grad`` 里已经有值，``backward()`` 会报错
+#    - 不会走，因为 ``w.grad`` 里已经有值，``backward()`` 会报错
 
 losses, path = descend(step_size=0.1, clear="last")
 for i in [0, 1, 2, 19]:
@@ -238,10 +238,10 @@ print(f"with .data: x.grad = {text(x.grad)}, exp(x) = {text(x.exp())}")
 #
 # .. real-projects::
 #
-#    实际训练时，清零和更新都交给优化器，:ref:`networks-optimizer-step` 会讲它的三行写法。
-#    ``no_grad()`` 的说明见
-#    `torch.no_grad <https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html>`__，
-#    梯度下降的各种改进见 `这篇综述 <https://arxiv.org/abs/1609.04747>`__。
+#    实际训练时，清零和更新都交给优化器，见 :ref:`networks-optimizer-step`。
+#    哪些运算不受 ``no_grad()`` 影响，见
+#    `它的文档 <https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html>`__
+#    中的说明，梯度下降的各种改进见 `这篇综述 <https://arxiv.org/abs/1609.04747>`__。
 #
 # 小结
 # ----

@@ -32,7 +32,7 @@ import torch
 # 所以梯度与 ``w`` 的 :term:`形状` 相同。梯度指向函数值上升最快的方向。
 #
 # :term:`反向传播` 从结果 ``z = g(w)`` 出发，起点的梯度是 :math:`\partial z / \partial z = 1`。
-# 这个 1 沿着计算图往回走，每经过一步就乘上这一步的导数，最后到达 ``w`` 的每个元素。
+# 从这个 1 开始，沿着计算图往回，每经过一步就乘上这一步的导数，最后得到各个偏导数。
 # 下面的函数和它的梯度是
 #
 # .. math::
@@ -97,7 +97,7 @@ print("torch.stack: ", stacked)
 #
 #    - ``u.grad`` 的形状是 ``(3, 2)``，每个输出占一行
 #    - ``u.grad`` 的形状是 ``(2,)``，三个输出的梯度自动相加
-#    - 报错，因为不知道三个输出的起点梯度各是多少
+#    - 报错，因为没有指定三个输出的起点梯度
 
 
 def h(u):
@@ -203,9 +203,9 @@ plt.show()
 #
 #    输出和参数都很多时，完整的雅可比矩阵会非常大。
 #    所以训练时先把各个样本的损失求和或求平均，得到一个标量，再调用 ``backward()``。
-#    确实需要整个矩阵时，用
-#    `torch.autograd.functional.jacobian <https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html>`__，
-#    或者用 `torch.func <https://docs.pytorch.org/docs/stable/func.whirlwind_tour.html>`__
+#    确实需要整个矩阵时，可以用
+#    `torch.autograd.functional.jacobian <https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html>`__
+#    或者 `torch.func <https://docs.pytorch.org/docs/stable/func.whirlwind_tour.html>`__
 #    中的 ``jacrev``。
 #
 # 小结
