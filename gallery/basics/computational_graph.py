@@ -182,7 +182,7 @@ print(f"{a_2.grad=}  {b_2.grad=}")
 # 哪些张量有梯度
 # --------------
 # 直接创建的张量叫 :term:`叶子张量`，由要求梯度的张量算出的结果不是叶子张量。
-# 下面逐个打印 ``is_leaf`` 和 ``grad``，并接住途中的警告。
+# 下面逐个打印 ``is_leaf`` 和 ``grad``，并捕获途中的警告。
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

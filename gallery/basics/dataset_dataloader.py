@@ -13,12 +13,13 @@
 
 你将学到：
 
-- 编写数据集类，在其中定好 :term:`数据类型`、读文件、做变换
+- 编写数据集类，在其中确定 :term:`数据类型`、读取文件、变换样本
 - 设置 ``DataLoader`` 的 :term:`批量大小`、次序和拼批次的方法
 - 判断 :term:`工作进程` 能不能节省时间
 """
 
 import tempfile
+import textwrap
 import timeit
 from functools import partial
 from pathlib import Path
@@ -81,7 +82,6 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     torch.manual_seed(0)
     dataloader = DataLoader(dataset, batch_size=4, shuffle=True, num_workers=0)
-
     for i_batch, (x_batch, y_batch) in enumerate(dataloader):
         if i_batch in (0, len(dataloader) - 1):
             print(i_batch, x_batch.shape, y_batch.shape, y_batch.dtype)
@@ -162,7 +162,7 @@ if __name__ == "__main__":
     try:
         next(iter(DataLoader(ragged, batch_size=2)))
     except RuntimeError as error:
-        print(f"{type(error).__name__}: {error}")
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
     padded, lengths, targets = next(iter(DataLoader(ragged, 2, collate_fn=pad)))
     print(padded)
@@ -197,7 +197,7 @@ if __name__ == "__main__":
             image = rng.integers(0, 256, (1, 8, 8), dtype=np.uint8)
             np.save(Path(folder) / f"{i}.npy", image)
         images = next(iter(DataLoader(FileDataset(folder, to_float), batch_size=6)))
-    print(f"{image.dtype=}  {images.dtype=}  {images.shape=}")
+    print(f"one file: {image.dtype}  batch: {images.dtype}  {images.shape}")
 
 # %%
 # 工作进程
@@ -207,7 +207,7 @@ if __name__ == "__main__":
 # 所以顶层只放导入和定义。写在笔记本里的类无法导入，因此下面改用 ``torchnotes`` 里的同一个类，
 # 它在本页的 zip 包里。
 #
-# 工作进程也要花时间把批次送回主进程。下面先核对批次是否相同，再比较两种数据集的用时，
+# 工作进程也要花时间把批次送回主进程。下面先核对批次是否相同，再比较两种数据集的用时。
 # 一种直接从内存里取样本，另一种每取一个样本要等 0.01 秒，好比读磁盘。
 # 每种数据集跑两轮，取较短的一轮，因此不含启动进程的时间。
 

@@ -19,6 +19,7 @@
 - 用 ``backward(gradient=…)`` 对多个输出求导，得到雅可比矩阵
 """
 
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
@@ -71,7 +72,7 @@ with warnings.catch_warnings(record=True) as caught:
     from_numbers = grad_g(w)
 for warning in caught:
     first_line = str(warning.message).splitlines()[0]
-    print(f"{warning.category.__name__}: {first_line}")
+    print(textwrap.fill(f"{warning.category.__name__}: {first_line}", 92))
 
 stacked = torch.stack([2 * w[1] - w[1] * torch.sin(w[0]), 2 * w[0] + torch.cos(w[0])])
 print("torch.tensor:", from_numbers)
