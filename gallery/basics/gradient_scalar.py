@@ -80,7 +80,7 @@ print("first: ", first)
 print("second:", second)
 
 # %%
-# ``fp(x.detach())`` 和 ``x.grad`` 印出的内容相同。
+# ``fp(x.detach())`` 和 ``x.grad`` 打印的内容相同。
 # ``first`` 带有 ``grad_fn``，所以可以继续求导，得到二阶导数 2。
 #
 # .. change-it::
@@ -179,7 +179,7 @@ print("after clearing:  ", x.grad)
 # .. answer:: B
 #
 #    ``backward()`` 把新梯度加到 ``x.grad`` 原有的值上，这叫 :term:`梯度累积`。
-#    A 以为 ``backward()`` 会覆盖旧值，但是第一行印出的是 −4。
+#    A 以为 ``backward()`` 会覆盖旧值，但是第一行打印的是 −4。
 #    C 说的报错只在同一张计算图走两次时出现，这里重新计算了 ``f(x)``，所以图是新的。
 #
 # 因此，每次求导之前都要先把 ``x.grad`` 设为 ``None``，这一步叫 :term:`梯度清零`。
