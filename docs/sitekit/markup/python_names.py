@@ -31,8 +31,9 @@ def _written(node: ast.expr) -> str:
 def full_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """The names in `tree` that its imports tell, each by its full name and with its line: ``nn.Linear`` is torch's."""
     known = imported_names(tree)
+    inner = {node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute | ast.Name):
+        if isinstance(node, ast.Attribute | ast.Name) and node not in inner:
             first, dot, rest = _written(node).partition(".")
             if first in known:
                 yield node.lineno, f"{known[first]}{dot}{rest}"
