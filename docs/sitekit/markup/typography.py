@@ -15,7 +15,7 @@ BETWEEN_CHINESE = re.compile(
     rf"|(?<={FULL_WIDTH.pattern}) | (?={FULL_WIDTH.pattern})"
 )
 """Blanks between two Chinese characters, and beside their punctuation."""
-BESIDE_LETTERS = re.compile(rf"(?<={HAN.pattern}) (?={LETTER})|(?<={LETTER}) (?={HAN.pattern})")
+BESIDE_LETTERS = re.compile(rf"(?<={HAN.pattern}) (?=[−±≈]?{LETTER})|(?<={LETTER}) (?={HAN.pattern})")
 VERBATIM = (nodes.literal, nodes.math)
 """Nodes whose own text stays as it is; beside one a blank counts as beside a letter."""
 
