@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["torch>=2.11", "numpy>=2.0", "matplotlib>=3.9"]
+# dependencies = ["torch>=2.11", "matplotlib>=3.9"]
 # ///
 """
 .. _networks-momentum:
@@ -8,21 +8,19 @@
 优化器：动量
 ============
 
-梯度下降每步只看眼前的 :term:`梯度`。:term:`动量` 把走过的梯度攒成一个速度：
-方向一致的越攒越大，来回摆动的互相抵消。
-这一页用 :term:`多层感知机` 拟合一条弯曲的曲线，再去掉动量，换几个 :term:`学习率` 公平地比。
+:term:`梯度下降` 的每一步只用当前的 :term:`梯度`。:term:`学习率` 小，训练就慢，学习率大，损失又可能 :term:`发散`。
+:term:`动量` 让以前的梯度也参与这一步的更新。它与直接调大学习率有什么不同？
 
 你将学到：
 
-- 给 ``torch.optim.SGD`` 加上 ``momentum=0.9``
-- 动量的两行公式，以及它为什么近似于把步子放大十倍
-- 比较两种训练时，为什么要给每一种都换几个学习率、几个种子
+- 写出动量的更新公式，并给 ``torch.optim.SGD`` 加上动量
+- 计算梯度不变和梯度来回变号时，每一步各走多远
+- 比较两种训练方法，为每一种各试几个学习率和几个种子
 """
 
 import math
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from torch import nn
 
@@ -33,187 +31,196 @@ device = (
 )
 
 # %%
-# 数据和网络
-# ----------
-# 200 个点取自 :math:`f(x) = 4 \sin(\pi x) \cos(6 \pi x^2)`，越往右摆得越快。
-# 点和初始权重都先在 CPU 上按种子生成，再移到 :term:`设备` 上，这样换设备不换起点。
+# 思路
+# ----
+# 有了动量，每个参数 :math:`w` 多了一个速度 :math:`v`，它从 0 开始。下面的 :math:`g` 是当前的梯度，
+# :math:`\eta` 是学习率，:math:`\mu` 是动量系数，常用的值是 0.9。
+#
+# .. math::
+#
+#    v \leftarrow \mu v + g, \qquad w \leftarrow w - \eta v
+#
+# 每一步先把旧的速度乘以 :math:`\mu`，再加上新的梯度，所以越早的梯度影响越小。
+# 下面不用模型，直接给定梯度，看参数每一步走多远。
+# 一种梯度恒等于 1，另一种在 1 和 −1 之间来回变号。
+#
+# .. predict::
+#
+#    学习率是 0.05，动量系数是 0.9，梯度恒等于 1。第一步走 0.05，第 50 步走多远？
+#
+#    - 仍是 0.05，因为梯度没有变
+#    - 大约是第一步的 10 倍
+#    - 大约是第一步的 50 倍，因为 50 个梯度加在了一起
+
+
+def moves(gradients, momentum=0.9):
+    w = torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.05, momentum=momentum)
+    lengths = []
+    for gradient in gradients:
+        before = w.item()
+        w.grad = torch.tensor([gradient])
+        optimizer.step()
+        lengths.append(abs(w.item() - before))
+    return lengths
+
+
+constant = moves([1.0] * 50)
+alternating = moves([1.0, -1.0] * 25)
+for step in (1, 2, 3, 10, 50):
+    print(f"step {step:>2}: constant {constant[step - 1]:.3f}", end="")
+    print(f", alternating {alternating[step - 1]:.3f}")
+
+# %%
+# .. answer:: B
+#
+#    第 50 步走了 0.497。A 忘了旧的速度还在，C 忘了旧的速度每一步都要乘以 0.9。
+#    这些系数之和是 :math:`1 + 0.9 + 0.9^2 + \dots = 1/(1-0.9) = 10`，所以步子最多放大到 10 倍。
+
+# %%
+
+# hide-input: 画图
+fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+for name, lengths in {"constant": constant, "alternating": alternating}.items():
+    (line,) = ax.plot(range(1, 51), lengths, ".-", lw=1)
+    ax.annotate(name, (51, lengths[-1]), color=line.get_color(), va="center")
+ax.set(xlabel="step", ylabel="length of the step", xlim=(0, 60), ylim=(0, 0.55))
+ax.spines[["top", "right"]].set_visible(False)
+# alt: 两条曲线都从 0.05 出发，梯度恒定时步长逐渐升到 0.5，梯度来回变号时步长降到 0.03 以下
+plt.show()
+
+# %%
+# 梯度不变时，步子放大。梯度来回变号时，新的梯度抵消了大部分旧的速度，所以步子反而缩小到 0.026。
+#
+# .. change-it::
+#
+#    把动量系数改成 0.5，再改成 0.99。梯度仍然恒等于 1，第 50 步各走第一步的多少倍？
+#    这时步子放大到 :math:`1/(1-\mu)` 倍了吗？
+
+# hide-cell: 改一改：动量系数 0.5 和 0.99
+for momentum in (0.5, 0.99):
+    factor = moves([1.0] * 50, momentum)[-1] / 0.05
+    print(f"momentum {momentum}: step 50 is {factor:.1f} times step 1")
+
+# %%
+# 系数越大，步子放大得越慢。系数是 0.99 时，走完 50 步还远没有放大到 100 倍。
+#
+# 拟合一条曲线
+# ------------
+# 现在用 :term:`多层感知机` 拟合 :math:`f(x) = 4 \sin(\pi x) \cos(6 \pi x^2)` 上的 200 个点。
+# 每一步都用全部的点，所以走一步就是一 :term:`轮`。损失变成 NaN 或低于 ``until`` 时提前停止。
 
 d, n = 1, 200
 n_hidden_1, n_hidden_2, d_out = 32, 32, 1
 
 
 def make(seed):
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # 点和初值都在 CPU 上生成，换设备不换初值
     X = torch.rand(n, d)
-    y = 4 * torch.sin(np.pi * X) * torch.cos(6 * np.pi * X**2)
-    neural_network = nn.Sequential(
+    y = 4 * torch.sin(math.pi * X) * torch.cos(6 * math.pi * X**2)
+    model = nn.Sequential(
         nn.Linear(d, n_hidden_1),
         nn.Tanh(),
         nn.Linear(n_hidden_1, n_hidden_2),
         nn.Tanh(),
         nn.Linear(n_hidden_2, d_out),
     )
-    return X.to(device), y.to(device), neural_network.to(device)
+    return X.to(device), y.to(device), model.to(device)
 
 
-X, y, _ = make(seed=0)
-print(f"{X.shape=}, {y.shape=}, device: {device.type}")
-
-fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
-ax.scatter(X.cpu(), y.cpu(), s=12, color="C0")
-ax.set(title="plot of $f(x)$", xlabel="$x$", ylabel="$y$")
-ax.spines[["top", "right"]].set_visible(False)
-# alt: 200 个点排成一条波浪线，从左到右摆动越来越密，到 x 等于 1 时幅度收到零
-plt.show()
-
-# %%
-# 带动量训练
-# ----------
-# 每一步都用全部 200 个点，所以一步就是一轮。损失变成 NaN 或低于 ``until`` 就提前停下。
-#
-# .. admonition:: 先猜一猜
-#
-#    损失从 4.11 开始。走 600 步之后，有动量时还剩多少：还在 3 以上，1 左右，还是不到 0.1？
-
-n_epochs = 6000
-
-
-def train(step_size, momentum=0.0, seed=0, until=0.0):
-    X, y, neural_network = make(seed)
-    loss_func = nn.MSELoss()
-    optim = torch.optim.SGD(
-        neural_network.parameters(), lr=step_size, momentum=momentum
-    )
+def train(lr, momentum, seed=0, n_epochs=6000, until=0.0):
+    X, y, model = make(seed)
+    loss_fn = nn.MSELoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
     losses = []
-    for _ in range(n_epochs):
-        y_hat = neural_network(X)
-        loss = loss_func(y_hat, y)
-        optim.zero_grad()
+    while len(losses) < n_epochs:
+        y_hat = model(X)
+        loss = loss_fn(y_hat, y)
+        optimizer.zero_grad()
         loss.backward()
-        optim.step()
+        optimizer.step()
         losses.append(loss.item())
         if math.isnan(losses[-1]) or losses[-1] < until:
             break
-    return neural_network, losses
+    return model, losses
 
 
-with_momentum, losses = train(0.05, momentum=0.9)
+_, losses = train(0.05, momentum=0.9)
 
 print("iter,\tloss")
-for i in range(0, n_epochs, n_epochs // 10):
+for i in range(0, 6000, 600):
     print(f"{i},\t{losses[i]:.2f}")
 
 # %%
-# 600 步时已经不到 0.1，1200 步起两位小数是 0.00。
+# 有动量时，损失从 4.11 降到 600 步时的 0.07。只有这一行还不能说明动量的作用，因为没有比较的对象。
 #
-# 动量做了什么
-# ------------
-# 每个参数多了一个速度 :math:`v`，从 0 开始，:math:`g` 是梯度，:math:`\mu` 是动量系数：
-#
-# .. math::
-#
-#    v \leftarrow \mu v + g, \qquad w \leftarrow w - \eta v
-#
-# 让梯度恒等于 1，看每一步走多远：
-
-w = torch.zeros(1, requires_grad=True)
-optim = torch.optim.SGD([w], lr=0.05, momentum=0.9)
-for i in range(1, 51):
-    w_before = w.item()
-    optim.zero_grad()
-    w.sum().backward()
-    optim.step()
-    if i in (1, 2, 3, 10, 50):
-        print(f"step {i:>2}: moved {w_before - w.item():.3f}")
-
-# %%
-# 第一步走 0.05，最后走将近 0.5：梯度不变时，动量 0.9 把步子放大到 :math:`1/(1-0.9) = 10` 倍。
-# 那么，不用动量，直接把学习率调大，不就行了吗？
-#
-# 去掉动量，公平地比
-# ------------------
-# 只去掉动量、学习率仍用 0.05，对没有动量的一方不公平。再给它两个更大的学习率：0.1 和 0.5。
-# 一个种子可能碰巧，所以每一行用五个种子，各数一数走到第几步损失才低于 0.9。
-# 最后一列是让损失变大的步子占多少，五个种子平均。
-
-n_seeds, target = 5, 0.9
-settings = [(0.05, 0.9), (0.05, 0.0), (0.1, 0.0), (0.5, 0.0)]  # 学习率，动量
-curves = {}
-print(
-    f"steps until the loss is below {target}, seeds 0 to {n_seeds - 1}     mean   rose"
-)
-for step_size, momentum in settings:
-    name = f"momentum {momentum}, lr {step_size}"
-    runs = [train(step_size, momentum, s, until=target)[1] for s in range(n_seeds)]
-    steps = [len(run) if run[-1] < target else math.nan for run in runs]
-    rose = np.mean([np.mean(np.greater(run[1:], run[:-1])) for run in runs])
-    numbers = " ".join(f"{number:>5}" for number in steps)
-    print(f"{name:<22} {numbers}  {np.mean(steps):>5.0f}  {rose:>5.0%}")
-    curves[name] = runs[0]
-
-# %%
-# 学习率 0.5 与动量的“十倍步子”一样大，五个种子全都成了 NaN。看种子 0 的头几步：
-
-print(*(f"{loss:.1e}" for loss in curves["momentum 0.0, lr 0.5"][:7]))
-
-# %%
-# 在陡的方向上，每一步都冲过头，而且越冲越远。有动量时，冲过头的梯度正负相间，
-# 在 :math:`v` 里互相抵消，步子只在方向一致时才放大。
-#
-# 另外三行都走到了。没有动量时最快的一个种子，也比有动量时最慢的一个种子慢；
-# 就平均而言，0.1 要走的步数是有动量的五倍多，0.05 是八倍左右。
-#
-# 没有动量、学习率 0.1 时，约三分之一的步子让损失变大，所以换一种处理器，这一行的步数会略有不同。
-# 图里不画起伏，只画到目前为止最低的损失。横轴取对数，相等的距离就是相等的倍数：
-
-fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
-for (name, run), color in zip(
-    list(curves.items())[:3], ("C1", "C0", "C2"), strict=True
-):
-    ax.plot(range(1, len(run) + 1), np.minimum.accumulate(run), color=color, label=name)
-ax.axhline(target, color="0.5", ls="--", lw=1)
-ax.set(xscale="log", xlim=(10, 4000), ylim=(0, 4.5))
-ax.set(xlabel="step", ylabel="lowest loss so far")
-ax.spines[["top", "right"]].set_visible(False)
-fig.legend(loc="outside upper center", ncols=3, frameon=False)
-# alt: 三条下降的曲线，从 4 左右降到 0.9 的虚线。有动量的在 300 步左右碰到虚线，没有动量的 0.1 在一千多步，0.05 在两千多步
-plt.show()
-
-# %%
-# 拟合的曲线
+# 公平地比较
 # ----------
-# 去掉动量、学习率不变，走满 6000 步，差在哪里？把两个网络画出来。
+# 如果只去掉动量，学习率仍取 0.05，那么没有动量的一方步子太小，比较就不公平。
+# 所以两种方法各试几个学习率，每个学习率用五个种子，数一数走多少步损失才低于 2，大约是开始时的一半。
+#
+# .. predict::
+#
+#    0.5 是 0.05 的 10 倍。不用动量、学习率取 0.5，训练会怎样？
+#
+#    - 与有动量、学习率 0.05 时差不多快，因为步子都放大到 10 倍
+#    - 比有动量时慢，但是损失也会低于 2
+#    - 损失变成 NaN
 
-without_momentum, plain = train(0.05)
-for name, last in (("momentum 0.9", losses[-1]), ("momentum 0.0", plain[-1])):
-    print(f"{name}, after {n_epochs} steps: loss {last:.1f}")
+settings = [(0.9, 0.02), (0.9, 0.05), (0.9, 0.2)]  # 动量系数，学习率
+settings += [(0.0, 0.05), (0.0, 0.1), (0.0, 0.12), (0.0, 0.5)]
+print("steps until the loss is below 2, seeds 0 to 4             mean")
+for momentum, lr in settings:
+    runs = [train(lr, momentum, seed, until=2.0)[1] for seed in range(5)]
+    steps = [float(len(run)) if run[-1] < 2 else math.nan for run in runs]
+    numbers = " ".join(f"{number:>5.0f}" for number in steps)
+    print(f"momentum {momentum}, lr {lr:<4}   {numbers}    {sum(steps) / 5:>5.0f}")
 
+# %%
+# .. answer:: C
+#
+#    最后一行全是 NaN，所以 A 和 B 都不对，动量不等于更大的学习率。
+#    梯度不变时，两者的步子一样大。梯度来回变号时，动量会缩小步子，而调大的学习率不会。
+
+# %%
+# 有动量时学习率也有上限，0.2 就发散了。两种方法各取表中最快的一行来比较，
+# 有动量时平均走 217 步，没有动量时平均走 775 步，而且五个种子都是有动量的快。
+# 表中没有试 0.12 与 0.5 之间的学习率，所以这个差距只对表中的学习率成立。
+#
+# 最后看拟合的曲线。这两行设置都用种子 0 走 600 步。
+
+X, y, _ = make(seed=0)
 X_grid = torch.linspace(0, 1, 200).view(-1, d)
-
-fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
-ax.scatter(X.cpu(), y.cpu(), s=12, color="0.7", label="$f(x)$")
-for name, neural_network, style in (
-    ("momentum 0.0", without_momentum, "C0--"),
-    ("momentum 0.9", with_momentum, "C1"),
-):
+fits = {}
+for momentum, lr in ((0.0, 0.12), (0.9, 0.05)):
+    model, losses = train(lr, momentum, n_epochs=601)
     with torch.no_grad():
-        y_hat = neural_network(X_grid.to(device))
-    ax.plot(X_grid, y_hat.cpu(), style, label=rf"$\hat{{f}}(x)$, {name}")
+        fits[momentum] = model(X_grid.to(device)).cpu()
+    print(f"momentum {momentum}, step 600: loss {losses[600]:.2f}")
+
+# %%
+
+# hide-input: 画图
+fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+ax.scatter(X.cpu(), y.cpu(), s=12, color="0.7", label="$f(x)$")
+for (momentum, y_hat), style in zip(fits.items(), ("C0--", "C1"), strict=True):
+    ax.plot(X_grid, y_hat, style, label=rf"$\hat{{f}}(x)$, momentum {momentum}")
 ax.set(title=r"plot of $f(x)$ and $\hat{f}(x)$", xlabel="$x$", ylabel="$y$")
 ax.spines[["top", "right"]].set_visible(False)
 fig.legend(loc="outside lower center", ncols=3, frameon=False)
-# alt: 有动量的橙色实线贴着点走；没有动量的蓝色虚线从 x 等于 0.85 往右没有跟上最后一个低谷
+# alt: 600 步之后，有动量的橙色实线基本贴着灰色的点，没有动量的蓝色虚线在右边的几个起伏处离点很远
 plt.show()
 
 # %%
-# 虚线没有学会最右边的低谷，从 0.85 往右就没有跟上；有动量的实线一直贴着点走，只在右端略有偏离。
+# .. real-projects::
 #
-# 改一改：让动量也用学习率 0.1，先猜它会更快还是发散，再运行 ``train(0.1, momentum=0.9)``。
-#
+#    动量系数一般先取 0.9，再调学习率。``nesterov=True`` 是动量的一种变体，
+#    见 `torch.optim.SGD <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>`__ 的文档。
+#    动量怎样加快收敛，有一篇图文并茂的讲解 `Why Momentum Really Works <https://distill.pub/2017/momentum/>`__。
+
+# %%
 # 小结
 # ----
-# - 规则：动量累积一致的方向、抵消摆动；比较优化器时，每一种都要调自己的学习率。
+# - 规则：动量放大方向一致的步子，缩小来回摆动的步子，而比较优化器时，每一种都要各调学习率。
 # - API：``torch.optim.SGD(params, lr=..., momentum=0.9)``，``momentum`` 默认是 0。
-# - 下一页：本章到此结束；再看一遍 :ref:`basics-gradient-descent`，手写的循环现在只剩三行。
-#
-# 与原笔记的差异：没有动量的一种也运行；定了种子，所以损失从 4.11 开始；``'\hat{f}'`` 改用原始字符串。
+# - 下一页：本章到此结束，下一章从 :ref:`training-digits-dataloader` 开始。
