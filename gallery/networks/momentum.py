@@ -100,10 +100,11 @@ plt.show()
 # hide-cell: 改一改：动量系数 0.5 和 0.99
 for momentum in (0.5, 0.99):
     factor = moves([1.0] * 50, momentum)[-1] / 0.05
-    print(f"momentum {momentum}: step 50 is {factor:.1f} times step 1")
+    limit = 1 / (1 - momentum)
+    print(f"momentum {momentum}: step 50 is {factor:.1f} x step 1, limit {limit:.0f} x")
 
 # %%
-# 系数越大，步子放大得越慢。系数是 0.99 时，走完 50 步还远没有放大到 100 倍。
+# 系数是 0.5 时已经到了上限的 2 倍。系数是 0.99 时，上限是 100 倍，走完 50 步才到 39.5 倍。
 #
 # 拟合一条曲线
 # ------------
@@ -216,7 +217,7 @@ plt.show()
 #
 #    动量系数一般先取 0.9，再调学习率。``nesterov=True`` 是动量的一种变体，
 #    见 `torch.optim.SGD <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>`__ 的文档。
-#    动量怎样加快收敛，有一篇图文并茂的讲解 `Why Momentum Really Works <https://distill.pub/2017/momentum/>`__。
+#    动量为什么能加快收敛，见附有交互图的文章 `Why Momentum Really Works <https://distill.pub/2017/momentum/>`__。
 
 # %%
 # 小结

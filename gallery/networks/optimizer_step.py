@@ -221,9 +221,9 @@ for lr in (0.25, 0.6):
 #
 # .. real-projects::
 #
-#    真实的训练每一步换一个小批量，优化器也常换成 AdamW，但是这三行不变。
-#    各个参数见 `torch.optim.SGD <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>`__，
-#    学习率与收敛的关系见综述
+#    真实的训练每一步换一个小批量，优化器也常换成 AdamW，但是这三行不变。各个参数见
+#    `torch.optim.SGD <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>`__
+#    的文档。学习率与收敛的关系见综述
 #    `Optimization Methods for Large-Scale Machine Learning <https://arxiv.org/abs/1606.04838>`__。
 
 # %%

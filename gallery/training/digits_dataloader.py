@@ -35,8 +35,8 @@ from torch.utils.data import DataLoader, TensorDataset
 # - :term:`验证集` 不更新参数，用来选 :term:`超参数` 和决定何时停止训练。
 # - :term:`测试集` 留到最后，只用一次，用来报告结果。
 #
-# 选超参数时总会挑在验证集上最好的一个，所以验证集上的准确率会偏高。
-# 测试集没有参加过挑选，因此它的结果才可以报告。
+# 我们会选在验证集上最好的超参数，所以选中的结果在验证集上往往偏高。
+# 测试集没有用来挑选，因此可以用它报告结果。
 #
 # 图像变成张量
 # ------------
@@ -225,9 +225,9 @@ plt.show()
 # .. real-projects::
 #
 #    数据集常自带固定的测试集，只需从训练部分划出验证集，可以用 ``torch.utils.data.random_split``，
-#    见 `torch.utils.data <https://docs.pytorch.org/docs/stable/data.html>`__。
-#    按人划分、按时间划分等办法见 scikit-learn 的
-#    `Cross-validation <https://scikit-learn.org/stable/modules/cross_validation.html>`__ 一章。
+#    见
+#    `torch.utils.data <https://docs.pytorch.org/docs/stable/data.html>`__ 的文档。按人或按时间划分的办法见
+#    scikit-learn 的 `Cross-validation <https://scikit-learn.org/stable/modules/cross_validation.html>`__ 一章。
 
 # %%
 # 小结
