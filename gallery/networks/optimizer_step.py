@@ -85,7 +85,7 @@ print(f"prediction after: {model(X_simple).item():.4f}")
 # %%
 # .. answer:: B
 #
-#    权重从 −0.0075 变成 0.0219。A 忘了公式里的减号，减去一个负数会使权重变大。
+#    权重从 −0.0075 变成 0.0219。A 没有算上公式里的减号，减去一个负数会使权重变大。
 #    C 也不对，因为梯度只给出方向，而走多远还要看学习率，所以预测只从 0.5290 走到 0.5878。
 
 # %%
@@ -130,7 +130,7 @@ def report(line):
     print(f"{line:<16} w = {model.weight.item():.4f}, grad = {grad}")
 
 
-loss = loss_fn(model(X_simple), y_simple)  # 重新算，因为上一张计算图已经释放
+loss = loss_fn(model(X_simple), y_simple)  # 上一张计算图已经释放
 report("before")
 optimizer.zero_grad()
 report("after zero_grad")
