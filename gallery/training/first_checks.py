@@ -8,15 +8,14 @@ r"""
 训练前的三项检查
 ================
 
-多数训练程序的错误不会报错，只会让结果差一点，往往训练几小时之后才看得出来。
-有三项检查几秒钟就能做完：看第一个损失、让网络背下一个批次、亲眼看一个批次。
-这一页故意犯四个错，看每一项检查各能抓住哪几个。
+训练程序里的错误有许多不会报错，只让结果变差，往往训练结束才看得出来。
+这一页介绍三项检查，每一项只要几秒钟，然后故意犯四个错误。每一项检查能发现哪些错误，又有哪些发现不了？
 
 你将学到：
 
-- 第一个损失应当接近 :math:`\ln K`，:math:`K` 是类别数
-- 一个小批次背不下来，说明训练代码有错
-- 有一种错误只有亲眼看数据才能发现
+- 计算一个还没训练的分类网络应有的损失
+- 用一个批次检查训练的代码
+- 判断一种错误要靠哪一项检查来发现
 """
 
 import math
@@ -26,19 +25,34 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+# %%
+# 思路
+# ----
+# 三项检查都在正式训练之前做，只用一个批次：
+#
+# - 看第一个损失，它应当接近一个可以事先算出的值。
+# - 让网络反复学习这一个批次，它应当能把答案背下来，损失应当接近 0。
+# - 亲眼看这个批次的图像和标签，两者应当相符。
+#
+# 第一项要算的值是 :math:`\ln K`，其中 :math:`K` 是类别数。还没训练的网络不知道答案，
+# 给每个类别的概率都接近 :math:`1/K`，而 :term:`交叉熵` 是正确类别的概率取对数再变号，
+# 所以损失接近 :math:`-\ln(1/K) = \ln K`。
+#
+# 数据和划分与 :ref:`training-digits-dataloader` 相同，下面取训练集的前 32 张作为一个批次。
+
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
 labels = torch.tensor(digits.target)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1000, 200, 597])
+train, _, _ = order.split([1200, 300, 297])
 
-x, y = images[train[:32]], labels[train[:32]]  # 一个批次
+x, y = images[train[:32]], labels[train[:32]]
+print(f"{tuple(x.shape)=}, {tuple(y.shape)=}")
 
 # %%
 # 第一项：第一个损失
 # ------------------
-# 还没训练的网络不知道答案，给十个类别的概率都在 0.1 上下，
-# :term:`交叉熵` 就应当接近 :math:`\ln 10 = 2.303`。
+# 网络的第一层 ``nn.Flatten`` 把每张 ``(1, 8, 8)`` 的图像摊平成 64 个数。换五个种子，各看一次第一个损失。
 
 
 def make_model(seed=0):
@@ -46,27 +60,25 @@ def make_model(seed=0):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 
 
-loss_function = nn.CrossEntropyLoss()
-losses = torch.tensor([loss_function(make_model(s)(x), y).item() for s in range(5)])
+loss_fn = nn.CrossEntropyLoss()
+first = torch.tensor([loss_fn(make_model(seed)(x), y).item() for seed in range(5)])
 print(f"ln 10 = {math.log(10):.3f}")
-print(f"first loss, 5 seeds: {losses.mean():.3f} ± {losses.std():.3f}")
+print(f"first loss, 5 seeds: {first.mean():.3f} ± {first.std():.3f}")
 
 # %%
-# 差不到 0.1，正常。这一项抓的是尺度：初值太大、输入没有缩放，或者类别数写错，
-# 第一个损失就会偏离 :math:`\ln K`。
+# 五个种子的平均是 2.321，与 :math:`\ln 10` 的差小于一个标准差，所以这个网络通过了第一项检查。
 #
 # 第二项：背下一个批次
 # --------------------
-# 反复只喂这 32 张图。网络有 4810 个参数，背下 32 个答案绰绰有余；
-# 如果 100 步之后损失还不接近 0，问题多半在代码，不在数据。
+# 用带 :term:`动量` 的 SGD 在这 32 张图像上走 100 步。网络的参数有几千个，背下 32 个答案不难。
+# 如果损失仍不接近 0，那么问题多半在训练的代码里，因为背下见过的图像不需要 :term:`泛化`。
 
 
-def overfit(model, x, y, parameters=None):
-    """在一个批次上走 100 步，返回每一步的损失。"""
-    optimizer = torch.optim.Adam(parameters or model.parameters(), lr=0.01)
+def memorize(model, parameters, x, y, lr=0.1):
+    optimizer = torch.optim.SGD(parameters, lr=lr, momentum=0.9)
     losses = []
     for _ in range(100):
-        loss = loss_function(model(x), y)
+        loss = loss_fn(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -74,78 +86,129 @@ def overfit(model, x, y, parameters=None):
     return losses
 
 
-runs = {"correct": overfit(make_model(), x, y)}
-losses = runs["correct"]
+model = make_model()
+losses = memorize(model, model.parameters(), x, y)
+print(f"{sum(p.numel() for p in model.parameters())} parameters")
 print(f"loss: {losses[0]:.3f} at first, {losses[-1]:.3f} after 100 steps")
 
 # %%
-# 背下来了。这一项抓的是训练的那几行：梯度到没到参数，优化器有没有更新这个网络。
+# 损失降到 0.003，网络背下了这个批次，也通过了第二项检查。
 #
 # 四个错误
 # --------
-# 每次只改一处：
+# 现在故意犯错，每次只改一处：
 #
-# - 像素没有缩放，仍是 0 到 255（这里乘回去）；
-# - 网络末尾多了一个 softmax；
-# - 优化器拿的是另一个模型的参数：先建好优化器，后来又重建了模型，就会这样；
-# - 图像打乱了，标签没有跟着打乱。
+# - “raw pixels”：像素没有缩放，大到 255。
+# - “softmax”：网络末尾多了一个 softmax。
+# - “other model”：优化器拿到的是另一个模型的参数。先建好优化器，后来又重建模型，就会这样。
+# - “labels”：图像打乱了，标签没有跟着打乱。
 #
-# .. admonition:: 先猜一猜
+# .. predict::
 #
-#    四个错误里，哪些看第一个损失就能发现？哪些背一个批次才露馅？有没有两关都过的？
+#    哪一种错误能同时通过前两项检查？
+#
+#    - 像素没有缩放
+#    - 末尾多了一个 softmax
+#    - 优化器拿到另一个模型的参数
+#    - 标签没有跟着打乱
 
-runs["raw pixels"] = overfit(make_model(), 255 * x, y)
-runs["softmax at the end"] = overfit(make_model().append(nn.Softmax(dim=1)), x, y)
-other = list(make_model().parameters())
-runs["other model's parameters"] = overfit(make_model(), x, y, other)
-runs["labels not shuffled"] = overfit(make_model(), x, labels[:32])
+names = ("correct", "raw pixels", "softmax", "other model", "labels")
+runs = {name: [] for name in names}
+for seed in range(5):
+    model = make_model(seed)
+    runs["correct"].append(memorize(model, model.parameters(), x, y))
 
-print("run                       first   last")
-for name, losses in runs.items():
-    print(f"{name:<24} {losses[0]:>6.2f} {losses[-1]:>6.2f}")
+    model = make_model(seed)
+    runs["raw pixels"].append(memorize(model, model.parameters(), 255 * x, y))
+
+    model = make_model(seed).append(nn.Softmax(dim=1))
+    runs["softmax"].append(memorize(model, model.parameters(), x, y))
+
+    model = make_model(seed)
+    other_model = make_model(seed)
+    runs["other model"].append(memorize(model, other_model.parameters(), x, y))
+
+    model = make_model(seed)
+    runs["labels"].append(memorize(model, model.parameters(), x, labels[:32]))
+
+print("5 seeds         first loss     last loss")
+for name in names:
+    losses = torch.tensor(runs[name])  # (5, 100)
+    first, last = losses[:, 0], losses[:, -1]
+    print(f"{name:<12}  {first.mean():5.2f} ± {first.std():5.2f}", end="")
+    print(f"   {last.mean():.2f} ± {last.std():.2f}")
 
 # %%
-# - 没有缩放：第一个损失就是 41，第一项当场抓住。背一个批次反而没有问题。
-# - 多一个 softmax：第一个损失比正确的还接近 2.303，背一个批次时停在 1.5 左右。
-#   它降不到 1.46 以下，原因见 :ref:`networks-cross-entropy`。
-# - 别的模型的参数：损失一动不动。
-# - 标签没有打乱：两关都过。32 个错的答案也是 32 个答案，网络照样背得下来。
+# .. answer:: D
 #
-# 五条曲线放在一起，标签错的那条只比正确的降得慢一些，看不出毛病：
+#    标签没有打乱时，第一个损失是 2.30，100 步之后降到 0.02。32 个错误的答案也是 32 个答案，网络照样能背下来。
+#    A 过不了第一项，因为没有缩放时第一个损失平均是 47.29，远离 2.303。
+#    B 和 C 过不了第二项，因为多一个 softmax 时损失停在 1.67，而参数属于另一个模型时损失完全不变。
 
-fig, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
-height = (1.0, 1.0, 0.7, 1.3, 1.0)  # 错开挨着的两个名字
-for i, (name, losses) in enumerate(runs.items()):
+# %%
+
+# hide-input: 画图
+fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
+height = (0.8, 1.25, 0.75, 1.3, 1.3)  # 错开相邻的名字
+for i, name in enumerate(names):
+    losses = runs[name][0]
     ax.plot(losses, color=f"C{i}", lw=2)
     ax.annotate(name, (101, losses[-1] * height[i]), color=f"C{i}", va="center")
-ax.set(yscale="log", xlim=(0, 140), xlabel="step", ylabel="loss on one batch")
+ax.set(yscale="log", xlim=(0, 125), xlabel="step", ylabel="loss on one batch, seed 0")
 ax.set(xticks=(0, 25, 50, 75, 100))
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 五条损失曲线，纵轴是对数。正确的、像素没缩放的和标签错的都降到 0.01 以下；多一个 softmax 的停在 1.5；参数属于别的模型的一直是 2.34
+# alt: 五条损失曲线，纵轴是对数。正确的和标签错的一直下降，像素没有缩放、多一个 softmax 和参数属于别的模型的三条停在 1 以上
 plt.show()
 
 # %%
+# 只看标签错误的那条曲线，看不出问题。它比正确的那条降得慢，但是平时没有正确的曲线可以比较。
+#
+# 多一个 softmax 的网络为什么降不到 0，见 :ref:`networks-cross-entropy`。
+#
+# .. change-it::
+#
+#    把学习率从 0.1 改成 0.001。正确的程序还能通过第二项检查吗？
+
+# hide-cell: 改一改：学习率 0.001
+for seed in range(5):
+    model = make_model(seed)
+    losses = memorize(model, model.parameters(), x, y, lr=0.001)
+    print(f"seed {seed}: {losses[0]:.2f} at first, {losses[-1]:.2f} after 100 steps")
+
+# %%
+# 五个种子都只降到 2.1 以上。所以这项检查不通过时，先换几个学习率，再去代码里找错误。
+#
 # 第三项：看一个批次
 # ------------------
-# 从送进网络的张量里取图和标签，不要回头去看原始文件：错误往往就出在两者之间。
+# 标签没有打乱的错误要亲眼看数据才能发现。图像和标签要从送进网络的张量里取，
+# 不要看原始文件，因为错误可能出在读取和打乱的过程中。
 
-fig, axes = plt.subplots(1, 8, figsize=(7, 1.3), layout="constrained")
-for ax, image, label in zip(axes, x[:, 0], labels[:8].tolist(), strict=False):
+print(f"labels: {labels[:8].tolist()}")
+
+# %%
+
+# hide-input: 画图
+fig, axes = plt.subplots(1, 8, figsize=(6.5, 1.3), layout="constrained")
+for ax, image, label in zip(axes, x[:8, 0].numpy(), labels[:8].tolist(), strict=True):
     ax.imshow(image, cmap="Blues", vmin=0, vmax=1)
     ax.set_title(label)
     ax.set_axis_off()
-# alt: 一行八张手写数字，上方的标签依次是 0 到 7，与图上的数字大多不符
+# alt: 一行八张手写数字，上方的标签依次是 0 到 7，与图像上的数字大多不符
 plt.show()
 
 # %%
-# 标签是 0、1、2、……按顺序排的，图却不是。一眼就看出来的错误，前两项检查都看不见：
-# 用这样的标签训练 20 轮，我们换了五个种子，测试准确率都不到 7%，还不如乱猜。
+# 标签依次是 0 到 7，与图像上的数字大多不符，看一眼就知道有错。
 #
-# 改一改：把 ``overfit`` 里的 ``lr=0.01`` 改成 ``lr=0.0001``。
-# 先猜正确的网络还过不过第二项检查，再运行。
+# .. real-projects::
 #
+#    数据大时这三项检查也只用一个批次，所以每次改动网络或数据之后都可以再做一遍。损失函数见
+#    `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__
+#    的文档，更多的检查见
+#    `A Recipe for Training Neural Networks <https://karpathy.github.io/2019/04/25/recipe/>`__。
+
+# %%
 # 小结
 # ----
-# - 规则：训练之前先看第一个损失，再背一个批次，再看一个批次；三项各抓各的错，缺一不可。
-# - API：``torch.nn.CrossEntropyLoss``、``next(iter(loader))``、``model.parameters()``。
+# - 规则：训练之前看第一个损失，背下一个批次，再亲眼看这个批次，三项检查各能发现不同的错误。
+# - API：``torch.nn.CrossEntropyLoss``、``torch.nn.Flatten``、``model.parameters()``。
 # - 下一页：:ref:`training-training-loop`
