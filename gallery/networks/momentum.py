@@ -86,7 +86,7 @@ for name, lengths in {"constant": constant, "alternating": alternating}.items():
     ax.annotate(name, (51, lengths[-1]), color=line.get_color(), va="center")
 ax.set(xlabel="step", ylabel="length of the step", xlim=(0, 60), ylim=(0, 0.55))
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 两条曲线都从 0.05 出发，梯度恒定时步长逐渐升到 0.5，梯度来回变号时步长降到 0.03 以下
+# alt: 两条曲线都从 0.05 出发，梯度恒定时每一步逐渐升到 0.5，梯度来回变号时每一步降到 0.03 以下
 plt.show()
 
 # %%

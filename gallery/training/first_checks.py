@@ -99,7 +99,7 @@ print(f"loss: {losses[0]:.3f} at first, {losses[-1]:.3f} after 100 steps")
 # 现在故意犯错，每次只改一处：
 #
 # - “raw pixels”：像素没有缩放，大到 255。
-# - “softmax”：网络末尾多了一个 softmax。
+# - “softmax”：网络末尾多了一层 ``nn.Softmax``，它把 logits 变成概率。
 # - “other model”：优化器拿到的是另一个模型的参数。先建好优化器，后来又重建模型，就会这样。
 # - “labels”：图像打乱了，标签没有跟着打乱。
 #
