@@ -143,21 +143,27 @@ for name in names:
 #
 #    标签没有打乱时，第一个损失是 2.30，100 步之后降到 0.02。32 个错误的答案也是 32 个答案，网络照样能背下来。
 #    A 过不了第一项，因为没有缩放时第一个损失平均是 47.29，远离 2.303。
-#    B 和 C 过不了第二项，因为多一个 softmax 时损失停在 1.67，而参数属于另一个模型时损失完全不变。
+#    B 和 C 过不了第二项，因为多一个 softmax 时最后的损失仍有 1.67，而参数属于另一个模型时损失完全不变。
 
 # %%
 
 # hide-input: 画图
 fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
-height = (0.8, 1.25, 0.75, 1.3, 1.3)  # 错开相邻的名字
+places = ((101, 0.003), (6, 30), (101, 1.3), (101, 2.9), (101, 0.018))  # 名字的位置
 for i, name in enumerate(names):
     losses = runs[name][0]
     ax.plot(losses, color=f"C{i}", lw=2)
-    ax.annotate(name, (101, losses[-1] * height[i]), color=f"C{i}", va="center")
-ax.set(yscale="log", xlim=(0, 125), xlabel="step", ylabel="loss on one batch, seed 0")
+    ax.annotate(name, places[i], color=f"C{i}", va="center")
+ax.set(
+    yscale="log",
+    xlim=(0, 125),
+    ylim=(2e-3, 100),
+    xlabel="step",
+    ylabel="loss on one batch, seed 0",
+)
 ax.set(xticks=(0, 25, 50, 75, 100))
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 五条损失曲线，纵轴是对数。正确的和标签错的一直下降，像素没有缩放、多一个 softmax 和参数属于别的模型的三条停在 1 以上
+# alt: 五条损失曲线，纵轴是对数。正确的和标签错的一直下降，另外三条停在 1 以上，其中像素没有缩放的那条开头冲出图外
 plt.show()
 
 # %%
