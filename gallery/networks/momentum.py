@@ -209,10 +209,12 @@ for (momentum, y_hat), style in zip(fits.items(), ("C0--", "C1"), strict=True):
 ax.set(title=r"plot of $f(x)$ and $\hat{f}(x)$", xlabel="$x$", ylabel="$y$")
 ax.spines[["top", "right"]].set_visible(False)
 fig.legend(loc="outside lower center", ncols=3, frameon=False)
-# alt: 600 步之后，有动量的橙色实线基本贴着灰色的点，没有动量的蓝色虚线在右边的几个起伏处离点很远
+# alt: 600 步之后，有动量的橙色实线贴着灰色的点，只在右端偏离，没有动量的蓝色虚线从 0.4 往右离点很远
 plt.show()
 
 # %%
+# 有动量的网络学会了大部分起伏，只在右端偏离。没有动量的网络只学会了左边的一个低谷。
+#
 # .. real-projects::
 #
 #    动量系数一般先取 0.9，再调学习率。``nesterov=True`` 是动量的一种变体，

@@ -148,17 +148,17 @@ for name, values in {"shuffled": shuffled, "consecutive": consecutive}.items():
 # %%
 
 # hide-input: 画图
-fig, ax = plt.subplots(figsize=(6.5, 2.2), layout="constrained")
-ax.plot(shuffled, torch.ones(20), "o", color="C0", alpha=0.4)
-ax.plot(consecutive, torch.zeros(5), "o", color="C1", alpha=0.6)
+fig, ax = plt.subplots(figsize=(6.5, 2.4), layout="constrained")
+ax.plot(shuffled, torch.linspace(0.75, 1.25, 20), "o", ms=4, color="C0")
+ax.plot(consecutive, torch.linspace(-0.25, 0.25, 5), "o", ms=4, color="C1")
 ax.set(yticks=(0, 1), yticklabels=("consecutive", "shuffled"), ylim=(-0.6, 1.6))
 ax.set(xlabel="accuracy on 300 held-out images")
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 两行圆点，上面 20 个是打乱的留法，在 0.98 与 1.00 之间，下面 5 个是连续的留法，在 0.95 与 0.99 之间
+# alt: 两组圆点，上面 20 个是打乱的留法，在 0.98 与 1.00 之间，下面 5 个是连续的留法，在 0.95 与 0.99 之间
 plt.show()
 
 # %%
-# 图中每个圆点是一次划分。两组圆点有重叠，只做一次划分可能看不出差别。
+# 图中每个圆点是一次划分，同一组的圆点上下错开，以免重叠。两组的范围有重叠，所以只做一次划分可能看不出差别。
 #
 # 两种准确率都没有算错，但是回答的问题不同。打乱的留法问的是，这 13 个人再写一些字，能认对多少。
 # 连续的留法更接近另一个问题，换一个人来写，能认对多少。
