@@ -8,164 +8,229 @@
 内存越用越多
 ============
 
-训练跑了几百步，内存一路上涨，最后分配失败。常见的原因是一行记录损失的代码：``total += loss``。
-损失带着整张 :term:`计算图`，图里存着中间结果，留住损失就留住了它们。
-这一页数出图里存了多少字节。
+训练或评估跑了几百步，内存一直在涨，最后有一次分配失败了。
+报错指向的只是最后那次分配，可是占着内存的，是前面几百步留下来的东西。
+那么是哪一行代码把它们留住了？
 
 你将学到：
 
-- 用 ``saved_tensors_hooks`` 数出计算图存着的字节
-- 评估时累加损失，每一步多占多少；训练时为什么少得多
-- 用 ``.item()``、``.detach()`` 或 ``torch.no_grad()`` 把它们放掉
+- 列出 :term:`计算图` 为 :term:`反向传播` 保存的张量，并算出它们占多少内存
+- 判断一种记录损失的写法会不会留住计算图
+- 修正会留住计算图的写法
 """
 
-import re
+import textwrap
+import weakref
 
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
 # %%
-# 症状：分配失败
-# --------------
-# 真要把内存用光得等很久，先一次要 4 PiB，看看最后会读到什么。
+# 症状
+# ----
+# 等内存真正用完要花很久，所以这里一次就要 :math:`2^{50}` 个数，看看分配失败时会读到什么。
 
 try:
     torch.empty(2**50)
 except RuntimeError as error:
-    print(
-        f"{type(error).__name__}: … {re.search('you tried to allocate .* bytes', str(error))[0]}"
-    )
+    _, name, reason = str(error).partition("DefaultCPUAllocator")  # 去掉源码的位置
+    print(textwrap.fill(f"{type(error).__name__}: {name}{reason}", 92))
 
 # %%
-# 在 GPU 上，开头是 ``torch.OutOfMemoryError: CUDA out of memory.``。报错的是最后一次分配，
-# 占着内存的却是前面几百步留下的东西，所以要看内存怎样增长，不能只看报错的那一行。
+# 在 GPU 上，同样的错误写成 ``torch.OutOfMemoryError: CUDA out of memory.``。
 #
-# 数出图里的字节
-# --------------
-# 前向传播存下中间结果时，``saved_tensors_hooks`` 让我们把每个 :term:`张量` 换成自己的对象；
-# 图释放时，对象跟着释放，就从 ``alive`` 中划掉。参数和输入本来就在内存里，不算。
+# 计算图保存了什么
+# ----------------
+# 反向传播要用到前向传播的中间结果，所以计算图会把它们保存起来。例如线性层的梯度要用到这一层的输入，
+# ReLU 的梯度要用到它自己的输出，:term:`交叉熵` 的梯度要用到对数概率。
+# 只要还有变量指向这张图，这些中间结果就不能释放。
+#
+# ``saved_tensors_hooks`` 在每次保存张量时调用我们的函数 ``remember``。
+# 函数用 ``weakref`` 记下这个张量。弱引用不会让张量多活一刻，而张量释放以后，弱引用给出 ``None``。
 
-alive = {}
+references = []
 
 
-class Saved:
-    def __init__(self, tensor):
-        self.tensor = tensor.detach()  # 不留住图，免得循环引用
-        alive[id(self)] = tensor.untyped_storage()
+def remember(tensor):
+    kept = tensor.detach()  # 同一块内存，但是不带计算图
+    references.append(weakref.ref(kept))
+    return kept
 
-    def __del__(self):
-        del alive[id(self)]
+
+def held_kib(known):
+    """还没释放的中间结果占多少 KiB；known 里的张量本来就在内存里，不算。"""
+    alive = [ref() for ref in references if ref() is not None]
+    sizes = {tensor.data_ptr(): tensor.nbytes for tensor in alive}  # 同一块只算一次
+    for tensor in known:
+        sizes.pop(tensor.data_ptr(), None)
+    return sum(sizes.values()) / 1024
 
 
 torch.manual_seed(0)
-model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10))
-x = torch.randn(256, 64)
-target = torch.randint(10, (256,))
+x = torch.randn(128, 64)
+target = torch.randint(10, (128,))
 loss_fn = nn.CrossEntropyLoss()
-owned = {t.untyped_storage().data_ptr() for t in (*model.parameters(), x, target)}
 
 
-def kib_alive():
-    sizes = {s.data_ptr(): s.nbytes() for s in alive.values()}  # 共用的只算一次
-    return sum(n for pointer, n in sizes.items() if pointer not in owned) / 1024
+def build(hidden):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
 
+
+model = build(256)
+known = [x, target, *model.parameters()]
+with torch.autograd.graph.saved_tensors_hooks(remember, lambda kept: kept):
+    loss = loss_fn(model(x), target)
+for shape in dict.fromkeys(tuple(ref().shape) for ref in references):
+    print(f"saved {shape}")
+print(f"one step: {held_kib(known):.0f} KiB")
 
 # %%
-# 四种记录损失的写法
-# ------------------
-# 前三种好比在验证集上评估，不调用 ``backward()``；最后一种是训练。
+# 输入 ``(128, 64)``、权重 ``(256, 10)`` 和标签 ``(128,)`` 本来就在内存里，所以不算。
+# 新占的内存主要是 ReLU 的输出 ``(128, 256)``，每个数 4 字节，共 128 KiB。
+# 再加上对数概率 ``(128, 10)`` 的 5 KiB，就是 133 KiB。
+#
+# .. predict::
+#
+#    在验证集上评估 50 步，每一步都写 ``total += loss``，不调用 ``backward()``。
+#    最后计算图里的中间结果占多少内存？
+#
+#    - 133 KiB，因为变量 ``loss`` 指向新的损失以后，上一步的图就释放了
+#    - 6650 KiB，因为 50 步的图都还留着
+#    - 0 KiB，因为没有调用 ``backward()``，图根本没有建立
 
 
-def keep_graph():
+def keep_graph(model):
     return loss_fn(model(x), target)
 
 
-def item():
+def item(model):
     return loss_fn(model(x), target).item()
 
 
-def no_grad():
+def detach(model):
+    return loss_fn(model(x), target).detach()
+
+
+def no_grad(model):
     with torch.no_grad():
         return loss_fn(model(x), target)
 
 
-def train():
+def train(model):
     loss = loss_fn(model(x), target)
     loss.backward()
     return loss
 
 
-def count_nodes(tensor):
-    found, todo = set(), [getattr(tensor, "grad_fn", None)]
-    while todo:
-        node = todo.pop()
-        if node is not None and node not in found:
-            found.add(node)
-            todo += [source for source, _ in node.next_functions]
-    return len(found)
-
-
-# %%
-# .. admonition:: 先猜一猜
-#
-#    256 个样本，隐藏层 256 个数，``float32``。``keep_graph`` 的损失累加 50 步，图里存着多少 KiB？
-
-curves = {}
-for step in (keep_graph, item, no_grad, train):
-    total, curve = 0.0, []
-    with torch.autograd.graph.saved_tensors_hooks(Saved, lambda saved: saved.tensor):
+def sum_of_losses(step, hidden=256):
+    """把 50 步的损失加起来，返回总和与最后占着的 KiB。"""
+    references.clear()  # 只数这一次的
+    model = build(hidden)
+    total = 0.0
+    with torch.autograd.graph.saved_tensors_hooks(remember, lambda kept: kept):
         for _ in range(50):
-            total += step()
-            curve.append(kib_alive())
-    curves[step.__name__] = curve
-    print(
-        f"{step.__name__:<10} {curve[0]:4.0f} ... {curve[-1]:6.0f} KiB, {count_nodes(total)} nodes"
-    )
+            total += step(model)
+    return total, held_kib([x, target, *model.parameters()])
+
+
+for step in (keep_graph, item, detach, no_grad, train):
+    total, kib = sum_of_losses(step)
+    has_graph = isinstance(total, torch.Tensor) and total.requires_grad
+    print(f"{step.__name__:<10} {kib:5.0f} KiB, total has a graph: {has_graph}")
 
 # %%
-# 每步 266 KiB：ReLU 的输出 256 × 256 × 4 字节，正好 256 KiB，对数概率 256 × 10 × 4 字节是 10 KiB。
-# 50 步就是 13300 KiB，一个也没放掉，因为 ``total`` 的图连着每一步的图。
+# .. answer:: B
+#
+#    ``keep_graph`` 占 6650 KiB，正好是 133 KiB 的 50 倍。``total`` 由每一步的损失相加得到，
+#    所以 ``total`` 的图连着每一步的图。A 只看到变量 ``loss`` 换了对象，却没有看到 ``total`` 还指着旧的图。
+#    C 也不对，因为图在前向传播时就建好了，与是否调用 ``backward()`` 无关。
+#
+# 怎样改
+# ------
+# 中间三种写法都占 0 KiB，而且 ``total`` 不带图。
+#
+# - 只需要一个 Python 数时，写 ``total += loss.item()``。在 GPU 上，这一行会等 GPU 算完。
+# - 不想每一步都等待时，写 ``total += loss.detach()``，最后再取一次 ``.item()``。
+# - 整段评估都不需要梯度时，把它放进 ``torch.no_grad()``，这样图根本不会建立。
+#
+# ``train`` 的中间结果也是 0 KiB，因为 ``backward()`` 用完它们就释放。但是 ``total`` 仍然带着图，
+# 图的节点一步比一步多，所以训练时也应该写 ``.item()`` 或 ``.detach()``。
+# 把模型输出收进列表的 ``outputs.append(model(x))`` 是同一个问题，改法也相同。
+#
+# .. change-it::
+#
+#    把隐藏层从 256 改成 512，``keep_graph`` 的 50 步一共占多少？先照上面的办法算出每一步，再看结果。
 
+# hide-cell: 改一改：隐藏层 512
+total, kib = sum_of_losses(keep_graph, hidden=512)
+print(f"hidden=512: {kib:.0f} KiB, {kib / 50:.0f} KiB per step")
+
+# %%
+# 必须跨步使用的张量
+# ------------------
+# 有些张量必须带到下一步，例如 :term:`循环神经网络` 的隐藏状态。它从上一步的状态算出下一步的状态，
+# 所以图会随着序列一直变长。常用的办法是每隔几步反向传播一次，再用 ``.detach()`` 断开状态，
+# 这叫截断的沿时间反向传播（truncated BPTT）。代价是梯度传不到断开处以前。
+
+
+def read_sequence(detach_every, n_steps=50):
+    references.clear()
+    torch.manual_seed(0)
+    cell = nn.Linear(256, 256)
+    start = state = torch.zeros(128, 256)
+    curve = []
+    with torch.autograd.graph.saved_tensors_hooks(remember, lambda kept: kept):
+        for step in range(1, n_steps + 1):
+            state = cell(state).tanh()
+            curve.append(held_kib([start, *cell.parameters()]))
+            if step % detach_every == 0:
+                state.square().mean().backward()
+                state = state.detach()
+    return curve
+
+
+curves = {every: read_sequence(every) for every in (1000, 10)}
+for every, curve in curves.items():
+    print(f"detach_every={every}: peak {max(curve):.0f} KiB")
+
+# %%
+
+# hide-input: 画图
 fig, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
-for name, curve in curves.items():
-    ax.plot(curve, color="C1" if name == "keep_graph" else "C0", lw=2)
-ax.annotate("keep_graph", (28, 8500), color="C1", ha="right")
-ax.annotate("item, no_grad, train", (28, 500), color="C0")
-ax.set(xlabel="step", ylabel="held by the graph [KiB]")
+for every, color, label, place in (
+    (1000, "C1", "never detached", (24, 4000)),
+    (10, "C0", "detached every 10 steps", (27, 1700)),
+):
+    ax.plot(range(1, 51), curves[every], ".-", color=color)
+    ax.annotate(label, place, color=color, ha="right" if every == 1000 else "left")
+ax.set(xlabel="step", ylabel="held by the graph [KiB]", ylim=(0, None))
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 橙线 keep_graph 从 0 直线升到 13300 KiB；另外三种写法的蓝线重合，始终是 0
+# alt: 横轴是步数，纵轴是图占着的内存；从不断开的橙线一直上升，每 10 步断开一次的蓝线呈锯齿形，不再升高
 plt.show()
 
 # %%
-# 为什么训练时不明显
-# ------------------
-# ``train`` 也是 0 KiB：``backward()`` 用完中间结果就释放。但 ``total`` 仍连着 404 个节点，每步 8 个，
-# 只增不减。
-#
-# 改法有三种，按用途选：
-#
-# - 只要一个数：``total += loss.item()``；在 GPU 上，``.item()`` 会等它算完；
-# - 不想每步都等：``total += loss.detach()``，最后才 ``.item()``；
-# - 整段都不求导：放进 ``torch.no_grad()``，中间结果从一开始就不存。
-#
-# 把模型的输出收进列表 ``outputs.append(model(x))``，也是同一回事，同样改法。
+# 从不断开时，内存随步数一直增长，第 50 步达到 6400 KiB。
+# 每 10 步断开一次时，内存最多到 1408 KiB，后面的几段不再升高。
 #
 # 下次怎样发现
 # ------------
-# 留下来的东西不该要求梯度。一轮结束时检查一次：
+# 每一轮结束时，检查留下来的张量是否还带着图。
 
-for step in (keep_graph, train, item, no_grad):
-    kept = step()
-    print(f"{step.__name__}: keeps a graph = {getattr(kept, 'requires_grad', False)}")
+kept = {"keep_graph": keep_graph(model), "detach": detach(model)}
+print(f"still on a graph: {[name for name, t in kept.items() if t.requires_grad]}")
 
 # %%
-# 后两种没有图。前两种若要累加，先 ``.detach()``。
+# .. real-projects::
 #
-# 改一改：把隐藏层从 256 改成 512。先猜 ``keep_graph`` 每步占多少 KiB，再运行。
+#    在 GPU 上，每隔几步打印一次
+#    `torch.cuda.memory_allocated() <https://docs.pytorch.org/docs/stable/torch_cuda_memory.html>`__，
+#    这个数随步数持续上升，就说明有张量被留住了。
+#    PyTorch 的 `常见问题 <https://docs.pytorch.org/docs/stable/notes/faq.html>`__ 列出了其他原因。
 #
 # 小结
 # ----
-# - 规则：跨过一步还留着的张量，先从图上分离；评估放在 ``torch.no_grad()`` 里。
-# - API：``Tensor.item``、``Tensor.detach``、``torch.autograd.graph.saved_tensors_hooks``。
+# - 规则：需要跨步保留的张量，先用 ``.detach()`` 或 ``.item()`` 离开计算图。
+# - API：``Tensor.item``、``Tensor.detach``、``torch.no_grad``、``torch.cuda.memory_allocated``。
 # - 下一页：:ref:`pitfalls-unregistered-parameters`
