@@ -8,17 +8,18 @@
 损失里的广播
 ============
 
-预测的 :term:`形状` 是 ``(n, 1)``，目标是 ``(n,)``，手写的 ``((prediction - y) ** 2).mean()`` 不报错：
-:term:`广播` 拿每个预测去减每个目标，平均以后仍是一个数。
-训练照样 :term:`收敛`，只是收敛到一条水平线。
+回归模型输出的 :term:`形状` 是 ``(n, 1)``，而目标的形状是 ``(n,)``。
+程序能运行，损失也在下降，可是模型的预测怎么看都不对。
+那么这两个形状相减，算的到底是什么，训练又会停在哪里？
 
 你将学到：
 
-- 这个错误为什么总把模型带到 ``y`` 的平均值，损失停在 ``y`` 的方差
-- 同样的两个形状，哪些现成的损失会警告，哪些会报错
-- 用一行检查挡住它，准确率也一样
+- 计算形状不同的预测与目标相减的结果，并推出损失的最小值在哪里
+- 判断一个现成的损失遇到这两个形状会警告、报错，还是一声不响
+- 修正损失和准确率里的形状，并用一行代码检查
 """
 
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
@@ -26,14 +27,63 @@ import torch
 from torch import nn
 
 # %%
-# 症状：斜率学不到
-# ----------------
+# 症状
+# ----
 # 100 个点落在一条斜率 2、截距 1 的直线附近，用一个 :term:`线性层` 去拟合。
-# 两个损失只差一个 ``squeeze(1)``。
+# 线性层的输出是 ``(100, 1)``，目标 ``y`` 是 ``(100,)``。
 
-torch.manual_seed(0)
-x = 4 * torch.rand(100, 1) - 2  # (100, 1)
-y = 2 * x[:, 0] + 1 + 0.1 * torch.randn(100)  # (100,)
+
+def make_data(seed):
+    torch.manual_seed(seed)
+    x = 4 * torch.rand(100, 1) - 2  # (100, 1)
+    y = 2 * x.squeeze(1) + 1 + 0.1 * torch.randn(100)  # (100,)
+    return x, y
+
+
+def show(title, result):
+    print(textwrap.fill(f"{title}: {result}", 92))
+
+
+x, y = make_data(seed=0)
+model = nn.Linear(1, 1)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    nn.MSELoss()(model(x), y)
+show(caught[0].category.__name__, caught[0].message)
+
+# %%
+# ``nn.MSELoss`` 给出这条警告，然后照样算出一个数。自己写的 ``((prediction - y) ** 2).mean()`` 连警告也没有。
+#
+# 原因
+# ----
+# 两个形状不同的 :term:`张量` 相减时，PyTorch 按 :term:`广播` 的规则从最后一个轴对齐。
+# ``(100, 1)`` 的最后一个轴长 1，所以它重复 100 次。``(100,)`` 缺少第一个轴，所以它也重复 100 次。
+
+prediction = model(x).detach()
+difference = prediction - y
+print(f"{prediction.shape=} {y.shape=}")
+print(f"{difference.shape=}")
+
+# %%
+# 第 :math:`i` 行第 :math:`j` 列是 :math:`p_i - y_j`，每个预测都与全部目标相减，一共 10000 个差。
+# 这 10000 个差的平方的平均值可以拆成两项，其中 :math:`\bar y` 是 ``y`` 的平均值。
+#
+# .. math::
+#
+#    \frac{1}{n^2} \sum_{i,j} (p_i - y_j)^2 = \frac{1}{n} \sum_i (p_i - \bar y)^2 + \mathrm{var}(y)
+
+left_side = difference.square().mean()
+right_side = (prediction - y.mean()).square().mean() + y.var(correction=0)
+print(f"{left_side=:.4f} {right_side=:.4f}")
+
+# %%
+# .. predict::
+#
+#    用这个错误的损失训练到底，线性层会变成什么样？
+#
+#    - 斜率约为 2，因为每个预测也与自己的目标相减过，只是收敛慢一些
+#    - 斜率为 0，截距等于 ``y`` 的平均值
+#    - 斜率和截距都停在初值附近，因为相互矛盾的误差正好抵消
 
 
 def wrong(prediction, y):
@@ -44,9 +94,9 @@ def right(prediction, y):
     return ((prediction.squeeze(1) - y) ** 2).mean()
 
 
-def fit(loss_fn):
-    torch.manual_seed(0)
-    model = nn.Linear(1, 1)
+def fit(loss_fn, seed, bias=True):
+    x, y = make_data(seed)
+    model = nn.Linear(1, 1, bias=bias)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(200):
         loss = loss_fn(model(x), y)
@@ -56,80 +106,93 @@ def fit(loss_fn):
     return model, loss.item()
 
 
-# %%
-# .. admonition:: 先猜一猜
-#
-#    用 ``wrong`` 训练到底，斜率、截距和损失各是多少？
-
-models = {}
 for loss_fn in (wrong, right):
-    model, loss = fit(loss_fn)
-    models[loss_fn.__name__] = model
-    slope, intercept = (round(p.item(), 3) + 0.0 for p in model.parameters())
-    print(
-        f"{loss_fn.__name__}: slope {slope:.3f}, intercept {intercept:.3f}, loss {loss:.4f}"
-    )
-print(f"mean of y {y.mean():.3f}, variance of y {y.var(correction=0):.4f}")
+    for seed in range(5):
+        _, y = make_data(seed)
+        model, loss = fit(loss_fn, seed)
+        print(
+            f"{loss_fn.__name__} seed {seed}: |slope| {model.weight.abs().item():.3f}, "
+            f"intercept {model.bias.item():.3f}, loss {loss:.4f}, "
+            f"mean(y) {y.mean():.3f}, var(y) {y.var(correction=0):.4f}"
+        )
 
 # %%
-# 斜率是 0，截距是 ``y`` 的平均值，损失是 ``y`` 的方差：模型等于没有看 ``x``。
+# .. answer:: B
+#
+#    用 ``wrong`` 训练时，5 个种子的斜率都是 0，截距都等于 ``y`` 的平均值，损失都等于 ``y`` 的方差。
+#    等式右边的第二项与模型无关，第一项在每个预测都等于平均值时最小。A 忘了其余的目标占着同样大的权重。
+#    C 不对，因为 5 个种子的初值各不相同，
+#    截距最后却都等于各自的平均值。
 
+# hide-input: 画图
+x, y = make_data(seed=0)
+ends = torch.tensor([[-2.0], [2.0]])
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 ax.plot(x, y, "o", ms=3, color="0.5")
-ends = torch.tensor([[-2.0], [2.0]])
-for model, color in zip(models.values(), ("C1", "C0"), strict=True):
+for loss_fn, color in ((wrong, "C1"), (right, "C0")):
+    model, _ = fit(loss_fn, seed=0)
     ax.plot(ends, model(ends).detach(), color=color, lw=2)
 ax.annotate("wrong: (n, 1) minus (n,)", (-1.95, 1.25), color="C1")
 ax.annotate("right: (n,) minus (n,)", (0.9, 3.6), color="C0", ha="right")
 ax.set(xlabel="x", ylabel="y")
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 灰点沿一条上升的直线分布；蓝线穿过它们，橙线是高度约 0.9 的水平线
+# alt: 灰点沿一条上升的直线分布，蓝线穿过灰点，橙线是高度约 0.9 的水平线
 plt.show()
 
 # %%
-# 为什么
-# ------
+# .. change-it::
+#
+#    去掉线性层的偏置，``wrong`` 的损失还会停在 ``y`` 的方差 5.4101 吗？
 
-prediction = models["wrong"](x).detach()
-print(
-    f"{tuple(prediction.shape)} - {tuple(y.shape)} -> {tuple((prediction - y).shape)}"
-)
+# hide-cell: 改一改：没有偏置
+x, y = make_data(seed=0)
+model, loss = fit(wrong, seed=0, bias=False)
+first_term = (model(x) - y.mean()).square().mean().item()
+print(f"slope {model.weight.item():.3f}, loss {loss:.4f}, first term {first_term:.4f}")
 
 # %%
-# 差有 10000 个，不是 100 个：每个预测都要同时靠近全部目标，对谁都一样，
-# 最好的答案就是目标的平均值，见 :ref:`basics-broadcasting`。
+# 没有偏置的模型只能过原点，给不出处处相等的平均值，所以第一项降不到 0。
 #
-# 现成的损失会提醒吗
-# ------------------
+# 现成的损失会不会提醒
+# --------------------
+# 用同样的两个形状，试六种现成的损失。
 
-standard = (nn.MSELoss(), nn.L1Loss(), nn.BCEWithLogitsLoss(), nn.SoftMarginLoss())
-for loss_fn in standard:
+x, y = make_data(seed=0)
+prediction = torch.rand(100, 1)
+target = torch.rand(100)
+for loss_fn in (
+    nn.MSELoss(),
+    nn.L1Loss(),
+    nn.BCEWithLogitsLoss(),
+    nn.SoftMarginLoss(),
+    nn.PoissonNLLLoss(),
+    nn.KLDivLoss(reduction="batchmean"),
+):
     name = type(loss_fn).__name__
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            loss_fn(prediction, y)
+            loss_fn(prediction, target)
+            show(name, "a warning" if caught else "silent")
         except (RuntimeError, ValueError) as error:
-            print(f"{name}: {type(error).__name__}: {error}")
-    for warning in caught:
-        print(
-            f"{name}: {warning.category.__name__}: {str(warning.message).split('. ')[0]}"
-        )
+            show(name, f"{type(error).__name__}: {error}")
 
 # %%
-# ``MSELoss`` 和 ``L1Loss`` 只警告，照样算完，结果与手写的一样错；另两个直接报错。
-# 警告容易淹没在日志里，训练脚本可以把它变成错误：``python -W error::UserWarning train.py``。
+# ``MSELoss`` 和 ``L1Loss`` 警告，``BCEWithLogitsLoss`` 和 ``SoftMarginLoss`` 报错，
+# 最后两种一声不响。所以不能指望损失函数替你检查形状。
 #
-# 准确率也会中招
+# 准确率也会出错
 # --------------
-# 判断预测和目标是否在 1 的同一侧，用的是斜率正确的模型：
+# 用斜率正确的模型，判断预测和目标是不是都大于 1。
 
-prediction = models["right"](x).detach()
-for name, p in {"(n, 1)": prediction, "(n,)": prediction.squeeze(1)}.items():
-    print(f"{name}: accuracy {((p > 1) == (y > 1)).float().mean():.2f}")
+model, _ = fit(right, seed=0)
+prediction = model(x).detach()
+for p in (prediction, prediction.squeeze(1)):
+    accuracy = ((p > 1) == (y > 1)).float().mean()
+    print(f"prediction {tuple(p.shape)}: accuracy {accuracy:.2f}")
 
 # %%
-# 同一个模型，形状不对时只有一半“正确”，那是 10000 次乱配的结果。
+# 同一个模型，形状不对时 :term:`准确率` 只有 0.50，因为比较的是 10000 对任意搭配的预测和目标。
 #
 # 下次怎样发现
 # ------------
@@ -141,12 +204,17 @@ except AssertionError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 损失稳稳停在 ``y`` 的方差，也是一个信号：总猜平均值的模型正好得这么多。
+# 改法是 ``prediction.squeeze(1)`` 或 ``y.unsqueeze(1)``。要写明轴的编号，
+# 因为只有一个样本时，``squeeze()`` 会把批量的轴也去掉。
 #
-# 改一改：把 ``squeeze(1)`` 改成 ``squeeze()``，结果不变；再想一想，只有一个样本时 ``squeeze()`` 给出什么形状？
+# .. real-projects::
+#
+#    训练脚本可以把警告变成错误，例如 ``python -W error::UserWarning train.py``。API 见
+#    `torch.nn.MSELoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>`__，
+#    规则见 `广播的说明 <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>`__。
 #
 # 小结
 # ----
-# - 规则：预测和目标形状相同才相减；去掉长度为 1 的轴要写明是哪一个。
-# - API：``Tensor.squeeze(1)``、``torch.nn.MSELoss``。
+# - 规则：预测和目标的形状相同才能相减，去掉长度为 1 的轴时写明是哪一个轴。
+# - API：``Tensor.squeeze``、``torch.nn.MSELoss``。
 # - 下一页：:ref:`pitfalls-memory-growth`
