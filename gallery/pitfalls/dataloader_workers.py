@@ -8,19 +8,22 @@
 工作进程的陷阱
 ==============
 
-每个 :term:`工作进程` 手里的 :term:`数据集` 都是一份副本，随机数发生器、计数器、读到哪里，副本之间互不知道。
-所以把 ``num_workers`` 从 0 改成 2，:term:`数据增强` 的随机数会重复，数据流会多读一遍，而程序照常运行。
+为了让读数据快一些，把 ``num_workers`` 从 0 改成了 2。
+有的脚本立刻报错，有的脚本照常运行，结果却悄悄变了，还有的脚本内存越用越多。
+那么 :term:`工作进程` 启动时，到底从主进程得到了什么？
 
 你将学到：
 
-- 存在数据集里的发生器，为什么在两个工作进程里给出同样的数，怎样改
-- 可迭代的数据集为什么读出两倍的 :term:`样本`
-- 哪些系统要求脚本写 ``if __name__ == "__main__":``，漏了报什么错
+- 读懂漏写 ``if __name__ == "__main__":`` 的报错
+- 判断 :term:`数据集` 里的随机数发生器、数据流和列表，到了工作进程里会怎样
+- 修正重复的随机数、读了两遍的数据和不断增长的内存
 """
 
+import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -29,10 +32,58 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 # %%
-# 存在数据集里的发生器
-# --------------------
-# 下面的数据集每次给出一个随机数，好比数据增强时抽到的角度。发生器从种子 0 开始，``n_fetched`` 数一共取了几次。
-# 这一页会运行的代码都写在 ``if __name__ == "__main__":`` 之下，原因在“漏了守卫”一节。
+# 症状：漏了守卫
+# --------------
+# 工作进程的启动方式由系统和 Python 的版本决定。
+#
+# - Linux 上到 Python 3.13 为止用 ``fork``，它复制主进程，不再读脚本。
+# - macOS 和 Windows 用 ``spawn``，Linux 从 Python 3.14 起用 ``forkserver``。
+#   这两种都启动新的解释器，再把脚本的顶层代码运行一遍。
+#
+# 下面把两个最短的脚本各运行一次，都指定 ``spawn``，所以在哪个系统上结果都一样。
+
+WITHOUT = """
+from torch.utils.data import DataLoader
+
+loader = DataLoader(range(4), num_workers=1, multiprocessing_context="spawn")
+print([batch.item() for batch in loader])
+"""
+WITH = """
+from torch.utils.data import DataLoader
+
+if __name__ == "__main__":
+    loader = DataLoader(range(4), num_workers=1, multiprocessing_context="spawn")
+    print([batch.item() for batch in loader])
+"""
+
+
+def run_script(script):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "script.py")
+        path.write_text(script)
+        return subprocess.run([sys.executable, path], capture_output=True, text=True)
+
+
+if __name__ == "__main__":
+    errors = run_script(WITHOUT).stderr
+    start, end = errors.index("RuntimeError:"), errors.index('The "freeze_support')
+    print("first, from the worker process:")
+    print(textwrap.fill(" ".join(errors[start:end].split()), 92))
+    print("last, from the main process:")
+    print(re.sub(r"\d+", "N", errors.splitlines()[-1]))  # 进程号每次不同
+    print(f"with the guard: {run_script(WITH).stdout.strip()}")
+
+# %%
+# 没有守卫时，工作进程重新运行顶层代码，又要启动新的工作进程，所以 Python 在这里报错。
+# 主进程随后只说工作进程意外退出，因此要往上翻，先读前一条。
+# 有守卫的脚本正常读出了数据，因为工作进程里的 ``__name__`` 不是 ``"__main__"``。
+# 这一页要运行的代码也都写在守卫之下。
+#
+# 每个工作进程都有一份副本
+# ------------------------
+# 每一 :term:`轮` 开始时，每个工作进程得到数据集的一份副本，然后它们轮流交出批次。
+# 下面的数据集自己带着一个随机数发生器，每取一个 :term:`样本` 就给出下一个随机数，
+# 好比 :term:`数据增强` 时抽到的角度。``n_fetched`` 数一共取了几次。
 
 
 class NoiseDataset(Dataset):
@@ -55,12 +106,16 @@ def own_generator(worker_id):  # 每个工作进程启动时调用一次
 
 
 # %%
-# .. admonition:: 先猜一猜
+# .. predict::
 #
-#    16 个样本，每批 4 个，读两 :term:`轮`。``num_workers=0`` 给出 32 个不同的数，``num_workers=2`` 给出几个？
+#    数据集有 16 个样本，每批 4 个，连续读两轮，共得到 32 个数。``num_workers=2`` 时，其中有几个不同的数？
+#
+#    - 32 个，因为发生器每次都给出新的数
+#    - 16 个，因为两个工作进程给出同样的数，但是第二轮与第一轮不同
+#    - 8 个，因为两个工作进程给出同样的数，而且第二轮又重复第一轮
 
 if __name__ == "__main__":
-    # 笔记本里的类，新开的进程导入不到，所以换成模块里同样的类
+    # 新启动的进程导入不到笔记本里的类，所以换成模块里同样的类
     from torchnotes import datasets  # torchnotes 在本页的 zip 包里
 
     loaders = {
@@ -75,42 +130,53 @@ if __name__ == "__main__":
         loader = DataLoader(dataset, batch_size=4, **options)
         numbers = torch.cat([batch for _ in range(2) for batch in loader])
         drawn[name] = numbers
-        print(
-            f"{name}: {len(numbers.unique())} different, n_fetched={dataset.n_fetched}"
-        )
+        n_different = len(numbers.unique())
+        print(f"{name}: {n_different} different, n_fetched={dataset.n_fetched}")
 
 # %%
-# 只有 8 个。画出来看它们怎样重复，竖线隔开批次，中间的粗线隔开两轮。
 
+# hide-input: 画图
 if __name__ == "__main__":
     fig, axes = plt.subplots(
-        3, 1, figsize=(6.5, 4.4), sharex=True, layout="constrained"
+        3, 1, figsize=(6.5, 4.4), sharex=True, sharey=True, layout="constrained"
     )
     for ax, (name, numbers) in zip(axes, drawn.items(), strict=True):
-        ax.plot(
-            numbers, "o-", ms=4, lw=1, color="C1" if name == "num_workers=2" else "C0"
-        )
+        ax.plot(numbers, "o-", ms=4, lw=1)
         for start in range(4, 32, 4):
             ax.axvline(start - 0.5, color="0.5", lw=2 if start == 16 else 0.5)
         ax.set_title(name, loc="left", fontsize=10)
         ax.spines[["top", "right"]].set_visible(False)
-    axes[2].set(xlabel="item")
-    # alt: 三行折线。第一、三行没有规律；第二行每轮前两批相同，后两批也相同，第二轮又把第一轮整个重复一遍
+    axes[1].set(ylabel="random number")
+    axes[2].set(xlabel="position in the two epochs")
+    # alt: 三行折线，纵轴相同；第一、三行没有规律，第二行每轮前两批相同、后两批相同，第二轮重复第一轮
     plt.show()
 
 # %%
-# 两个工作进程各拿到一份发生器的副本，都从种子 0 开始，轮流交出一批，所以前两批相同，后两批也相同。
-# 一轮结束，工作进程关掉；下一轮再从主进程复制，主进程的发生器一步也没走，所以第二轮与第一轮相同。
-# ``n_fetched`` 停在 0 也是同一个原因：增加的是副本里的那个。
+# .. answer:: C
 #
-# ``DataLoader`` 给每个工作进程、每一轮一个不同的种子，就是 ``worker.seed``。
-# ``own_generator`` 用它换掉副本里的发生器，32 个数又都不同。
-# ``torch.rand`` 和 ``np.random.random`` 用的是全局发生器，
-# PyTorch 启动工作进程时会给它们设不同的种子。
+#    两份副本里的发生器都从种子 0 开始，所以每轮的前两批相同，后两批也相同。
+#    A 只对 ``num_workers=0`` 成立。B 错在第二轮，因为工作进程在一轮结束时关闭，
+#    下一轮又从主进程复制，而主进程的发生器一步也没有走，``n_fetched`` 停在 0 也是这个原因。
 #
-# 读出两倍的数据流
+# ``DataLoader`` 在每一轮给每个工作进程一个不同的种子 ``worker.seed``。
+# ``own_generator`` 用它换掉副本里的发生器，于是 32 个数又各不相同。
+#
+# .. change-it::
+#
+#    加上 ``persistent_workers=True``，工作进程就不在每一轮结束时关闭。这时有几个不同的数？
+
+# hide-cell: 改一改：工作进程不关闭
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    dataset = datasets.NoiseDataset(16)
+    loader = DataLoader(dataset, batch_size=4, num_workers=2, persistent_workers=True)
+    numbers = torch.cat([batch for _ in range(2) for batch in loader])
+    print(f"persistent_workers=True: {len(numbers.unique())} different")
+
+# %%
+# 读了两遍的数据流
 # ----------------
-# ``IterableDataset`` 没有编号，``DataLoader`` 没法把编号分给各个工作进程，分工要自己写。
+# ``IterableDataset`` 只会从头往后读，没有编号，所以 ``DataLoader`` 没法给工作进程分配编号，分工要自己写。
 
 
 class Stream(IterableDataset):
@@ -126,65 +192,52 @@ class Stream(IterableDataset):
 
 
 if __name__ == "__main__":
-    from torchnotes import datasets
-
     for share in (False, True):
         loader = DataLoader(datasets.Stream(6, share), batch_size=3, num_workers=2)
-        print(f"{share=!s:<5}  {[batch.tolist() for batch in loader]}")
+        print(f"share={share!s:<5}  {[batch.tolist() for batch in loader]}")
 
 # %%
-# 不分工时，每个样本来了两次，一轮等于两轮。分工以后，0 号取偶数，1 号取奇数，合起来正好一遍。
+# 不分工时，两份副本各读一遍，每个样本都来了两次。分工以后，0 号进程取偶数，1 号进程取奇数，合起来正好一遍。
 #
-# 漏了守卫
-# --------
-# 工作进程怎样启动，由系统和 Python 的版本决定：
-#
-# - Linux，Python 3.13 及以前：``fork``，复制主进程，不重读脚本；
-# - Linux，Python 3.14 起：``forkserver``；macOS 和 Windows：``spawn``。两者都开新的解释器，先把脚本的顶层再运行一遍。
-#
-# 顶层如果又要启动进程，就没完没了，所以 Python 报错。``DataLoader`` 启动工作进程用的也是 ``multiprocessing``，
-# 下面用两个最短的脚本看个明白，都指定 ``spawn``，在哪个系统上结果都一样。
+# 越用越多的内存
+# --------------
+# 用 ``fork`` 启动的工作进程，起初与主进程共用内存。只有其中一方改写某一页内存时，系统才复制那一页，
+# 这叫写时复制（copy-on-write）。可是每个 Python 对象都带着引用计数，读一个对象就要改写它的计数，
+# 所以读列表里的元素也会复制内存。
+# 下面有 500000 个文件名，分别存成列表和 NumPy 数组。``private_mib`` 读出工作进程独占了多少内存，只能在 Linux 上运行。
 
-WITHOUT = """
-from multiprocessing import get_context
 
-worker = get_context("spawn").Process(target=print, args=["hello"])
-worker.start()
-worker.join()
-"""
-WITH = """
-from multiprocessing import get_context
+def private_mib(batch):
+    rows = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(row.split()[1]) for row in rows if row.startswith("Private_")) / 1024
 
-if __name__ == "__main__":
-    worker = get_context("spawn").Process(target=print, args=["hello"])
-    worker.start()
-    worker.join()
-"""
 
-if __name__ == "__main__":
-    for name, script in {"without": WITHOUT, "with": WITH}.items():
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "script.py")
-            path.write_text(script)
-            run = subprocess.run([sys.executable, path], capture_output=True, text=True)
-        message = " ".join(run.stderr.rpartition("RuntimeError:")[2].split())
-        print(
-            f"{name}: {run.stdout.strip() or 'RuntimeError: ' + message.split('. ')[0]}"
+if __name__ == "__main__" and sys.platform == "linux":
+    names = [f"{i:07d}.png" for i in range(500_000)]
+    for kind, dataset in {"list": names, "array": np.array(names)}.items():
+        loader = DataLoader(
+            dataset,
+            batch_size=10_000,
+            num_workers=1,
+            collate_fn=private_mib,
+            multiprocessing_context="fork",
         )
+        first, *_, last = loader
+        print(f"{kind}: first batch {first:.1f} MiB, last batch {last:.1f} MiB")
 
 # %%
-# 没有守卫的脚本在 Linux 上可能一直正常，到了同事的 Windows 上才出错。
-# 用 ``DataLoader`` 时，这段话出自工作进程，主进程接着会报 ``DataLoader worker (pid(s) …) exited unexpectedly``，
-# 要往上翻，先看前一条。
+# 列表独占的内存一批比一批多，数组几乎不变，因为整个数组只是一个 Python 对象。
+# 所以很长的清单应当存成 NumPy 数组或 :term:`张量`。
 #
-# 下次怎样发现
-# ------------
-# 加了工作进程，先数一数：一轮里不同的样本有几个，随机数有几个，与 ``num_workers=0`` 时是否一样。
+# .. real-projects::
 #
-# 改一改：给 ``num_workers=2`` 那一行加上 ``"persistent_workers": True``，工作进程就不再每轮重开。先猜有几个不同的数。
+#    工作进程用共享内存交出批次，容器里的共享内存默认很小，用完时的报错是
+#    ``DataLoader worker is killed by signal: Bus error``。启动容器时加 ``--ipc=host`` 或 ``--shm-size``，
+#    或者减少工作进程。参数见 `DataLoader <https://docs.pytorch.org/docs/stable/data.html>`__，
+#    共享内存见 `多进程的说明 <https://docs.pytorch.org/docs/stable/multiprocessing.html>`__。
 #
 # 小结
 # ----
-# - 规则：工作进程里的都是副本：随机数按 ``worker.seed`` 重设，数据流自己分工，会运行的代码放在守卫之下。
+# - 规则：工作进程里的数据集是副本，随机数按 ``worker.seed`` 重设，数据流自己分工，会运行的代码写在守卫之下。
 # - API：``DataLoader(..., worker_init_fn=...)``、``torch.utils.data.get_worker_info``。
 # - 下一页：:ref:`pitfalls-broadcasting-bug`
