@@ -8,15 +8,18 @@
 断开的计算图
 ============
 
-:term:`梯度` 沿 :term:`计算图` 从损失往回传，路上有一处断开，断点后面的参数就收不到。
-全断了，PyTorch 会报错；只断一部分，损失照样下降，网络却有一段从来没学过。
+调用 ``loss.backward()`` 时报错，说张量没有 ``grad_fn``，可是损失明明是由模型的输出算出来的。
+还有更难发现的情形，程序没有报错，损失也在下降，模型却总是不够好。
+这两种情形的原因相同，都是 :term:`计算图` 断开了。断在哪里，又断掉了什么？
 
 你将学到：
 
-- 从报错看出图是怎样断的：``.item()``、``.numpy()``、``argmax`` 还是 ``no_grad``
-- 断了一部分为什么从损失曲线上看不出来，准确率又差多少
-- 用一行代码查出收不到梯度的参数
+- 读懂计算图断开时的三种报错，说出每种写法断在哪一步
+- 判断只断开一部分时，损失和 :term:`准确率` 会怎样
+- 查出没有收到 :term:`梯度` 的 :term:`参数`
 """
+
+import textwrap
 
 import matplotlib.pyplot as plt
 import torch
@@ -24,9 +27,9 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 # %%
-# 全断了：有报错
-# --------------
-# 下面五个函数都在损失与参数之间剪了一刀，报错却只有三种。
+# 症状
+# ----
+# :term:`反向传播` 从损失出发，沿计算图回到参数。下面五种写法都在途中断开了计算图，报错却只有三种。
 
 torch.manual_seed(0)
 model = nn.Linear(3, 2)
@@ -35,12 +38,10 @@ target = torch.tensor([0, 1, 0, 1])
 loss_fn = nn.CrossEntropyLoss()
 
 
-def item():
-    loss_fn(model(x), target).item().backward()
-
-
-def numpy():
-    model(x).numpy()
+def no_grad():
+    with torch.no_grad():
+        loss = loss_fn(model(x), target)
+    loss.backward()
 
 
 def new_tensor():
@@ -51,108 +52,167 @@ def argmax():
     (model(x).argmax(dim=1) != target).float().mean().backward()
 
 
-def no_grad():
-    with torch.no_grad():
-        loss = loss_fn(model(x), target)
-    loss.backward()
+def item():
+    loss_fn(model(x), target).item().backward()
 
 
-for cut in (item, numpy, new_tensor, argmax, no_grad):
+def numpy():
+    model(x).numpy()
+
+
+for mistake in (no_grad, new_tensor, argmax, item, numpy):
     try:
-        cut()
+        mistake()
     except (AttributeError, RuntimeError) as error:
-        print(f"{cut.__name__}: {type(error).__name__}: {error}")
+        print(f"{mistake.__name__}:")
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 # %%
-# - ``item``：``.item()`` 给出 Python 的浮点数，它没有 ``backward``。记录损失用 ``.item()``，求导用张量。
-# - ``numpy``：NumPy 的运算记不进图里，所以 PyTorch 不肯交。只为画图，写 ``.detach().numpy()``；
-#   要对结果求导，就改用 torch 的函数。
-# - 后三条是同一句话：这个损失没有来历。``torch.tensor(0.5)`` 造出全新的张量，``argmax`` 给出不能求导的整数，
-#   ``no_grad`` 里的运算不记录。从损失往回逐个打印 ``requires_grad``，遇到第一个是 ``True`` 的张量，
-#   拿它去算的那一步就是断点。
+# 前三种写法的报错相同，意思是这个损失不是由需要梯度的 :term:`张量` 算出来的。
 #
-# 断了一部分：没有报错
-# --------------------
-# 网络分编码器和输出层两段。``cut=True`` 时中间有一个 ``.detach()``，
-# 好比做完“只训练输出层”的实验，忘了删掉这一行。
+# - ``no_grad`` 里的运算不记录计算图。
+# - ``torch.tensor(...)`` 造出一个新的张量，它与模型没有关系。
+# - ``argmax`` 给出类别的编号，编号是整数，不能求导。
+#
+# 后两种写法在更早的地方就断开了。``.item()`` 给出 Python 的浮点数，它没有 ``backward``。
+# NumPy 的运算不会记进计算图，所以 PyTorch 不肯把需要梯度的张量交给 NumPy。
+#
+# 找到断开的一步
+# --------------
+# 从模型的输出到损失，逐步打印 ``requires_grad``。第一个变成 ``False`` 的地方，就是断开的一步。
+
+logits = model(x)
+predicted = logits.argmax(dim=1)
+wrong = (predicted != target).float()
+loss = wrong.mean()
+steps = {"logits": logits, "predicted": predicted, "wrong": wrong, "loss": loss}
+for name, tensor in steps.items():
+    print(f"{name}: requires_grad={tensor.requires_grad}")
+
+# %%
+# ``logits`` 还连着模型，``predicted`` 已经断开，所以断开的一步是 ``argmax``。
+# 用来求导的损失要直接由 ``logits`` 算出，例如 :term:`交叉熵`。
+# ``argmax``、``.item()`` 和 ``.detach().numpy()`` 只用在打印和画图的那一份上。
+#
+# 只断开一部分
+# ------------
+# 下面的网络分成编码器和输出层两段。``cut=True`` 时，两段之间有一个 ``.detach()``，
+# 它返回一个不带计算图的张量。有人做过只训练输出层的实验，后来忘了删掉这一行。
 
 digits = load_digits()
-images = torch.tensor(digits.images, dtype=torch.float32).flatten(1) / 16  # (1797, 64)
+images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
 labels = torch.tensor(digits.target)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1000, 200, 597])
+train, validation, _ = order.split([1200, 300, 297])
 
 
 class Net(nn.Module):
-    def __init__(self, cut, width=16):
+    def __init__(self, cut, width):
         super().__init__()
-        self.encoder = nn.Sequential(nn.Linear(64, width), nn.ReLU())
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU())
         self.head = nn.Linear(width, 10)
         self.cut = cut
 
-    def forward(self, x):
+    def forward(self, x):  # (B, 1, 8, 8) -> (B, 10)
         features = self.encoder(x)
         if self.cut:
             features = features.detach()
         return self.head(features)
 
 
-def fit(cut, seed):
+def fit(cut, seed, width=16):
     torch.manual_seed(seed)
-    net = Net(cut)
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    model = Net(cut, width)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     losses = []
-    for _ in range(120):
+    for _ in range(100):
         optimizer.zero_grad()
-        loss = loss_fn(net(images[train]), labels[train])
+        loss = loss_fn(model(images[train]), labels[train])
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     with torch.no_grad():
-        right = net(images[test]).argmax(dim=1) == labels[test]
-    return net, losses, right.float().mean()
+        correct = model(images[validation]).argmax(dim=1) == labels[validation]
+    return model, losses, correct.float().mean()
 
 
 # %%
-# .. admonition:: 先猜一猜
+# .. predict::
 #
-#    ``cut=True`` 时编码器停在随机的初值。训练 120 步，损失还会下降吗？测试 :term:`准确率` 会差多少？
+#    ``cut=True`` 时，编码器的参数收不到梯度。训练 100 步会怎样？
+#
+#    - ``backward()`` 报错，与上面的前三种写法相同
+#    - 不报错，但是损失停在 :math:`\ln 10 \approx 2.30` 附近，与乱猜一样
+#    - 不报错，损失下降，但是验证准确率比 ``cut=False`` 低
 
+print(f"ln 10 = {torch.tensor(10.0).log():.2f}")
+curves = {}
+for cut in (False, True):
+    models, losses, accuracies = zip(
+        *(fit(cut, seed) for seed in range(5)), strict=True
+    )
+    curves[cut] = losses
+    accuracy, last = torch.stack(accuracies), torch.tensor(losses)[:, -1]
+    print(
+        f"cut={cut!s:<5}  last loss {last.mean():.2f} ± {last.std():.2f}, "
+        f"validation accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}"
+    )
+
+# %%
+
+# hide-input: 画图
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 for cut, color in ((False, "C0"), (True, "C1")):
-    nets, curves, accuracies = zip(*(fit(cut, seed) for seed in range(5)), strict=True)
-    accuracy = torch.stack(accuracies)
-    print(f"cut={cut!s:<5}  test accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}")
-    for losses in curves:
+    for losses in curves[cut]:
         ax.plot(losses, color=color, lw=1)
-ax.annotate("encoder detached", (70, 1.3), color="C1")
-ax.annotate("whole graph", (30, 0.3), color="C0", ha="right")
-ax.set(xlabel="step", ylabel="training loss", ylim=(0, None))
+ax.annotate("cut=True", (60, 2.3), color="C1")
+ax.annotate("cut=False", (22, 0.45), color="C0", ha="right")
+ax.set(xlabel="step", ylabel="training loss", ylim=(0, 2.6))
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 十条训练损失曲线都从 2.3 左右平稳下降；蓝色五条降到接近 0，橙色五条降得慢，120 步后还在 1.5 以上
+# alt: 十条训练损失曲线都在下降，蓝色五条降到约 0.2，橙色五条降得慢，100 步后仍在 2 附近
 plt.show()
 
 # %%
-# 损失确实在降，橙线单独看像一个学得慢些的网络，这正是它难发现的原因：
-# 输出层一直在学，学的是随机特征上的 :term:`线性层`。
-# 五个种子的测试准确率从 0.96 掉到 0.63 左右，落差远大于种子之间的差别。
+# .. answer:: C
+#
+#    ``cut=True`` 的损失也在下降，因为输出层还连着损失，一直在学，编码器则停在随机的初值。
+#    A 不对，因为损失仍然由输出层的参数算出，``backward()`` 有路可走。B 不对，因为最后的损失低于 2.30。
+#
+# 准确率从 0.943 降到 0.492，远远大于种子之间的差别。可是只看橙色的曲线，
+# 很容易以为只是学习率太小。
+#
+# .. change-it::
+#
+#    把 ``width`` 从 16 改成 128。两种网络的准确率相差更多还是更少？
+
+# hide-cell: 改一改：width=128
+for cut in (False, True):
+    accuracy = torch.stack([fit(cut, seed, width=128)[2] for seed in range(5)])
+    print(f"cut={cut!s:<5}  accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}")
+
+# %%
+# 编码器更宽时，两种网络的差距变小，所以在宽的网络里这个错误更难发现。
 #
 # 下次怎样发现
 # ------------
-# 第一次 ``backward()`` 之后，收到梯度的参数 ``.grad`` 是张量，没收到的是 ``None``。
-# 优化器遇到 ``None`` 就跳过，所以它不会提醒你。
+# 第一次 ``backward()`` 以后，收到梯度的参数的 ``.grad`` 是张量，没有收到的是 ``None``。
+# 优化器会跳过 ``None``，所以它不会提醒你。``models`` 里是 ``cut=True`` 的五个网络。
 
-silent = [name for name, p in nets[0].named_parameters() if p.grad is None]
+silent = [name for name, p in models[0].named_parameters() if p.grad is None]
 print(f"no gradient: {silent}")
 
 # %%
-# 两个名字都在编码器里，断点就在它的输出处。把
-# ``assert not silent`` 放在第一步之后，就再也不会漏过；有意冻结的参数设 ``requires_grad_(False)``，检查时跳过。
+# 两个名字都在编码器里，所以断开的一步在编码器之后。训练前跑一步，再检查 ``silent`` 是空的，就不会漏过。
+# 有意冻结的参数应当写 ``requires_grad_(False)``，检查时把它们排除在外。
 #
-# 改一改：把 ``width`` 改成 128。先猜两种网络的差距变大还是变小，再运行。
+# .. real-projects::
+#
+#    损失项多的时候，对每一项分别检查 ``requires_grad``，因为断开的一项不会让总损失报错。API 见
+#    `torch.Tensor.detach <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html>`__，
+#    计算图的细节见 `自动微分的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 #
 # 小结
 # ----
-# - 规则：``.item()`` 和 ``.detach()`` 只用在送去打印、画图的那一份上，不用在通往损失的路上。
-# - API：``Tensor.requires_grad``、``Tensor.detach``；``p.grad is None`` 表示没有收到梯度。
+# - 规则：通往损失的每一步都用可导的 torch 运算，``.item()`` 和 ``.detach()`` 只用于打印和画图。
+# - API：``Tensor.requires_grad``、``Tensor.detach``、``p.grad is None``。
 # - 下一页：:ref:`pitfalls-device-mismatch`
