@@ -8,17 +8,18 @@
 追查 NaN
 ========
 
-损失忽然打印出 ``nan``，从此再也不变。NaN 参与的运算，结果多半还是 NaN，
-所以看见它的地方通常不是它出生的地方。
-这一页从损失往回查：先查输入，再查第一个坏的层，最后查前向正常、反向才出 NaN 的写法。
+训练一直正常，损失忽然打印出 ``nan``，从此再也没有变回来。
+NaN 会随着运算传开，所以看见它的地方往往不是它产生的地方。
+那么第一个 NaN 是在哪里产生的，是数据、某一层，还是反向传播？
 
 你将学到：
 
-- 一个坏的像素怎样在一步之内毁掉全部 :term:`参数`
-- 用 :term:`钩子` 找到第一个输出不正常的层
-- ``detect_anomaly`` 抓得到什么，抓不到什么
+- 判断一个 NaN 会传到哪些 :term:`参数`，以及它会不会消失
+- 找出第一个输出不正常的层，和第一个给出 NaN :term:`梯度` 的运算
+- 修正前向正常、反向出 NaN 的写法，并在更新参数之前拦住 NaN
 """
 
+import textwrap
 import warnings
 
 import torch
@@ -26,27 +27,32 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 # %%
-# 症状：损失变成 nan
-# ------------------
-# 一千张训练图像里，有一张的一个像素是 NaN，好比传感器坏了一格。训练一 :term:`轮`，每批 100 张。
+# 症状
+# ----
+# NaN 表示“不是数”，例如 0 除以 0 的结果。有 NaN 参与的加减乘除，结果还是 NaN。
+# 下面把一张训练图像的一个像素改成 NaN，好比传感器坏了一格，然后训练一 :term:`轮`，每批 100 张。
 #
-# .. admonition:: 先猜一猜
+# .. predict::
 #
-#    坏图像在第 7 批（从 0 数起）。这一批之后，2410 个参数里有多少个变成 NaN？
-#    下一批数据都正常，它们会恢复吗？
+#    坏图像在第 7 批（从 0 数起）。这一批更新以后，2410 个参数里有多少个变成 NaN？
+#
+#    - 32 个，也就是与坏像素相连的那些权重
+#    - 2410 个
+#    - 0 个，因为损失是 100 张图像的平均，一张坏图像的影响很小
 
 digits = load_digits()
-images = torch.tensor(digits.images, dtype=torch.float32).flatten(1) / 16  # (1797, 64)
+images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
 labels = torch.tensor(digits.target)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1000, 200, 597])
-images[train[700], 20] = torch.nan
+train, validation, _ = order.split([1200, 300, 297])
+images[train[700], 0, 2, 4] = torch.nan
 
 torch.manual_seed(0)
-model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+loss_fn = nn.CrossEntropyLoss()
+model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 for step, batch in enumerate(train.split(100)):
-    loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
+    loss = loss_fn(model(images[batch]), labels[batch])
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -55,38 +61,31 @@ for step, batch in enumerate(train.split(100)):
         print(f"step {step}: loss {loss:.2f}, {n_bad} NaN parameters")
 
 with torch.no_grad():
-    predicted = model(images[test]).argmax(dim=1)
-print(f"classes predicted: {predicted.unique().tolist()}")
+    predicted = model(images[validation]).argmax(dim=1)
+print(f"classes predicted on validation: {predicted.unique().tolist()}")
 
 # %%
-# 全部 2410 个，而且不会恢复：损失是一批的平均，一个 NaN 就让它变成 NaN，
-# :term:`反向传播` 把它带给每个参数，参数又带给以后的每一批。
-# 预测却照样给得出来：``argmax`` 把 NaN 当作最大，每张图都判成 0，:term:`准确率` 就是 0 占的比例。
+# .. answer:: B
 #
-# 先查输入，再查层
-# ----------------
-# 参数已经全坏，要换一个新模型，在出事的那一批上查。输入只要一行，层要一个钩子：
-# 哪一层先给出不是有限数（NaN 或 inf）的输出，就在哪一层停下。
+#    全部 2410 个参数都变成了 NaN。一张坏图像让平均损失变成 NaN，而 :term:`反向传播` 的每一步都要乘上
+#    损失传回的梯度，所以 NaN 到达了每个参数。A 只算了第一层里与坏像素直接相连的权重。
+#    C 错在把 NaN 当成一个小的误差，其实平均值里只要有一个 NaN，结果就是 NaN。
+#
+# 后面几批的数据都正常，损失却还是 ``nan``，因为参数已经坏了。模型仍然给得出预测，
+# 只是每张验证图像都判成 0，所以只看预测也许发现不了。
+#
+# 先查输入，再查各层
+# ------------------
+# 参数已经全坏，所以要换一个新模型，在出事的那一批上重新查。``isfinite()`` 对 NaN 和无穷大给出 ``False``。
 
 batch = train[700:800]
-print(
-    f"bad examples: {(~images[batch].isfinite().all(dim=1)).nonzero().flatten().tolist()}"
-)
+finite = images[batch].flatten(1).isfinite().all(dim=1)
+print(f"bad examples in the batch: {(~finite).nonzero().flatten().tolist()}")
 
-
-def watch(model):
-    for name, module in model.named_modules():
-        if name:  # 空的名字是整个模型
-
-            def check(module, inputs, output, name=name):
-                if not output.isfinite().all():
-                    kind = type(module).__name__
-                    clean = inputs[0].isfinite().all().item()
-                    raise FloatingPointError(
-                        f"layer {name} ({kind}), clean input: {clean}"
-                    )
-
-            module.register_forward_hook(check)
+# %%
+# 如果输入正常，就要找第一个输出不正常的层。``register_forward_hook`` 登记一个函数，
+# 每次某一层算完输出，PyTorch 就调用它，这种函数叫 :term:`钩子`。
+# 下面的第二个网络在 ReLU 之后取对数。
 
 
 class Log(nn.Module):
@@ -94,24 +93,47 @@ class Log(nn.Module):
         return x.log()
 
 
-torch.manual_seed(0)
-usual = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-with_log = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), Log(), nn.Linear(32, 10))
-cases = {"bad pixel": (usual, batch), "log of zero": (with_log, batch[1:])}
-for name, (model, examples) in cases.items():
-    watch(model)
+def first_bad_layer(model, images):
+    names = {module: name for name, module in model.named_modules() if name}
+
+    def check(module, inputs, output):
+        if not output.isfinite().all():
+            clean = inputs[0].isfinite().all().item()
+            where = f"layer {names[module]} ({type(module).__name__})"
+            raise FloatingPointError(f"{where}, clean input: {clean}")
+
+    handles = [module.register_forward_hook(check) for module in names]
     try:
-        model(images[examples])
+        model(images)
     except FloatingPointError as error:
-        print(f"{name}: {error}")
+        print(f"{type(error).__name__}: {error}")
+    for handle in handles:
+        handle.remove()  # 查完就摘掉
+
+
+torch.manual_seed(0)
+usual = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+with_log = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), Log())
+first_bad_layer(usual, images[batch])
+first_bad_layer(with_log, images[batch[finite]])
 
 # %%
-# 第一例的输入已经不干净，问题在数据。第二例去掉了坏图像，输入干净，输出却坏了：
-# ReLU 给出许多 0，``log(0)`` 是 −inf，问题就在这一层。
+# 第一个网络在展平的那一层就停下，它的输入已经不正常，所以问题在数据。
+# 第二个网络用的是没有坏图像的批次，输入正常，``Log`` 的输出却不正常，所以问题在这一层。
+# ReLU 给出许多 0，而 0 的对数是负无穷。
 #
-# 前向正常，反向才出 NaN
-# ----------------------
-# 平方根在 0 处的斜率是无穷大。有人用 ``torch.where`` 避开它：大于 0 才开方，否则取 0。
+# 前向正常，反向出 NaN
+# --------------------
+# 平方根在 0 处的斜率是无穷大。有人用 ``torch.where(条件, 甲, 乙)`` 避开它，
+# 条件成立的位置取甲，不成立的位置取乙。
+#
+# .. predict::
+#
+#    ``torch.where(x > 0, x.sqrt(), 0.0)`` 在 ``x = 0`` 处取 0。它在这里的梯度是多少？
+#
+#    - 0，因为没有选中 ``x.sqrt()``
+#    - 无穷大，因为平方根在 0 处的斜率是无穷大
+#    - NaN，因为没有选中的一支也要求梯度
 
 functions = {
     "where": lambda x: torch.where(x > 0, x.sqrt(), 0.0),
@@ -120,59 +142,78 @@ functions = {
     "log(x - 1)": lambda x: (x - 1).log(),
     "exp(100 x)": lambda x: (100 * x).exp(),
 }
-
-
-def show(numbers):
-    return " ".join(f"{number:5.3g}" for number in numbers.tolist())
-
-
-for name, f in functions.items():
+for name, function in functions.items():
     x = torch.tensor([0.0, 4.0], requires_grad=True)
-    y = f(x)
+    y = function(x)
     y.sum().backward()
-    print(f"{name:<12} value {show(y)}   gradient {show(x.grad)}")
+    values = " ".join(f"{number:5.3g}" for number in y.tolist())
+    gradients = " ".join(f"{number:5.3g}" for number in x.grad.tolist())
+    print(f"{name:<12} at x = 0, 4: value {values}   gradient {gradients}")
 
 # %%
-# ``where`` 的值没有毛病，0 处的 :term:`梯度` 却是 NaN：没选中的那一支也要求导，``0 × inf`` 就是 NaN。
-# 改法是先把数挪进安全的范围，再开方，如第二行。
-# 损失一直正常、参数忽然变成 NaN，多半是这一类。
+# .. answer:: C
 #
-# ``detect_anomaly`` 在反向传播中逐步检查，遇到 NaN 就报错。
+#    没有选中的一支传回的梯度是 0，它还要乘上平方根的斜率，而 0 乘无穷大是 NaN，所以 A 和 B 都不对。
+#
+# 改法见第二行，先用 ``clamp`` 把 0 换成一个很小的正数，再开方，于是斜率是有限的，梯度就是 0。
+#
+# .. change-it::
+#
+#    把 ``where`` 里的 ``x > 0`` 改成 ``x >= 0``，这次在 0 处选中了平方根。值和梯度各是多少？
 
-for name, f in functions.items():
+# hide-cell: 改一改：x >= 0
+x = torch.tensor([0.0, 4.0], requires_grad=True)
+y = torch.where(x >= 0, x.sqrt(), 0.0)
+y.sum().backward()
+print(f"value {y.tolist()}, gradient {x.grad.tolist()}")
+
+# %%
+# 这类 NaN 在前向传播中看不到。``torch.autograd.detect_anomaly`` 检查反向传播的每个运算，遇到 NaN 就报错。
+
+for name, function in functions.items():
     x = torch.tensor([0.0, 4.0], requires_grad=True)
-    with warnings.catch_warnings(record=True):  # 警告里是前向那一行的位置
+    with warnings.catch_warnings(record=True):  # 警告里写着前向代码的位置
         warnings.simplefilter("always")
         try:
             with torch.autograd.detect_anomaly():
-                f(x).sum().backward()
+                function(x).sum().backward()
             print(f"{name}: nothing found")
         except RuntimeError as error:
-            print(f"{name}: {error}")
+            print(f"{name}: {type(error).__name__}: {error}")
 
 # %%
-# 报错说出是哪一种运算，随之而来的警告还指出它在前向代码的哪一行。
-# 但它只查梯度里的 NaN：``log(-1)`` 的值是 NaN，梯度 −1 却是个正常的数；``exp`` 溢出成 inf，也不算 NaN。
-# 所以前向要靠钩子，反向才靠它。它让每一步都变慢，查完就关掉。
+# 报错说出了运算的名字。它只检查梯度里的 NaN，所以 ``log(x - 1)`` 的值虽然是 NaN，却没有被发现，
+# ``exp(100 x)`` 的梯度是 ``inf``，也没有被发现。因此前向用钩子查，反向用 ``detect_anomaly`` 查。
 #
 # 下次怎样发现
 # ------------
-# 在 ``optimizer.step()`` 之前拦住，参数就还是好的。:term:`梯度裁剪` 的函数顺便能做这件事，
-# 只是要打开 ``error_if_nonfinite``，默认它不作声，还会把 NaN 乘到每个梯度上。
+# 在 ``optimizer.step()`` 之前拦住 NaN，参数就还是好的。:term:`梯度裁剪` 的函数 ``clip_grad_norm_`` 会计算
+# 全部梯度的 :term:`范数`，打开 ``error_if_nonfinite`` 以后，范数不是有限数就报错。
 
-model = nn.Linear(64, 10)
-nn.functional.cross_entropy(model(images[batch]), labels[batch]).backward()
-try:
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
-except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
+good, bad = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(1))
+for error_if_nonfinite in (False, True):
+    good.grad, bad.grad = torch.ones(3), torch.tensor([torch.nan])
+    try:
+        nn.utils.clip_grad_norm_(
+            [good, bad], 1.0, error_if_nonfinite=error_if_nonfinite
+        )
+        print(f"{error_if_nonfinite=}: gradient of good {good.grad.tolist()}")
+    except RuntimeError as error:
+        print(f"{error_if_nonfinite=}:")
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 # %%
-# 改一改：把 ``functions`` 里 ``where`` 的 ``x > 0`` 改成 ``x >= 0``。先猜 0 处的值和梯度，再运行。
+# 默认的 ``False`` 不但不报错，还把所有梯度都乘上了 NaN，原来正常的 ``good`` 也坏了。
+#
+# .. real-projects::
+#
+#    ``detect_anomaly`` 会让训练明显变慢，所以查完就关掉。用 ``float16`` 训练时，``inf`` 和 NaN 更常见，
+#    ``torch.amp.GradScaler`` 会跳过这样的一步。API 见
+#    `detect_anomaly <https://docs.pytorch.org/docs/stable/autograd.html>`__，
+#    混合精度见 `AMP 的说明 <https://docs.pytorch.org/docs/stable/notes/amp_examples.html>`__。
 #
 # 小结
 # ----
-# - 规则：NaN 要在更新参数之前拦住；出了 NaN，依次查输入、第一个坏的层、反向。
-# - API：``Tensor.isfinite``、``register_forward_hook``、``torch.autograd.detect_anomaly``、
-#   ``clip_grad_norm_(..., error_if_nonfinite=True)``。
+# - 规则：在更新参数之前拦住 NaN，出现以后依次查输入、第一个不正常的层和反向传播。
+# - API：``Tensor.isfinite``、``register_forward_hook``、``torch.autograd.detect_anomaly``、``clip_grad_norm_``。
 # - 下一页：:ref:`pitfalls-dataloader-workers`
