@@ -15,7 +15,7 @@
 你将学到：
 
 - 计算形状不同的预测与目标相减的结果，并推出损失的最小值在哪里
-- 判断一个现成的损失遇到这两个形状会警告、报错，还是一声不响
+- 判断一个现成的损失遇到这两个形状会警告、报错，还是没有任何提示
 - 修正损失和准确率里的形状，并用一行代码检查
 """
 
@@ -179,7 +179,7 @@ for loss_fn in (
 
 # %%
 # ``MSELoss`` 和 ``L1Loss`` 警告，``BCEWithLogitsLoss`` 和 ``SoftMarginLoss`` 报错，
-# 最后两种一声不响。所以不能指望损失函数替你检查形状。
+# 最后两种没有任何提示。所以不能指望损失函数替你检查形状。
 #
 # 准确率也会出错
 # --------------
@@ -209,9 +209,9 @@ except AssertionError as error:
 #
 # .. real-projects::
 #
-#    训练脚本可以把警告变成错误，例如 ``python -W error::UserWarning train.py``。API 见
-#    `torch.nn.MSELoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>`__，
-#    规则见 `广播的说明 <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>`__。
+#    训练脚本可以把警告变成错误，例如 ``python -W error::UserWarning train.py``。更多的细节见
+#    `torch.nn.MSELoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>`__ 和
+#    `广播的说明 <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>`__。
 #
 # 小结
 # ----

@@ -8,7 +8,7 @@
 工作进程的陷阱
 ==============
 
-为了让读数据快一些，把 ``num_workers`` 从 0 改成了 2。
+为了让读数据快一些，你把 ``num_workers`` 从 0 改成了 2。
 有的脚本立刻报错，有的脚本照常运行，结果却悄悄变了，还有的脚本内存越用越多。
 那么 :term:`工作进程` 启动时，到底从主进程得到了什么？
 
@@ -155,8 +155,8 @@ if __name__ == "__main__":
 # .. answer:: C
 #
 #    两份副本里的发生器都从种子 0 开始，所以每轮的前两批相同，后两批也相同。
-#    A 只对 ``num_workers=0`` 成立。B 错在第二轮，因为工作进程在一轮结束时关闭，
-#    下一轮又从主进程复制，而主进程的发生器一步也没有走，``n_fetched`` 停在 0 也是这个原因。
+#    A 只对 ``num_workers=0`` 成立。B 错在第二轮。工作进程在一轮结束时关闭，下一轮又从主进程复制，
+#    而主进程的发生器一步也没有走。``n_fetched`` 停在 0，也是因为主进程的那一份没有用过。
 #
 # ``DataLoader`` 在每一轮给每个工作进程一个不同的种子 ``worker.seed``。
 # ``own_generator`` 用它换掉副本里的发生器，于是 32 个数又各不相同。
@@ -204,7 +204,7 @@ if __name__ == "__main__":
 # 用 ``fork`` 启动的工作进程，起初与主进程共用内存。只有其中一方改写某一页内存时，系统才复制那一页，
 # 这叫写时复制（copy-on-write）。可是每个 Python 对象都带着引用计数，读一个对象就要改写它的计数，
 # 所以读列表里的元素也会复制内存。
-# 下面有 500000 个文件名，分别存成列表和 NumPy 数组。``private_mib`` 读出工作进程独占了多少内存，只能在 Linux 上运行。
+# 下面有 500000 个文件名，分别存成列表和 NumPy 数组。``private_mib`` 读出工作进程独占了多少内存，这一格只在 Linux 上运行。
 
 
 def private_mib(batch):
@@ -233,8 +233,9 @@ if __name__ == "__main__" and sys.platform == "linux":
 #
 #    工作进程用共享内存交出批次，容器里的共享内存默认很小，用完时的报错是
 #    ``DataLoader worker is killed by signal: Bus error``。启动容器时加 ``--ipc=host`` 或 ``--shm-size``，
-#    或者减少工作进程。参数见 `DataLoader <https://docs.pytorch.org/docs/stable/data.html>`__，
-#    共享内存见 `多进程的说明 <https://docs.pytorch.org/docs/stable/multiprocessing.html>`__。
+#    或者减少工作进程。更多的细节见
+#    `DataLoader <https://docs.pytorch.org/docs/stable/data.html>`__ 和
+#    `多进程的说明 <https://docs.pytorch.org/docs/stable/multiprocessing.html>`__。
 #
 # 小结
 # ----

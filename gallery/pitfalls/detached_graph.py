@@ -10,7 +10,7 @@
 
 调用 ``loss.backward()`` 时报错，说张量没有 ``grad_fn``，可是损失明明是由模型的输出算出来的。
 还有更难发现的情形，程序没有报错，损失也在下降，模型却总是不够好。
-这两种情形的原因相同，都是 :term:`计算图` 断开了。断在哪里，又断掉了什么？
+这两种情形的原因相同，都是 :term:`计算图` 断开了。那么怎样找到断开的那一步？
 
 你将学到：
 
@@ -74,8 +74,8 @@ for mistake in (no_grad, new_tensor, argmax, item, numpy):
 # - ``torch.tensor(...)`` 造出一个新的张量，它与模型没有关系。
 # - ``argmax`` 给出类别的编号，编号是整数，不能求导。
 #
-# 后两种写法在更早的地方就断开了。``.item()`` 给出 Python 的浮点数，它没有 ``backward``。
-# NumPy 的运算不会记进计算图，所以 PyTorch 不肯把需要梯度的张量交给 NumPy。
+# 后两种写法的报错各不相同。``.item()`` 给出 Python 的浮点数，它没有 ``backward``。
+# NumPy 的运算不会记进计算图，所以 PyTorch 不允许直接对需要梯度的张量调用 ``.numpy()``。
 #
 # 找到断开的一步
 # --------------
@@ -176,7 +176,7 @@ plt.show()
 # .. answer:: C
 #
 #    ``cut=True`` 的损失也在下降，因为输出层还连着损失，一直在学，编码器则停在随机的初值。
-#    A 不对，因为损失仍然由输出层的参数算出，``backward()`` 有路可走。B 不对，因为最后的损失低于 2.30。
+#    A 不对，因为损失仍然由输出层的参数算出，所以 ``backward()`` 仍然能到达输出层。B 不对，因为最后的损失低于 2.30。
 #
 # 准确率从 0.943 降到 0.492，远远大于种子之间的差别。可是只看橙色的曲线，
 # 很容易以为只是学习率太小。
@@ -196,7 +196,7 @@ for cut in (False, True):
 # 下次怎样发现
 # ------------
 # 第一次 ``backward()`` 以后，收到梯度的参数的 ``.grad`` 是张量，没有收到的是 ``None``。
-# 优化器会跳过 ``None``，所以它不会提醒你。``models`` 里是 ``cut=True`` 的五个网络。
+# 优化器会跳过 ``None``，所以没有任何提示。``models`` 里是 ``cut=True`` 的五个网络。
 
 silent = [name for name, p in models[0].named_parameters() if p.grad is None]
 print(f"no gradient: {silent}")
@@ -207,9 +207,9 @@ print(f"no gradient: {silent}")
 #
 # .. real-projects::
 #
-#    损失项多的时候，对每一项分别检查 ``requires_grad``，因为断开的一项不会让总损失报错。API 见
-#    `torch.Tensor.detach <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html>`__，
-#    计算图的细节见 `自动微分的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
+#    损失项多的时候，对每一项分别检查 ``requires_grad``，因为断开的一项不会让总损失报错。更多的细节见
+#    `torch.Tensor.detach <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html>`__ 和
+#    `自动微分的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 #
 # 小结
 # ----

@@ -63,7 +63,7 @@ attempt("labels not moved", lambda: loss_fn(logits, labels))
 attempt("result not moved back", lambda: logits.detach().numpy())
 
 # %%
-# 前两条说的是同一件事，一次运算里有两台设备。第三条是反方向的，因为 NumPy 只能读 CPU 的内存，
+# 前两条报错的原因相同，一次运算里的张量在两台设备上。第三条的方向相反，因为 NumPy 只能读 CPU 的内存，
 # 所以要先写 ``.cpu()``，再写 ``.numpy()``。
 #
 # 另一条报错与忘了搬无关，它来自写死的 ``"cuda"``。
@@ -170,9 +170,9 @@ print(f"buffer:    {stray(registered, other)}")
 # .. real-projects::
 #
 #    训练循环里，每个批次只在开头搬一次，例如 ``images, labels = images.to(device), labels.to(device)``。
-#    有几块 GPU 时，``cuda:0`` 与 ``cuda:1`` 也是两台设备，报错相同。API 见
-#    `register_buffer <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__，
-#    更多的写法见 `CUDA 的说明 <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__。
+#    有几块 GPU 时，``cuda:0`` 与 ``cuda:1`` 也是两台设备，报错相同。更多的写法见
+#    `register_buffer <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__ 和
+#    `CUDA 的说明 <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__。
 #
 # 小结
 # ----

@@ -47,7 +47,7 @@ except RuntimeError as error:
 # 只要还有变量指向这张图，这些中间结果就不能释放。
 #
 # ``saved_tensors_hooks`` 在每次保存张量时调用我们的函数 ``remember``。
-# 函数用 ``weakref`` 记下这个张量。弱引用不会让张量多活一刻，而张量释放以后，弱引用给出 ``None``。
+# 函数用 ``weakref`` 记下这个张量。弱引用不会阻止张量释放，而在张量释放以后，它给出 ``None``。
 
 references = []
 
@@ -144,7 +144,7 @@ for step in (keep_graph, item, detach, no_grad, train):
 # .. answer:: B
 #
 #    ``keep_graph`` 占 6650 KiB，正好是 133 KiB 的 50 倍。``total`` 由每一步的损失相加得到，
-#    所以 ``total`` 的图连着每一步的图。A 只看到变量 ``loss`` 换了对象，却没有看到 ``total`` 还指着旧的图。
+#    所以 ``total`` 的图连着每一步的图。A 只对变量 ``loss`` 成立，``total`` 却仍然连着旧的图。
 #    C 也不对，因为图在前向传播时就建好了，与是否调用 ``backward()`` 无关。
 #
 # 怎样改
@@ -224,10 +224,10 @@ print(f"still on a graph: {[name for name, t in kept.items() if t.requires_grad]
 # %%
 # .. real-projects::
 #
-#    在 GPU 上，每隔几步打印一次
-#    `torch.cuda.memory_allocated() <https://docs.pytorch.org/docs/stable/torch_cuda_memory.html>`__，
-#    这个数随步数持续上升，就说明有张量被留住了。
-#    PyTorch 的 `常见问题 <https://docs.pytorch.org/docs/stable/notes/faq.html>`__ 列出了其他原因。
+#    在 GPU 上，每隔几步打印一次 ``torch.cuda.memory_allocated()``，这个数随步数持续上升，
+#    就说明有张量被留住了。怎样找到它们，见
+#    `CUDA 内存的说明 <https://docs.pytorch.org/docs/stable/torch_cuda_memory.html>`__ 和
+#    `常见问题 <https://docs.pytorch.org/docs/stable/notes/faq.html>`__。
 #
 # 小结
 # ----

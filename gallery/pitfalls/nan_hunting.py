@@ -124,8 +124,8 @@ first_bad_layer(with_log, images[batch[finite]])
 #
 # 前向正常，反向出 NaN
 # --------------------
-# 平方根在 0 处的斜率是无穷大。有人用 ``torch.where(条件, 甲, 乙)`` 避开它，
-# 条件成立的位置取甲，不成立的位置取乙。
+# 平方根在 0 处的斜率是无穷大。有人用 ``torch.where(condition, a, b)`` 避开它，
+# 条件成立的位置取 ``a``，不成立的位置取 ``b``。
 #
 # .. predict::
 #
@@ -207,10 +207,10 @@ for error_if_nonfinite in (False, True):
 #
 # .. real-projects::
 #
-#    ``detect_anomaly`` 会让训练明显变慢，所以查完就关掉。用 ``float16`` 训练时，``inf`` 和 NaN 更常见，
-#    ``torch.amp.GradScaler`` 会跳过这样的一步。API 见
-#    `detect_anomaly <https://docs.pytorch.org/docs/stable/autograd.html>`__，
-#    混合精度见 `AMP 的说明 <https://docs.pytorch.org/docs/stable/notes/amp_examples.html>`__。
+#    ``detect_anomaly`` 会让训练变慢，所以查完就关掉。用 ``float16`` 做混合精度训练时，
+#    ``torch.amp.GradScaler`` 会跳过梯度里有 ``inf`` 或 NaN 的一步。更多的细节见
+#    `detect_anomaly <https://docs.pytorch.org/docs/stable/autograd.html>`__ 和
+#    `AMP 的说明 <https://docs.pytorch.org/docs/stable/notes/amp_examples.html>`__。
 #
 # 小结
 # ----

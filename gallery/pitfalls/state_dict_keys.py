@@ -15,7 +15,7 @@
 你将学到：
 
 - 读懂 ``Missing key(s)``、``Unexpected key(s)`` 和 ``size mismatch``
-- 判断报错之后和 ``strict=False`` 之后，模型里是哪些参数
+- 判断报错以后和加上 ``strict=False`` 以后，模型里是哪些参数值
 - 修正名字和形状的差别，并核对读进来的结果
 """
 
@@ -101,7 +101,7 @@ attempt("renamed attribute", Renamed(), state)
 # 另外三种对不上
 # --------------
 # 第一个模型只分五类。第二份参数是整个 :term:`检查点`。第三份参数来自外面包了一层的模型，
-# 多 GPU 训练的 ``nn.DataParallel`` 和 ``DistributedDataParallel``（DDP）都会这样包。
+# 多 GPU 训练的 ``nn.DataParallel`` 和 DDP（``DistributedDataParallel``）都会这样包。
 
 five = Net(n_classes=5)
 attempt("five classes", five, state)
@@ -218,8 +218,9 @@ print(f"buffers:    {[name for name, _ in norm.named_buffers()]}")
 # .. real-projects::
 #
 #    微调别人的模型时，先打印 ``missing_keys`` 和 ``unexpected_keys``，再决定要不要 ``strict=False``。
-#    API 见 `load_state_dict <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__，
-#    保存与读取的各种做法见 `序列化的说明 <https://docs.pytorch.org/docs/stable/notes/serialization.html>`__。
+#    参数的含义和保存的各种做法，见
+#    `load_state_dict <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__ 和
+#    `序列化的说明 <https://docs.pytorch.org/docs/stable/notes/serialization.html>`__。
 #
 # 小结
 # ----

@@ -10,7 +10,7 @@
 
 建优化器时报错，说参数列表是空的，可是模型里明明有好几层。
 更麻烦的情形是没有报错，训练照常进行，却有几层一步也没有更新。
-那么模型怎样知道自己有哪些 :term:`参数`，优化器又怎样知道？
+那么 :term:`参数` 是怎样登记到模型里，又怎样交给优化器的？
 
 你将学到：
 
@@ -112,8 +112,8 @@ print(f"names: {list(layers.state_dict())}")
 # %%
 # 没有报错的新层
 # --------------
-# 优化器记住的，是建立它时交给它的那些参数。微调时常常给模型换一个输出层，如果优化器已经建好，
-# 它手里就还是旧的输出层，没有新的。
+# 优化器只更新建立它时交给它的那些参数。微调时常常给模型换一个输出层。如果优化器已经建好，
+# 它更新的就还是旧的输出层，而不是新的。
 #
 # .. predict::
 #
@@ -170,13 +170,13 @@ for name, options in ways.items():
 # .. answer:: D
 #
 #    两种网络的损失都在下降，所以看损失发现不了。列表里的隐藏层停在随机的初值，但是输出层在学。
-#    换了输出层的网络正好相反，新的输出层停在初值，隐藏层却学会了与它配合。
+#    换了输出层的网络正好相反，新的输出层停在初值，隐藏层则在训练中适应了它。
 #
 # :term:`准确率` 说明了差别。隐藏层放在列表里时只有 0.497，换了输出层时是 0.907，正确的写法是 0.963。
 #
 # 下次怎样发现
 # ------------
-# 训练之前检查两件事，一是模型的参数总数是否等于自己算出的数，二是优化器手里有没有模型的每个参数。
+# 训练之前检查两件事，一是模型的参数总数是否等于自己算出的数，二是优化器是否包含模型的每个参数。
 
 
 def check(model, optimizer, n_expected):
@@ -195,16 +195,16 @@ for name, (model, optimizer) in trained.items():
 
 # %%
 # 第一项查出了列表，第二项查出了新的输出层。新的输出层有 :term:`梯度`，而且 :term:`范数` 大得多，
-# 因为 ``optimizer.zero_grad()`` 也只清优化器手里的参数，它的梯度 200 步都没有清零。
+# 因为 ``optimizer.zero_grad()`` 也只清零优化器包含的参数，新输出层的梯度 200 步都没有清零。
 # 所以只检查 ``.grad`` 是不是 ``None``，发现不了这个错误。
 #
 # 改法有两条。列表换成 ``nn.ModuleList`` 或 ``nn.Sequential``，并且先换层，再建优化器。
 #
 # .. real-projects::
 #
-#    训练中途需要加一层时，用 ``optimizer.add_param_group`` 把新的参数交给优化器。API 见
-#    `torch.nn.ModuleList <https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html>`__，
-#    登记的规则见 `模块的说明 <https://docs.pytorch.org/docs/stable/notes/modules.html>`__。
+#    训练中途需要加一层时，用 ``optimizer.add_param_group`` 把新的参数交给优化器。登记的规则见
+#    `torch.nn.ModuleList <https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html>`__ 和
+#    `模块的说明 <https://docs.pytorch.org/docs/stable/notes/modules.html>`__。
 #
 # 小结
 # ----
