@@ -155,7 +155,8 @@ print(f"slope {model.weight.item():.3f}, loss {loss:.4f}, first term {first_term
 #
 # 现成的损失会不会提醒
 # --------------------
-# 用同样的两个形状，试六种现成的损失。
+# 用同样的两个形状，试六种现成的损失。``L1Loss`` 是误差绝对值的平均，``BCEWithLogitsLoss`` 和
+# ``SoftMarginLoss`` 用于二分类，``PoissonNLLLoss`` 用于预测次数，``KLDivLoss`` 比较两个概率分布。
 
 x, y = make_data(seed=0)
 prediction = torch.rand(100, 1)

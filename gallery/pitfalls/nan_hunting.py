@@ -190,7 +190,7 @@ for name, function in functions.items():
 # 在 ``optimizer.step()`` 之前拦住 NaN，参数就还是好的。:term:`梯度裁剪` 的函数 ``clip_grad_norm_`` 会计算
 # 全部梯度的 :term:`范数`，打开 ``error_if_nonfinite`` 以后，范数不是有限数就报错。
 
-good, bad = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(1))
+good, bad = torch.ones(3, requires_grad=True), torch.ones(1, requires_grad=True)
 for error_if_nonfinite in (False, True):
     good.grad, bad.grad = torch.ones(3), torch.tensor([torch.nan])
     try:

@@ -175,8 +175,8 @@ for seed in range(1, 6):
 #
 # 怎样改
 # ------
-# 按原因改名字。从文件读入时，``weights_only=True`` 只接受张量、数、字符串和装着它们的容器，
-# 它也是 ``torch.load`` 的默认值，所以文件里应当存 ``state_dict()``，而不是整个模型。
+# 按原因改名字。``torch.save`` 把字典存进文件，``torch.load`` 再读回来。``weights_only=True`` 只接受张量、数、字符串和装着它们的容器，
+# 它也是默认值，所以文件里应当存 ``state_dict()``，而不是整个模型。
 
 file = io.BytesIO()  # 内存里的文件
 torch.save({"model": wrapped, "epoch": 3}, file)
@@ -208,7 +208,7 @@ assert not result.unexpected_keys
 print(f"missing: {result.missing_keys}, unexpected: {result.unexpected_keys}")
 
 # %%
-# :term:`缓冲区` 也在 ``state_dict()`` 里，所以缺的名字不一定是参数。例如 :term:`批量归一化` 层有三个缓冲区。
+# :term:`缓冲区` 也在 ``state_dict()`` 里，所以缺的名字不一定是参数。例如 :term:`批量归一化` 层 ``nn.BatchNorm1d`` 有三个缓冲区。
 
 norm = nn.BatchNorm1d(32)
 print(f"parameters: {[name for name, _ in norm.named_parameters()]}")

@@ -157,6 +157,7 @@ ways = {
     "new head": {"replace_head": True},
 }
 trained = {}
+print(f"ln 10 = {torch.tensor(10.0).log():.2f}")
 for name, options in ways.items():
     runs = [fit(seed, **options) for seed in range(5)]
     trained[name] = runs[0][:2]
