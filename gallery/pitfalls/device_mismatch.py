@@ -63,8 +63,7 @@ attempt("labels not moved", lambda: loss_fn(logits, labels))
 attempt("result not moved back", lambda: logits.detach().numpy())
 
 # %%
-# 前两条报错的原因相同，一次运算里的张量在两台设备上。第三条的方向相反，因为 NumPy 只能读 CPU 的内存，
-# 所以要先写 ``.cpu()``，再写 ``.numpy()``。
+# 前两条报错的原因相同，一次运算里的张量在两台设备上。第三条是结果没有搬回 CPU。NumPy 只能读 CPU 的内存，所以要先写 ``.cpu()``，再写 ``.numpy()``。
 #
 # 另一条报错与忘了搬无关，它来自写死的 ``"cuda"``。
 
