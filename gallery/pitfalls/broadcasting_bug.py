@@ -62,7 +62,7 @@ show(caught[0].category.__name__, caught[0].message)
 prediction = model(x).detach()
 difference = prediction - y
 print(f"{prediction.shape=} {y.shape=}")
-print(f"{difference.shape=}")
+print(f"{difference.shape=} {difference.numel()=}")
 
 # %%
 # 第 :math:`i` 行第 :math:`j` 列是 :math:`p_i - y_j`，每个预测都与全部目标相减，一共 10000 个差。

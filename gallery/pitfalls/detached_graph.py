@@ -97,7 +97,7 @@ for name, tensor in steps.items():
 # 只断开一部分
 # ------------
 # 下面的网络分成编码器和输出层两段。``cut=True`` 时，两段之间有一个 ``.detach()``，
-# 它返回一个不带计算图的张量。有人做过只训练输出层的实验，后来忘了删掉这一行。
+# 它返回一个不带计算图的张量。这一行是做“只训练输出层”的实验时留下的。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16

@@ -156,7 +156,7 @@ for step in (keep_graph, item, detach, no_grad, train):
 # - 整段评估都不需要梯度时，把它放进 ``torch.no_grad()``，这样图根本不会建立。
 #
 # ``train`` 的中间结果也是 0 KiB，因为 ``backward()`` 用完它们就释放。但是 ``total`` 仍然带着图，
-# 图的节点一步比一步多，所以训练时也应该写 ``.item()`` 或 ``.detach()``。
+# 所以训练时也应该写 ``.item()`` 或 ``.detach()``。
 # 把模型输出收进列表的 ``outputs.append(model(x))`` 是同一个问题，改法也相同。
 #
 # .. change-it::

@@ -65,20 +65,31 @@ with torch.no_grad():
 print(f"classes predicted on validation: {predicted.unique().tolist()}")
 
 # %%
+# 再用一个新模型算这一批，看损失对每张图像的 logits 的梯度。
+
+torch.manual_seed(0)
+fresh = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+batch = train[700:800]
+logits = fresh(images[batch]).detach().requires_grad_()
+loss = loss_fn(logits, labels[batch])
+loss.backward()
+n_bad = logits.grad.isnan().any(dim=1).sum()
+print(f"loss {loss:.2f}, NaN gradients for {n_bad} of {len(batch)} images")
+
+# %%
 # .. answer:: B
 #
-#    全部 2410 个参数都变成了 NaN。一张坏图像让平均损失变成 NaN，而 :term:`反向传播` 的每一步都要乘上
-#    损失传回的梯度，所以 NaN 到达了每个参数。A 只算了第一层里与坏像素直接相连的权重。
-#    C 错在把 NaN 当成一个小的误差，其实平均值里只要有一个 NaN，结果就是 NaN。
+#    全部 2410 个参数都变成了 NaN。100 张图像里，只有坏图像的梯度是 NaN，可是 :term:`反向传播` 把它传到了
+#    每个参数。一个参数的梯度是 100 张图像的梯度之和，其中有一个 NaN，和就是 NaN，所以 C 不对。
+#    A 只算了与坏像素直接相连的权重，可是坏图像的隐藏值和 logits 也都是 NaN。
 #
 # 后面几批的数据都正常，损失却还是 ``nan``，因为参数已经坏了。模型仍然给得出预测，
 # 只是每张验证图像都判成 0，所以只看预测也许发现不了。
 #
 # 先查输入，再查各层
 # ------------------
-# 参数已经全坏，所以要换一个新模型，在出事的那一批上重新查。``isfinite()`` 对 NaN 和无穷大给出 ``False``。
+# 参数已经全坏，所以用新模型 ``fresh`` 重新查出事的那一批。``isfinite()`` 对 NaN 和无穷大给出 ``False``。
 
-batch = train[700:800]
 finite = images[batch].flatten(1).isfinite().all(dim=1)
 print(f"bad examples in the batch: {(~finite).nonzero().flatten().tolist()}")
 
@@ -111,10 +122,8 @@ def first_bad_layer(model, images):
         handle.remove()  # 查完就摘掉
 
 
-torch.manual_seed(0)
-usual = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 with_log = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), Log())
-first_bad_layer(usual, images[batch])
+first_bad_layer(fresh, images[batch])
 first_bad_layer(with_log, images[batch[finite]])
 
 # %%

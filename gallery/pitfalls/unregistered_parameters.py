@@ -42,6 +42,9 @@ class NoSuper(nn.Module):
         self.layer = nn.Linear(3, 3)
 
 
+torch.manual_seed(0)
+
+
 def empty():
     torch.optim.SGD(AllInList().parameters(), lr=0.1)
 
@@ -71,8 +74,8 @@ for mistake in (empty, scaled_parameter, plain_tensor, NoSuper):
 # - ``plain_tensor``：登记过的名字只能换成另一个 ``nn.Parameter`` 或 ``None``。
 # - ``NoSuper``：登记用的表由 ``super().__init__()`` 建立，所以它要写在 ``__init__`` 的第一行。
 #
-# 没有报错的列表
-# --------------
+# 没有报错：列表里的层
+# --------------------
 # ``empty`` 会报错，是因为模型一个参数也没有。只要另有一层登记过，就没有报错。
 # 下面的网络有两个 :term:`隐藏层` 和一个输出层，隐藏层放进普通的 ``list`` 或 ``nn.ModuleList``。
 # ``nn.ModuleList`` 用起来像列表，但它本身是模块，会登记里面的每一层。
@@ -91,7 +94,6 @@ class Net(nn.Module):
         return self.head(x)
 
 
-torch.manual_seed(0)
 for container in (list, nn.ModuleList):
     model = Net(container)
     n_parameters = sum(p.numel() for p in model.parameters())
@@ -110,10 +112,10 @@ layers = nn.ModuleDict({"first": nn.Linear(64, 32), "second": nn.Linear(32, 32)}
 print(f"names: {list(layers.state_dict())}")
 
 # %%
-# 没有报错的新层
-# --------------
+# 没有报错：后来换的层
+# --------------------
 # 优化器只更新建立它时交给它的那些参数。微调时常常给模型换一个输出层。如果优化器已经建好，
-# 它更新的就还是旧的输出层，而不是新的。
+# 它包含的就还是旧的输出层，而不是新的。
 #
 # .. predict::
 #
