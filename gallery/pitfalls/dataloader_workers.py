@@ -226,7 +226,7 @@ if __name__ == "__main__" and sys.platform == "linux":
         print(f"{kind}: first batch {first:.1f} MiB, last batch {last:.1f} MiB")
 
 # %%
-# 列表独占的内存一批比一批多，数组几乎不变，因为整个数组只是一个 Python 对象。
+# 读列表时，独占的内存从第一批到最后一批增加了许多。读数组时几乎不变，因为整个数组只是一个 Python 对象。
 # 所以很长的清单应当存成 NumPy 数组或 :term:`张量`。
 #
 # .. real-projects::
