@@ -123,9 +123,9 @@ def first_bad_layer(model, images):
         handle.remove()  # 查完就摘掉
 
 
-with_log = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), Log())
+with_log = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), Log())
 first_bad_layer(fresh, images[batch])
-first_bad_layer(with_log, images[batch[finite]])
+first_bad_layer(with_log, images[batch[finite]].flatten(1))
 
 # %%
 # 第一个网络在展平的那一层就停下，它的输入已经不正常，所以问题在数据。
