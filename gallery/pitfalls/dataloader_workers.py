@@ -69,8 +69,9 @@ if __name__ == "__main__":
     start, end = errors.index("RuntimeError:"), errors.index('The "freeze_support')
     print("first, from the worker process:")
     print(textwrap.fill(" ".join(errors[start:end].split()), 92))
-    print("last, from the main process:")
-    print(re.sub(r"\d+", "N", errors.splitlines()[-1]))  # 进程号每次不同
+    last = errors.splitlines()[-1].removeprefix("RuntimeError: ")
+    print("last, from the main process, again a RuntimeError:")
+    print(re.sub(r"\d+", "N", last))  # 进程号每次不同
     print(f"with the guard: {run_script(WITH).stdout.strip()}")
 
 # %%
