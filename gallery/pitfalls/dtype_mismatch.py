@@ -8,23 +8,23 @@
 数据类型不匹配
 ==============
 
-:term:`数据类型` 的错误几乎都出在数据进入网络的那一行：NumPy 给的是 ``float64``，
-图像文件是 ``uint8``，手写的整数是 ``int64``，而网络的 :term:`参数` 是 ``float32``。
-这一页重现七条报错，再看一个不报错的：``uint8`` 相减。
+数据已经读进来，形状也对，网络却报错，说两边的 :term:`数据类型` 不同。
+报错里写的是 ``Double``、``Float`` 和 ``Long``，而你的代码里没有这些名字。
+它们各指什么类型？又该改哪一边？
 
 你将学到：
 
-- 报错里的 ``Double``、``Long``、``Byte`` 各是哪种类型
-- 哪些运算自动做 :term:`类型提升`，哪些直接报错
-- 为什么整数图像要先转成浮点数再计算
+- 读懂报错里的 ``Double``、``Float`` 和 ``Long``
+- 判断一个运算会自动做 :term:`类型提升`，还是会报错
+- 修正浮点、整数和布尔三种类型错误
+- 检查 ``uint8`` 图像的计算结果
 """
+
+import textwrap
 
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
-
-digits = load_digits()
-loss = nn.CrossEntropyLoss()
 
 
 def show(call):
@@ -32,101 +32,148 @@ def show(call):
     try:
         call()
     except RuntimeError as error:
-        print(f"{type(error).__name__}: {error}")
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 
 # %%
 # float64 遇到 float32
 # --------------------
-# scikit-learn 的数据是 NumPy 数组，``from_numpy`` 保留它的类型。
+# scikit-learn 的数据是 NumPy 数组。``torch.from_numpy`` 保留数组的类型，而网络的 :term:`参数` 默认是 ``float32``。
+# 下面把数据交给 :term:`线性层` 和卷积层。
 
+digits = load_digits()
 X = torch.from_numpy(digits.data[:5])  # (5, 64)
 torch.manual_seed(0)
 layer = nn.Linear(64, 10)
+convolution = nn.Conv2d(1, 2, kernel_size=3)
 print(f"{X.dtype=}  {layer.weight.dtype=}")
 show(lambda: layer(X))
-show(lambda: nn.Conv2d(1, 2, kernel_size=3)(X.view(5, 1, 8, 8)))
+show(lambda: convolution(X.view(5, 1, 8, 8)))
 print(f"{layer(X.float()).dtype=}")
 
 # %%
-# 两句说的是同一件事：输入是 ``float64``，参数是 ``float32``。
-# 报错用的多是 C++ 一侧的名字：
+# 两条报错说的是同一件事，输入是 ``float64``，参数是 ``float32``。
+# 报错用的是 C++ 一侧的名字：
 #
 # - ``Float`` 是 ``float32``，``Double`` 是 ``float64``，``Half`` 是 ``float16``
-# - ``Long`` 是 ``int64``，``Int`` 是 ``int32``，``Byte`` 或 ``unsigned char`` 是 ``uint8``
+# - ``Long`` 是 ``int64``，``Int`` 是 ``int32``，``Byte`` 是 ``uint8``
 #
-# 改输入，不改网络：``X.float()``，或创建时就写 ``torch.tensor(digits.data, dtype=torch.float32)``。
-# 把网络改成 ``float64`` 也能运行，但占两倍的内存。
-#
-# 相加却不报错：``float32`` 加 ``float64`` 得 ``float64``。:term:`逐元素运算` 会做类型提升，
-# :term:`矩阵乘法` 和卷积不做。:ref:`basics-tensor-numpy` 讲了这条界线。
-#
-# 整数
-# ----
-# 手写的数不带小数点，得到的就是 ``int64``。
+# 应当改输入，不改网络。读数据时就写 ``torch.tensor(digits.data, dtype=torch.float32)``，或者用 ``X.float()`` 转换。
+# 改网络也能运行，但是每个参数占的字节数加倍：
 
-show(lambda: nn.Linear(3, 2)(torch.tensor([[1, 2, 3]])))
-show(lambda: torch.tensor([1, 2, 3], requires_grad=True))
-show(lambda: loss(torch.tensor([[2, 0, 1]]), torch.tensor([0])))
+layer64 = nn.Linear(64, 10, dtype=torch.float64)
+print(f"{layer64(X).dtype=}")
+print(
+    f"bytes per weight: {layer.weight.element_size()}, {layer64.weight.element_size()}"
+)
+print(f"{(X + X.float()).dtype=}")
 
 # %%
-# 第三句的类是 ``NotImplementedError``，它是 ``RuntimeError`` 的子类，所以同一个 ``except`` 接得住。
-# ``log_softmax`` 是交叉熵里的一步，``Long`` 说明 :term:`logits` 是整数：
-# 往往是调用时把 logits 和标签写反了。
+# 最后一行说明，``float64`` 与 ``float32`` 相加不报错。
+# :term:`逐元素运算` 会做类型提升，而 :term:`矩阵乘法` 和卷积不做，:ref:`basics-tensor-numpy` 讲了这条界线。
 #
-# 反过来，编号必须是整数。给 :term:`嵌入` 浮点数，报错里会写它要什么：
+# 该用浮点数时用了整数
+# --------------------
+# 手写的数如果不带小数点，得到的就是 ``int64``。
+
+loss_fn = nn.CrossEntropyLoss()
+show(lambda: nn.Linear(3, 2)(torch.tensor([[1, 2, 3]])))
+show(lambda: torch.tensor([1, 2, 3], requires_grad=True))
+show(lambda: loss_fn(torch.tensor([[2, 0, 1]]), torch.tensor([0])))
+
+# %%
+# 三条都要把整数换成浮点数，例如写成 ``torch.tensor([1.0, 2.0, 3.0])``。
+# 第三条的 ``NotImplementedError`` 也是一种 ``RuntimeError``，所以被同一个 ``except`` 捕获。
+# 其中的 ``log_softmax`` 是 :term:`交叉熵` 中的一步，``Long`` 说明交给它的 :term:`logits` 是整数。
+# 这时先查调用 ``loss_fn`` 时是否把 logits 和 :term:`标签` 写反了。
+#
+# 该用整数时用了浮点数
+# --------------------
+# 编号必须是整数，例如标签，又如 :term:`嵌入` 的输入。``nn.Embedding(10, 4)`` 保存 10 个长度为 4 的向量，按编号取出其中的几个。
 
 show(lambda: nn.Embedding(10, 4)(torch.tensor([1.0, 2.0])))
 
 # %%
-# 整数没有平均值
-# --------------
-# 算 :term:`准确率` 时最容易碰到：
+# 报错里写明了它要 ``Long`` 或 ``Int``，所以改成 ``torch.tensor([1, 2])``。
+#
+# 布尔值没有平均值
+# ----------------
+# 比较两个张量得到 ``bool``，算 :term:`准确率` 时常常直接对它求平均。
 
 predicted, labels = torch.tensor([3, 1, 4]), torch.tensor([3, 1, 5])
 show(lambda: (predicted == labels).mean())
 print(f"accuracy {(predicted == labels).float().mean():.4f}")
 
 # %%
-# 比较的结果是 ``bool``。均值一般不是整数，PyTorch 不替你决定结果的类型；先 ``.float()``。
+# ``mean`` 只接受浮点数和复数，所以先用 ``.float()`` 转换，``True`` 变成 1，``False`` 变成 0。
 #
 # 不报错的：uint8 相减
 # --------------------
-# 图像文件里的像素是 0 到 255 的 ``uint8``。比较两张图，自然是相减、取绝对值、求平均。
+# 图像文件里的像素多是 ``uint8``，也就是 0 到 255 的整数。比较两张图，可以相减、取绝对值、再求平均。
 #
-# .. admonition:: 先猜一猜
+# .. predict::
 #
-#    ``uint8`` 的 10 减 20 是多少？200 加 100 呢？
+#    两个 ``uint8`` 的数，10 减 20 得多少？
+#
+#    - −10，类型自动变成能放下负数的类型
+#    - 0，小于 0 的结果变成 0
+#    - 246，小于 0 的结果加上 256
 
 a, b, c, d = torch.tensor([10, 20, 200, 100], dtype=torch.uint8)
-print(f"10 - 20 = {a - b}, 200 + 100 = {c + d}")
-
-one, two = torch.from_numpy(digits.images[:2] * 15).to(torch.uint8)  # (8, 8)，0 到 240
-for name, a, b in (("uint8", one, two), ("float32", one.float(), two.float())):
-    print(f"{name:<7} mean difference {(a - b).abs().float().mean():.1f}")
+print(f"10 - 20 = {a - b}, modulo 256: {(10 - 20) % 256}, {(a - b).dtype=}")
+print(f"200 + 100 = {c + d}, modulo 256: {(200 + 100) % 256}")
 
 # %%
-# 结果按 256 取余：小于 0 的加 256，大于 255 的减 256，NumPy 也是这样。
-# 差是 −10 的像素成了 246，差是 −240 的成了 16，有的算大了，有的算小了。
-# 平均差从 78.5 变成 63.5，没有一句报错，数看上去也合理。
+# .. answer:: C
 #
-# 除法不同：``one / 255`` 得到 ``float32``，所以先除后减就是对的，先减后除就是错的。
+#    ``uint8`` 只有 256 个值，超出范围的结果按 256 取余。200 加 100 也是这样得到 44 的。
+#    A 错在两个数的类型相同，没有类型提升，结果仍是 ``uint8``。
+#    B 说的是截断（clamp），整数运算不会自动截断。
 #
-# 改一改：把 ``.to(torch.uint8)`` 换成 ``.to(torch.int16)``，先猜平均差是多少，再运行。
-#
-# 下次怎样早发现：数据进入网络之前查一次类型，只花两行。
+# 下面用两种类型比较同一对图像。像素先乘以 15，乘完仍在 ``uint8`` 的范围以内。
 
-batch, answers = (
-    torch.tensor(digits.data[:5]).float() / 16,
-    torch.tensor(digits.target[:5]),
-)
+one, two = torch.from_numpy(digits.images[:2] * 15).to(torch.uint8)  # (8, 8)
+difference = (one.float() - two.float()).abs().mean()
+print(f"float32:               mean difference {difference:.1f}")
+print(f"uint8:                 mean difference {(one - two).float().mean():.1f}")
+difference = (one / 255 - two / 255).abs().mean() * 255
+print(f"divide, then subtract: mean difference {difference:.1f}")
+difference = ((one - two) / 255).abs().mean() * 255
+print(f"subtract, then divide: mean difference {difference:.1f}")
+
+# %%
+# 正确的平均差是 78.5。``uint8`` 给出 63.5，既不报错，也看不出不对。
+# ``one / 255`` 的结果是 ``float32``，所以先除后减是对的。先减后除时，相减那一步已经错了。
+#
+# .. change-it::
+#
+#    把像素转成 ``torch.int16``，它是有符号的整数，能放下负数。先猜平均差是多少，再看下面的运行结果。
+
+# hide-cell: 改一改：int16
+one16, two16 = one.to(torch.int16), two.to(torch.int16)
+print(f"int16: mean difference {(one16 - two16).abs().float().mean():.1f}")
+
+# %%
+# 怎样早点发现
+# ------------
+# 在数据进入网络之前检查一次类型。
+
+batch = torch.tensor(digits.images[:5], dtype=torch.float32).unsqueeze(1) / 16
+targets = torch.tensor(digits.target[:5])
+print(f"{batch.dtype=}  {targets.dtype=}")
 assert batch.dtype == torch.float32, batch.dtype
-assert answers.dtype == torch.int64, answers.dtype
-print(f"{batch.dtype=}  {answers.dtype=}")
+assert targets.dtype == torch.int64, targets.dtype
+
+# %%
+# .. real-projects::
+#
+#    在 GPU 上训练时常用混合精度，``torch.autocast`` 会替矩阵乘法和卷积选 ``float16`` 或 ``bfloat16``，数据和参数仍写成 ``float32``。
+#    接口见 `torch.Tensor.to <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html>`__，
+#    各类型的名字和提升规则见 `torch.dtype 的说明 <https://docs.pytorch.org/docs/stable/tensor_attributes.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：数据一读进来就转好类型，输入 ``float32``，类别编号 ``int64``；先转类型，再计算。
+# - 规则：数据一读进来就转好类型，输入用 ``float32``，类别编号用 ``int64``。
 # - API：``Tensor.dtype``、``Tensor.float()``、``Tensor.to(torch.float32)``。
 # - 下一页：:ref:`pitfalls-class-targets`

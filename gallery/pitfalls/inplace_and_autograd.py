@@ -8,29 +8,30 @@
 原地修改与求导
 ==============
 
-:term:`原地操作` 改写已有的 :term:`张量`，而 :term:`反向传播` 有时还要用它原来的值。
-值被改过，PyTorch 会报错，说版本号对不上。同样是 ``add_(1)``，有的报错，有的不报，
-看起来没有规律。这一页用一张表找出规律，再看三种不报错、结果却错了的写法。
+训练停在 ``loss.backward()`` 这一行，报错说某个值被 :term:`原地操作` 改过。
+可是在另一处，同样的 ``add_(1)`` 却没有引起报错。
+什么样的原地修改会妨碍求导？PyTorch 又是怎样发现它的？
 
 你将学到：
 
-- 版本号是什么，报错里的两个数各指什么
-- 哪些运算保存输入，哪些保存输出，哪些都不存
-- 为什么用 ``.detach()`` 而不用 ``.data``
+- 读懂版本号报错里的每一项
+- 判断一个运算之后能否原地修改它的输入或输出
+- 改写两种触发这条报错的训练代码
+- 检查三种不报错的原地修改
 """
+
+import textwrap
 
 import torch
 from torch import nn
-from torch.autograd.graph import saved_tensors_hooks
 
 
 def show(call):
-    """运行 call，打印它的报错，只留第一句，长的分两行。"""
+    """运行 call，打印它的报错。"""
     try:
         call()
     except RuntimeError as error:
-        message = str(error).split(". ")[0].replace(": [", ":\n  [")
-        print(f"{type(error).__name__}: {message}")
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 
 # %%
@@ -39,70 +40,81 @@ def show(call):
 
 x = torch.tensor([0.5, 1.0, 2.0], requires_grad=True)
 y = torch.sigmoid(x)
-print(f"before: {y._version=}")
+print(f"after sigmoid: {y._version=}")
 y.add_(1)
-print(f"after: {y._version=}")
+print(f"after add_(1): {y._version=}")
 show(lambda: y.sum().backward())
 
 # %%
-# 每个张量带一个版本号，原地改一次加 1。求导要用 sigmoid 的结果（:math:`s' = s(1-s)`），
-# 保存时它是版本 0，反向传播时发现已是版本 1，于是报错。方括号里是它的类型和形状，
-# ``output 0 of Sigmoid`` 说明它由谁算出。
+# 每个 :term:`张量` 都有一个版本号，每原地修改一次，版本号就加 1。
+# sigmoid 的导数是 :math:`y(1 - y)`，所以 :term:`前向传播` 保存了结果 ``y``，同时记下 ``y`` 当时的版本 0。
+# :term:`反向传播` 取出这份 ``y`` 时，发现它的版本已经是 1，于是报错。报错里的各项可以这样读：
 #
-# 哪些运算会报错
-# --------------
-# 只看一件事：被改的那个值，求导时还用不用。``saved_tensors_hooks`` 在每次保存张量时叫我们一声，
-# 正好用来看存的是 ``x`` 还是 ``y``。
+# - ``[torch.FloatTensor [3]]`` 是被改的张量的类型和形状。
+# - ``output 0 of Sigmoid`` 说明它是 sigmoid 的第 0 个输出。
+# - ``is at version 1`` 是它现在的版本，``expected version 0`` 是保存时的版本。
 #
-# .. admonition:: 先猜一猜
+# 哪些值不能改
+# ------------
+# 由此可以推断，只有求导时还要用的值不能改。
+# 例如 ``exp`` 的导数 :math:`e^x` 就是结果 ``y`` 本身，而 ``sin`` 的导数是 :math:`\cos x`。
 #
-#    下面每个运算 ``y = f(x)``，算完再原地改 ``x`` 或 ``y``。``exp`` 怕改哪一个？``x * 2`` 呢？
+# .. predict::
+#
+#    计算 ``y = torch.exp(x)`` 或 ``y = torch.sin(x)``，再执行 ``y.add_(1)``，然后反向传播。哪一个会报错？
+#
+#    - 两个都报错，因为 ``y`` 都被改了
+#    - 只有 ``exp`` 报错
+#    - 只有 ``sin`` 报错
 
 operations = {
-    "x * 2": lambda x: x * 2,
-    "x ** 2": lambda x: x**2,
-    "sin": torch.sin,
-    "exp": torch.exp,
-    "sigmoid": torch.sigmoid,
-    "relu": torch.relu,
-    "sum": torch.sum,
+    "x * 2": (lambda x: x * 2, "2"),
+    "sin": (torch.sin, "cos x"),
+    "exp": (torch.exp, "y"),
+    "sigmoid": (torch.sigmoid, "y(1 - y)"),
+    "relu": (torch.relu, "1 or 0"),
 }
 
 
-def try_out(f, change):
-    """返回 y = f(x) 以后改了其中一个还能否求导，和保存了哪一个。"""
-    x = torch.tensor([0.5, 1.0, 2.0], requires_grad=True) * 1  # 不是叶子
-    kept = []
-
-    def pack(tensor):
-        kept.append(tensor.data_ptr())
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        y = f(x)
-    saved = [name for name, t in (("x", x), ("y", y)) if t.data_ptr() in kept]
+def outcome(f, change):
+    """计算 y = f(x)，原地修改其中一个，返回反向传播是否报错。"""
+    x = torch.tensor([0.5, 1.0, 2.0], requires_grad=True) * 1
     y = f(x)
     (x if change == "x" else y).add_(1)
     try:
         y.sum().backward()
     except RuntimeError:
-        return "error", saved
-    return "fine", saved
+        return "error"
+    return "fine"
 
 
-print("operation  saved    change x  change y")
-for name, f in operations.items():
-    (on_x, saved), (on_y, _) = try_out(f, "x"), try_out(f, "y")
-    print(f"{name:<9}  {'+'.join(saved) or 'neither':<7}  {on_x:<8}  {on_y}")
+print("operation  derivative  change x  change y")
+for name, (f, derivative) in operations.items():
+    print(f"{name:<9}  {derivative:<10}  {outcome(f, 'x'):<8}  {outcome(f, 'y')}")
 
 # %%
-# 规律就在第二列：存了谁，就不能改谁。``sin`` 的导数是 :math:`\cos x`，要 ``x``；``exp`` 的导数是它自己，
-# 要 ``y``；乘以常数，两个都不要。所以 ``nn.ReLU(inplace=True)`` 放在线性层后面没有事，
-# 放在 sigmoid 后面就报错：线性层不存自己的输出，sigmoid 存。
+# .. answer:: B
 #
-# 训练中的两个例子
-# ----------------
-# 一步步填写结果，每一步用到上一步：
+#    看 ``sin`` 与 ``exp`` 两行。``exp`` 求导要用 ``y``，所以改 ``y`` 报错。``sin`` 求导要用的是 ``x``，所以改 ``x`` 才报错。
+#    A 错在只看 ``y`` 有没有被改，没有看求导时用不用 ``y``。C 把两个运算要用的值弄反了。
+#
+# 整张表只有一条规律，求导要用哪一个，前向传播就保存哪一个，也就不能改哪一个。
+# 乘以 2 的导数是常数，所以 ``x`` 和 ``y`` 都可以改。ReLU 的导数看 ``x > 0`` 或 ``y > 0`` 都能算出，表中的结果说明 PyTorch 保存的是 ``y``。
+#
+# ``outcome`` 里的 ``x`` 先乘以 1，这样它就不是 :term:`叶子张量`，原因见“不报错的写法”一节。
+#
+# .. change-it::
+#
+#    再试 ``tanh`` 和 ``log``。它们的导数是 :math:`1 - y^2` 和 :math:`1/x`，先猜各自不能改哪一个。
+
+# hide-cell: 改一改：tanh 和 log
+for name, f in (("tanh", torch.tanh), ("log", torch.log)):
+    print(f"{name:<9}  change x: {outcome(f, 'x'):<5}  change y: {outcome(f, 'y')}")
+
+# %%
+# 训练中的例子：逐格填写
+# ----------------------
+# 下面的循环一格一格地填写 ``out``，每一格都用到前一格。
 
 w = torch.tensor(0.9, requires_grad=True)
 
@@ -115,45 +127,96 @@ def fill_in():
 
 
 show(fill_in)
-out = [torch.tensor(1.0)]
-for _ in range(3):
-    out.append(w * out[-1])
-torch.stack(out).sum().backward()
-print(f"stack: {w.grad:.2f}")
 
 # %%
-# ``out[t] = …`` 也是原地操作，改一格，整个 ``out`` 的版本号都加 1，三次以后是 3，
-# 而最后一次乘法保存的是版本 2。改法是收进列表，最后 ``torch.stack``：
-# 导数 :math:`1 + 2w + 3w^2 = 5.23`。
-#
-# 另一例是先更新参数，后反向传播：
+# ``out[t] = …`` 也是原地操作。它虽然只改一格，整个 ``out`` 的版本号却加 1，三次以后就是 3。
+# 最后一次乘法为了对 ``w`` 求导，保存了 ``out[2]``，当时的版本是 2，所以报错里写着 3 和 2。
+# 改法是把每一步的结果收进列表，最后用 ``torch.stack`` 合成一个张量，这样就没有原地操作了。
+
+steps = [torch.tensor(1.0)]
+for _ in range(3):
+    steps.append(w * steps[-1])
+torch.stack(steps).sum().backward()
+print(f"gradient {w.grad:.2f}, by hand {1 + 2 * 0.9 + 3 * 0.9**2:.2f}")
+
+# %%
+# 训练中的例子：先更新，后求导
+# ----------------------------
+# 同一个网络算出两个损失，``first`` 求导以后更新了 :term:`参数`，然后才轮到 ``second``。
 
 torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-first, second = (model(torch.ones(1, 2)).sum() for _ in range(2))
+weight = model[2].weight
+first, second = model(torch.ones(1, 2)).sum(), model(-torch.ones(1, 2)).sum()
 first.backward()
+turned = weight.T
+print(f"{tuple(weight.shape)=}, version {weight._version}, {turned.grad_fn.name()}")
 optimizer.step()
+print(f"after step(): version {weight._version}, {turned.grad_fn.name()}")
 show(second.backward)
-show(lambda: model[0].weight.add_(1))
 
 # %%
-# ``step()`` 原地改了参数，``second`` 却是用旧参数算的。先把两个损失都 ``backward()``，再更新。
+# ``step()`` 原地更新了权重，权重的版本从 1 变成 2，而 ``second`` 是用版本 1 的权重算出的。
+# 权重的版本一开始就是 1，因为 :term:`初始化` 也是一次原地修改。
 #
-# 最后一条是另一回事：要求 :term:`梯度` 的 :term:`叶子张量` 不许原地改，除非写在
-# ``with torch.no_grad():`` 里；手写更新时就要这样写。
+# :term:`线性层` 乘的是权重的 :term:`转置`，所以报错里的形状是 ``[3, 1]``，而不是 ``(1, 3)``。
+# 转置是权重的 :term:`视图`，与权重共用版本号。权重被原地修改以后，PyTorch 把这个视图的 ``grad_fn`` 换成 ``AsStridedBackward0``。
+# 所以报错里的 ``AsStrided`` 表示，保存的值是一个视图，而它所属的张量被改过。上一例的 ``out[2]`` 也是视图。
+# 改法是两个损失都求完导，再更新。
 #
-# 不报错的
-# --------
-# 版本号是唯一的防线。``.detach()`` 的结果与原张量共用版本号；``.data`` 和 NumPy 数组只共用内存，改了也没有人知道。
+# 不报错的写法
+# ------------
+# PyTorch 有两道检查。上面见到的一道在反向传播时检查版本号。
+# 另一道在修改的当时起作用，它不许原地修改需要 :term:`梯度` 的叶子张量：
 
-x = torch.tensor([0.5, 1.0, 2.0])
+leaf = torch.tensor([0.5, 1.0, 2.0], requires_grad=True)
+show(lambda: leaf.add_(1))
+with torch.no_grad():
+    leaf.add_(1)
+print(f"inside no_grad(): {leaf.tolist()}")
 
+# %%
+# 手写参数更新时，就要像这样放在 ``torch.no_grad()`` 里。
+#
+# ``.detach()``、``.data`` 和 ``.numpy()`` 的结果都与原张量共用内存，通过它们修改 ``y``，检查还起作用吗？下面通过它们给 ``y`` 加 1。加 1 不该改变导数，导数应当仍是 :math:`e^x`。
 
-def through_detach(x):
+ways = {
+    ".detach()": lambda y: y.detach(),
+    ".data": lambda y: y.data,
+    ".numpy()": lambda y: y.detach().numpy(),
+}
+for name, same_memory in ways.items():
+    x = torch.tensor([0.5, 1.0, 2.0], requires_grad=True)
     y = x.exp()
-    y.detach().add_(1)
-    return y
+    alias = same_memory(y)
+    alias += 1
+    print(f"{name}: gradient")
+    show(y.sum().backward)
+    print(x.grad)
+print(f"e^x: {x.detach().exp()}")
+
+# %%
+# ``.detach()`` 的结果与原张量还共用版本号，所以报错。
+# 通过 ``.data`` 和 NumPy 数组修改时，``y`` 的版本号不变，于是不报错，但是反向传播把改过的 ``y`` 当成了 :math:`e^x`，每个导数都多了 1。
+# 所以要共用内存时，用 ``.detach()``，不用 ``.data``。
+#
+# 还有一种不报错的错误在前向传播。函数 ``in_place`` 先把 ``h`` 原地改成 ``relu(h)``，再加上 ``h``，这时加上的已经不是原来的值。
+
+
+def in_place(x):
+    h = x * 1
+    return torch.relu_(h) + h
+
+
+h = torch.tensor([-1.0, 2.0])
+print(f"relu(h) + h:  {torch.relu(h) + h}")
+print(f"relu_(h) + h: {in_place(h)}")
+
+# %%
+# 怎样早点发现
+# ------------
+# ``torch.autograd.gradcheck`` 把反向传播的结果与 :term:`有限差分` 比较，相符就返回 ``True``，输入要用 ``float64``。
 
 
 def through_data(x):
@@ -162,46 +225,25 @@ def through_data(x):
     return y
 
 
-def through_numpy(x):
-    y = x.exp()
-    y.detach().numpy()[:] += 1
-    return y
-
-
-def not_in_place(x):
-    return x.exp() + 1
-
-
-for f in (through_detach, through_data, through_numpy, not_in_place):
-    print(f"{f.__name__}:")
-    leaf = x.clone().requires_grad_()
-    show(lambda f=f, leaf=leaf: f(leaf).sum().backward())
-    print(leaf.grad)
+x = torch.tensor([-1.0, 2.0], dtype=torch.float64, requires_grad=True)
+for f in (torch.exp, through_data, in_place):
+    print(f"{f.__name__}: {torch.autograd.gradcheck(f, x, raise_exception=False)}")
 
 # %%
-# 四个函数算的都是 :math:`e^x + 1`，导数是 :math:`e^x`，最后一行才对。
-# 中间两个不报错，每个数都多了 1：求导时把改过的 ``y`` 当成了 :math:`e^x`。
+# ``gradcheck`` 查出了 ``through_data`` 的导数不对，却没有查出 ``in_place``。
+# 因为 ``in_place`` 的导数与它自己的结果相符，错的是结果本身，要与不用原地操作的写法比较才能发现。
 #
-# 第三种错在前向传播。残差连接里用了原地的 ReLU，``h`` 被改掉，再加上去的就不是原来的值：
-
-h = torch.tensor([-1.0, 2.0])
-print(f"relu(h) + h:  {torch.relu(h) + h}")
-print(f"relu_(h) + h: {torch.relu_(h) + h}")
-
-# %%
-# 下次怎样早发现：自己写的函数用 ``torch.autograd.gradcheck`` 查，它拿 :term:`反向传播` 与数值差分相比，
-# 用 ``float64``。报了版本号的错而找不到是哪个值，
-# 就打开 ``torch.autograd.set_detect_anomaly(True)``，它会指出前向传播里保存这个值的那一行。
-
-for f in (through_data, through_numpy, not_in_place):
-    point = x.double().requires_grad_()
-    print(f"{f.__name__}: {torch.autograd.gradcheck(f, point, raise_exception=False)}")
-
-# %%
-# 改一改：在表里加一行 ``"tanh": torch.tanh``，先猜它怕改哪一个，再运行。
+# 如果看不出是哪个运算保存了被改的值，就照报错末尾的 Hint 打开 ``torch.autograd.set_detect_anomaly(True)``。
 #
+# .. real-projects::
+#
+#    大的网络里常见 ``nn.ReLU(inplace=True)``，它能省下一份激活值的内存，前提是前一层不保存自己的输出，例如线性层或卷积层。
+#    `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__ 讲了保存的张量和版本号，
+#    `torch.autograd.gradcheck <https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html>`__ 是检查导数的函数。
+
+# %%
 # 小结
 # ----
-# - 规则：求导要用的值不能原地改；拿不准就用不带下划线的写法，多占一点内存。
+# - 规则：求导还要用的值不能原地修改，拿不准就用不带下划线的写法。
 # - API：``Tensor.detach()``、``torch.stack``、``torch.autograd.gradcheck``。
 # - 下一页：:ref:`pitfalls-detached-graph`

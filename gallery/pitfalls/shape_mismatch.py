@@ -8,16 +8,19 @@
 形状不匹配
 ==========
 
-:term:`形状` 对不上时，PyTorch 当场报错，报错里写着它看到的形状，
-难处在于这些数往往不是你传进去的那几个。
-这一页重现五类报错，从报错里的数反推错在哪个 :term:`轴`；最后看一个形状对了、内容却乱了的例子。
+网络第一次运行就停在某一层，报错里写着两个 :term:`形状`。
+可是其中的数，你在代码里往往一个也没有写过。
+这些数是从哪里来的？怎样由它们找到出错的 :term:`轴`？
 
 你将学到：
 
-- 矩阵乘法、广播、卷积、``view`` 和 ``cat`` 的形状报错各怎样读
-- 每一种的改法：``flatten``、``keepdim=True``、``permute``、``reshape``、``unsqueeze``
-- 为什么 ``reshape`` 不能用来交换轴，又怎样检查
+- 读懂矩阵乘法、广播、卷积、``view`` 和 ``cat`` 的形状报错
+- 修正每一种，并选对 ``flatten``、``permute``、``reshape`` 或 ``unsqueeze``
+- 检查形状正确而内容错乱的结果
+- 逐层打印形状，找到第一个出错的层
 """
+
+import textwrap
 
 import matplotlib.pyplot as plt
 import torch
@@ -25,8 +28,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 digits = load_digits()
-images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
-images = images[:5]  # (5, 1, 8, 8)：样本，通道，高，宽
+images = torch.tensor(digits.images[:5], dtype=torch.float32).unsqueeze(1) / 16
+print(f"{images.shape=}")  # (B, C, H, W)：样本，通道，高，宽
 
 
 def show(call):
@@ -34,17 +37,23 @@ def show(call):
     try:
         call()
     except RuntimeError as error:
-        print(f"{type(error).__name__}: {error}")
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 
 # %%
 # 矩阵乘法：忘记展平
 # ------------------
-# 每张图有 64 个像素，:term:`线性层` 要 64 个 :term:`特征`，图像却没有展平。
+# 一张图有 8 × 8 = 64 个像素，所以用 64 个输入、10 个输出的 :term:`线性层`，但是忘了先把图像展平。
+# 线性层只把最后一个轴当作 :term:`特征`，前面的轴都用来数 :term:`样本`。
 #
-# .. admonition:: 先猜一猜
+# .. predict::
 #
-#    ``images`` 的形状是 ``(5, 1, 8, 8)``。报错会提到两个矩阵的形状，是哪两个？
+#    把 ``(5, 1, 8, 8)`` 的 ``images`` 直接交给 ``nn.Linear(64, 10)``。
+#    报错里左边那个矩阵的形状是什么？
+#
+#    - ``5x64``，每张图的 64 个像素排成一行
+#    - ``40x8``，每行像素各当作一个样本
+#    - ``8x8``，每张图单独相乘
 
 torch.manual_seed(0)
 layer = nn.Linear(64, 10)
@@ -52,46 +61,59 @@ show(lambda: layer(images))
 print(f"{layer(images.flatten(1)).shape=}")
 
 # %%
-# ``40x8`` 不是谁写的形状：线性层只认最后一个轴，前面的轴都并成行，:math:`5 \times 1 \times 8 = 40`。
-# ``64x10`` 是转置后的 :term:`权重`。相乘要求左边的列数 8 等于右边的行数 64。
-# 改法是 ``flatten(1)``：从第 1 个轴起展平，留下样本的轴。
+# .. answer:: B
 #
-# 若线性层恰好是 ``nn.Linear(8, 10)``，就不报错了，输出是 ``(5, 1, 8, 10)``：每一行像素各当成一个样本。
-# :ref:`networks-linear-layer` 和 :ref:`networks-multilayer` 里有同一句报错的另外两个例子。
+#    最后一个轴的长度是 8，前面的轴合成 5 × 1 × 8 = 40 行。
+#    A 错在线性层不会自动展平。C 错在前面的轴会合在一起，不会一张图一张图地算。
 #
+# 右边的 ``64x10`` 是 :term:`权重` 的 :term:`转置`，因为 ``layer.weight`` 的形状是 ``(10, 64)``。
+# 矩阵相乘要求左边的列数等于右边的行数，而这里 8 不等于 64。
+# 改法是 ``images.flatten(1)``，它从第 1 个轴起展平，保留第 0 个轴来数样本。
+#
+# .. change-it::
+#
+#    把 ``flatten(1)`` 换成 ``flatten()``，所有的轴都展平。先猜报错里的两个形状，再看下面的运行结果。
+
+# hide-cell: 改一改：flatten()
+show(lambda: layer(images.flatten()))
+
+# %%
 # 广播：少一个轴
 # --------------
-# 让每一行除以自己的和：
+# 让每一行除以这一行的和：
 
 scores = torch.ones(5, 10)
 show(lambda: scores / scores.sum(dim=1))
 print(f"{(scores / scores.sum(dim=1, keepdim=True)).shape=}")
 
 # %%
-# ``a`` 和 ``b`` 是运算的左边和右边，``dimension 1`` 是对不上的轴：
-# ``(5, 10)`` 和 ``(5,)`` 从右往左对齐，10 遇到 5。``keepdim=True`` 把和留成 ``(5, 1)``，就对上了。
-# 如果 ``scores`` 恰好是方阵，少了 ``keepdim`` 也不报错，只是除错了方向，见 :ref:`basics-broadcasting`。
+# ``a`` 和 ``b`` 是除号左边和右边的 :term:`张量`，``dimension 1`` 是对不上的轴。
+# :term:`广播` 从右往左对齐 ``(5, 10)`` 和 ``(5,)``，于是 10 遇到了 5。
+# 改法是 ``keepdim=True``，它使和的形状成为 ``(5, 1)``，这样每一行都能对上自己的和。
+# 如果 ``scores`` 恰好是方阵，不写 ``keepdim`` 也不报错，但是除错了方向，见 :ref:`basics-broadcasting`。
 #
 # 卷积：通道的位置
 # ----------------
-# 卷积要 ``(N, C, H, W)``。图像库读进来的彩色图像多半是 ``(N, H, W, C)``；灰度图像又常常没有 :term:`通道` 轴。
+# 卷积层用一个小窗口扫过图像，``nn.Conv2d(3, 6, kernel_size=5)`` 把 3 个 :term:`通道` 变成 6 个，窗口是 5 × 5。
+# 它的输入是 ``(B, C, H, W)``，但是许多图像库给出的是 ``(B, H, W, C)``，而灰度图像常常没有通道轴。
 
-colored = torch.zeros(5, 8, 8, 3)
-show(lambda: nn.Conv2d(3, 6, kernel_size=5)(colored))
-print(f"{nn.Conv2d(3, 6, kernel_size=5)(colored.permute(0, 3, 1, 2)).shape=}")
+color = torch.zeros(5, 8, 8, 3)  # (B, H, W, C)
+show(lambda: nn.Conv2d(3, 6, kernel_size=5)(color))
+print(f"{nn.Conv2d(3, 6, kernel_size=5)(color.permute(0, 3, 1, 2)).shape=}\n")
 
-grey = images.squeeze(1)  # (5, 8, 8)
-show(lambda: nn.Conv2d(1, 6, kernel_size=5)(grey))
-print(f"{nn.Conv2d(1, 6, kernel_size=5)(grey.unsqueeze(1)).shape=}")
+gray = images.squeeze(1)  # (B, H, W)
+show(lambda: nn.Conv2d(1, 6, kernel_size=5)(gray))
+print(f"{nn.Conv2d(1, 6, kernel_size=5)(gray.unsqueeze(1)).shape=}")
 
 # %%
-# 先看 ``weight of size``：前两个数是输出通道和输入通道。再看 ``expected input``：
-# 第二个数应是通道，第一处却是 8，那是图像的高，通道排到了最后。
-# 第二处写着 ``[1, 5, 8, 8]``：三个轴的输入当成一张图，五个样本成了五个通道。
+# ``weight of size`` 后面的前两个数是输出通道数和输入通道数，``input[…]`` 里的第二个数应当是通道数。
+# 第一条报错里的第二个数是 8，它是图像的高，所以通道排到了最后，用 ``permute`` 调整。
+# 第二条报错里写着 ``[1, 5, 8, 8]``，因为三个轴的输入被当作一张图，5 个样本就被当作 5 个通道。
+# 改法是用 ``unsqueeze(1)`` 补上通道轴。
 #
-# view：内存不连续
-# ----------------
-# ``view`` 只换一种读法，不复制数据。
+# view：元素的次序和个数
+# ----------------------
+# ``view`` 只改变形状，不移动也不复制元素。
 
 x = torch.arange(6).view(2, 3)
 show(lambda: x.T.view(6))
@@ -99,8 +121,8 @@ show(lambda: x.view(4, 2))
 print(f"{x.T.reshape(6)=}")
 
 # %%
-# 第一句：转置以后元素在内存中不再 :term:`连续`，没有一种读法能依次走过它们；
-# ``reshape`` 会在需要时复制一份。第二句是另一回事：:math:`4 \times 2` 不等于 6，``reshape`` 也帮不上。
+# 第一条报错的原因是转置后的张量在内存中不 :term:`连续`，改用 ``reshape``，它在需要时会复制元素。
+# 第二条报错是另一回事，形状 ``[4, 2]`` 要 8 个元素，而 ``x`` 只有 6 个，这时 ``reshape`` 也没有用。
 #
 # 拼接：其余的轴要相等
 # --------------------
@@ -110,45 +132,69 @@ show(lambda: torch.cat([torch.zeros(2, 3), torch.zeros(3)]))
 show(lambda: torch.stack([torch.zeros(3), torch.zeros(4)]))
 
 # %%
-# ``cat`` 要求 ``dim`` 以外的轴都相等，``dim`` 默认是 0；``tensor number 1`` 是列表里的第二个。
-# 横着接就写 ``dim=1``。轴的个数不同，先 ``unsqueeze(0)``。
-# ``stack`` 要求全部相等：``DataLoader`` 遇到长短不一的 :term:`样本`，报的就是最后这一句。
+# ``cat`` 沿一个轴拼接，默认是第 0 个轴，其余的轴必须相等。
+# ``tensor number 1`` 是列表里的第二个张量，因为列表从 0 数起。
+# 第一条的改法是横着拼，写 ``dim=1``。第二条的轴数不同，先对短的那个用 ``unsqueeze(0)``。
+# ``stack`` 要求所有形状都相等。``DataLoader`` 用它把样本合成批次，所以样本长短不一时，报的就是最后这一条。
 #
 # 不报错的：用 reshape 交换轴
 # ---------------------------
-# 把三个数字叠成一张三通道图像 ``(8, 8, 3)``，要变成 ``(3, 8, 8)``。两种写法，形状都对：
+# 把三个数字叠成一张 ``(H, W, C)`` 的图像，再变成 ``(C, H, W)``。下面两种写法得到的形状相同。
 
-photo = torch.stack([images[1, 0], images[2, 0], images[3, 0]], dim=2)
+photo = torch.stack([images[1, 0], images[2, 0], images[3, 0]], dim=2)  # (H, W, C)
 right = photo.permute(2, 0, 1)
 wrong = photo.reshape(3, 8, 8)
-print(f"{right.shape=}\n{wrong.shape=}")
+for name, channels in (("permute", right), ("reshape", wrong)):
+    same = torch.equal(channels[0], photo[..., 0])
+    print(f"{name}: {tuple(channels.shape)}, channel 0 is the first digit: {same}")
 
+# hide-input: 画图
 fig, axes = plt.subplots(2, 3, figsize=(5.5, 3.8), layout="constrained")
 for row, name, channels in zip(
     axes, ("permute", "reshape"), (right, wrong), strict=True
 ):
-    for ax, channel in zip(row, channels, strict=True):
-        ax.imshow(channel, cmap="Blues")
-        ax.set(xticks=[], yticks=[])
+    for i, ax in enumerate(row):
+        ax.imshow(channels[i].numpy(), cmap="Blues", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[], title=f"channel {i}")
     row[0].set_ylabel(name)
-# alt: 上排是 permute 的三个通道，看得出数字 1、2、3；下排是 reshape 的，三个通道都是杂乱的格子
+# alt: 上排是 permute 的三个通道，看得出数字 1、2、3；下排是 reshape 的三个通道，都是杂乱的格子
 plt.show()
 
 # %%
-# ``permute`` 换的是轴，``reshape`` 只按内存次序重新分行，三个数字的像素混在一起。
-# 这种错没有报错，要自己查：新的第 0 个通道应该就是原来的第 0 个通道。
+# ``permute`` 交换的是轴。``reshape`` 按内存的次序重新分组，所以三个数字的像素混在了一起。
+# 这种错误不报错，要像上面那样比较交换前后的同一个通道才能发现。
+#
+# 怎样早点发现
+# ------------
+# 一个网络有许多层时，一层一层地运行，每层之后打印形状。
+# 下面的网络末尾，线性层的输入个数写错了。``nn.Flatten`` 是 ``flatten(1)`` 写成层的样子。
 
-for name, channels in (("permute", right), ("reshape", wrong)):
-    print(f"{name}: {torch.equal(channels[0], photo[..., 0])}")
+model = nn.Sequential(
+    nn.Conv2d(1, 6, kernel_size=5), nn.ReLU(), nn.Flatten(), nn.Linear(64, 10)
+)
+
+
+def print_shapes(x):
+    for layer in model:
+        before, x = x, layer(x)
+        print(f"{type(layer).__name__:<8} {tuple(before.shape)} -> {tuple(x.shape)}")
+
+
+show(lambda: print_shapes(images))
 
 # %%
-# 改一改：把 ``flatten(1)`` 换成 ``flatten()``，先猜报错里的两个形状，再运行。
+# 最后一行打印的是 ``Flatten`` 的输出，它有 96 个特征，所以改成 ``nn.Linear(96, 10)``。
 #
-# 下次怎样早发现：在函数的开头写 ``n, c, h, w = x.shape``，轴的个数不对，当场就停下；
-# 在每一层之后打印一次 ``x.shape``，比猜快。
+# .. real-projects::
 #
+#    自己写的模块可以在 ``forward`` 里逐层打印形状，也可以用 :ref:`钩子 <training-hooks>`，不改模型的代码。
+#    许多项目用 einops 库，在 ``rearrange`` 里写出每个轴的名字。不用它时，``unflatten``、``permute`` 和 ``flatten`` 也能完成同样的变换，形状写在行尾的注释里。
+#    接口见 `torch.permute <https://docs.pytorch.org/docs/stable/generated/torch.permute.html>`__，
+#    视图与内存的关系见 `Tensor Views <https://docs.pytorch.org/docs/stable/tensor_view.html>`__。
+
+# %%
 # 小结
 # ----
-# - 规则：先认出报错里的数各属于哪个轴，再决定改数据还是改层；交换轴用 ``permute``，不用 ``reshape``。
+# - 规则：先认出报错里的数各属于哪个轴，再决定改数据还是改层。
 # - API：``torch.flatten``、``torch.Tensor.permute``、``torch.Tensor.unsqueeze``、``torch.cat``。
 # - 下一页：:ref:`pitfalls-dtype-mismatch`
