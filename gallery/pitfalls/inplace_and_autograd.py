@@ -191,10 +191,10 @@ for name, same_memory in ways.items():
     y = x.exp()
     alias = same_memory(y)
     alias += 1
-    print(f"{name}: gradient")
+    print(f"{name}: {y._version=}")
     show(y.sum().backward)
-    print(x.grad)
-print(f"e^x: {x.detach().exp()}")
+    print(f"gradient: {x.grad}")
+print(f"e^x:      {x.detach().exp()}")
 
 # %%
 # ``.detach()`` 的结果与原张量还共用版本号，所以报错。

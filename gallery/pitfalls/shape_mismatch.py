@@ -148,6 +148,8 @@ for name, channels in (("permute", right), ("reshape", wrong)):
     same = torch.equal(channels[0], photo[..., 0])
     print(f"{name}: {tuple(channels.shape)}, channel 0 is the first digit: {same}")
 
+# %%
+
 # hide-input: 画图
 fig, axes = plt.subplots(2, 3, figsize=(5.5, 3.8), layout="constrained")
 for row, name, channels in zip(
