@@ -226,8 +226,7 @@ print(f"3 tokens:      {check_targets(scores, target_3)}")
 # .. real-projects::
 #
 #    在 GPU 上，编号越界的报错常常只有一句 ``CUDA error: device-side assert triggered``，这时改在 CPU 上运行，就能看到上面那样的报错。
-#    各种形状和 ``ignore_index`` 见 `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__，
-#    一个输出的写法见 `torch.nn.BCEWithLogitsLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html>`__。
+#    各种形状和 ``ignore_index`` 见 `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__，一个输出的写法见 `torch.nn.BCEWithLogitsLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html>`__。
 
 # %%
 # 小结

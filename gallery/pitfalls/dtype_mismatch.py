@@ -39,7 +39,7 @@ def show(call):
 # float64 遇到 float32
 # --------------------
 # scikit-learn 的数据是 NumPy 数组。``torch.from_numpy`` 保留数组的类型，而网络的 :term:`参数` 默认是 ``float32``。
-# 下面把数据交给 :term:`线性层` 和卷积层。
+# 下面把数据交给 :term:`线性层`，再交给卷积层 ``nn.Conv2d``，它用一个小窗口扫过图像。
 
 digits = load_digits()
 X = torch.from_numpy(digits.data[:5])  # (5, 64)
@@ -127,7 +127,7 @@ print(f"200 + 100 = {c + d}, modulo 256: {(200 + 100) % 256}")
 # .. answer:: C
 #
 #    ``uint8`` 只有 256 个值，超出范围的结果按 256 取余。200 加 100 也是这样得到 44 的。
-#    A 错在两个数的类型相同，没有类型提升，结果仍是 ``uint8``。
+#    A 错在这里没有类型提升，因为两个数的类型相同，结果也就仍是 ``uint8``。
 #    B 说的是截断（clamp），整数运算不会自动截断。
 #
 # 下面用两种类型比较同一对图像。像素先乘以 15，乘完仍在 ``uint8`` 的范围以内。
@@ -168,8 +168,7 @@ assert targets.dtype == torch.int64, targets.dtype
 # .. real-projects::
 #
 #    在 GPU 上训练时常用混合精度，``torch.autocast`` 会替矩阵乘法和卷积选 ``float16`` 或 ``bfloat16``，数据和参数仍写成 ``float32``。
-#    接口见 `torch.Tensor.to <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html>`__，
-#    各类型的名字和提升规则见 `torch.dtype 的说明 <https://docs.pytorch.org/docs/stable/tensor_attributes.html>`__。
+#    接口见 `torch.Tensor.to <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html>`__，各类型的名字和提升规则见 `torch.dtype 的说明 <https://docs.pytorch.org/docs/stable/tensor_attributes.html>`__。
 
 # %%
 # 小结

@@ -191,8 +191,7 @@ show(lambda: print_shapes(images))
 #
 #    自己写的模块可以在 ``forward`` 里逐层打印形状，也可以用 :ref:`钩子 <training-hooks>`，不改模型的代码。
 #    许多项目用 einops 库，在 ``rearrange`` 里写出每个轴的名字。不用它时，``unflatten``、``permute`` 和 ``flatten`` 也能完成同样的变换，形状写在行尾的注释里。
-#    接口见 `torch.permute <https://docs.pytorch.org/docs/stable/generated/torch.permute.html>`__，
-#    视图与内存的关系见 `Tensor Views <https://docs.pytorch.org/docs/stable/tensor_view.html>`__。
+#    接口见 `torch.permute <https://docs.pytorch.org/docs/stable/generated/torch.permute.html>`__，视图与内存的关系见 `Tensor Views <https://docs.pytorch.org/docs/stable/tensor_view.html>`__。
 
 # %%
 # 小结
