@@ -8,15 +8,15 @@
 softmax 做了两次
 ================
 
-``CrossEntropyLoss`` 自己会做 softmax。网络末尾再放一个 ``nn.Softmax``，程序照常运行，损失也会下降，
-只是降到某个数就停住。:ref:`networks-cross-entropy` 用四组分数说明了原因；
-这一页在一个真的网络上量它的影响：轻的几乎看不出来，重的等于没有训练。
+分类网络要输出概率，于是有人在网络末尾放了 ``nn.Softmax``，损失仍用 ``CrossEntropyLoss``。
+程序照常运行，损失也在下降，只是降到某个值就停住了。
+为什么会停在那里？对 :term:`准确率` 的影响又有多大？
 
 你将学到：
 
-- 症状：10 个类别，损失降不到 1.46 以下
-- 为什么 SGD 受害重，Adam 受害轻
-- 想要概率，应该在哪里做 softmax
+- 计算多做一次 softmax 时损失的下限
+- 比较 SGD 和 Adam 受到的影响
+- 修正网络的输出，并检查它是不是概率
 """
 
 import math
@@ -26,67 +26,102 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-digits = load_digits()
-images = torch.tensor(digits.images, dtype=torch.float32).flatten(1) / 16  # (1797, 64)
-labels = torch.tensor(digits.target)
-order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1000, 200, 597])
-loss_func = nn.CrossEntropyLoss()
-
 # %%
 # 最短的错误代码
 # --------------
-# 两个网络起点相同，后一个末尾多一层 ``Softmax``。算第一个批次的损失和 :term:`梯度`：
+# ``CrossEntropyLoss`` 要的是 :term:`logits`，它自己会做 softmax，原理见 :ref:`networks-cross-entropy`。
+# 下面的分数对正确的类别很有把握，把它直接交给损失函数，再先做一次 softmax 交给损失函数：
+
+loss_fn = nn.CrossEntropyLoss()
+scores = torch.tensor([[20.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])  # (1, 10)
+target = torch.tensor([0])
+print(f"logits:  {loss_fn(scores, target):.3f}")
+print(f"softmax: {loss_fn(scores.softmax(dim=1), target):.3f}")
+print(f"ln(1 + 9/e) = {math.log(1 + 9 / math.e):.3f}")
+
+# %%
+# softmax 的结果都在 0 与 1 之间，所以再做一次 softmax 时，最好的输入也只是正确的类别为 1、其余九类为 0。
+# 这时正确类别的概率是 :math:`e / (e + 9)`，因此损失的下限是 :math:`\ln(1 + 9/e)`，也就是 1.461。
+#
+# 对梯度的影响
+# ------------
+# 两个网络的 :term:`参数` 完全一样，第二个在末尾多一个 ``nn.Softmax``。下面比较第一个批次的损失和 :term:`梯度`。
+
+digits = load_digits()
+images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
+labels = torch.tensor(digits.target)
+order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+train, validation, _ = order.split([1200, 300, 297])
 
 
-def make(softmax, seed):
+def make_model(softmax, seed):
     torch.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     return model.append(nn.Softmax(dim=1)) if softmax else model
 
 
 for softmax in (False, True):
-    model = make(softmax, seed=0)
-    loss = loss_func(model(images[train[:50]]), labels[train[:50]])
+    model = make_model(softmax, seed=0)
+    loss = loss_fn(model(images[train[:50]]), labels[train[:50]])
     loss.backward()
-    gradient = torch.linalg.vector_norm(
-        torch.cat([p.grad.flatten() for p in model.parameters()])
-    )
-    print(f"{softmax=!s:<6} loss {loss:.3f}  gradient {gradient:.3f}")
-
-print(f"ln(10) = {math.log(10):.3f}, floor = {math.log1p(9 / math.e):.3f}")
+    gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
+    print(f"{softmax=!s:<6} loss {loss:.3f}  gradient norm {gradient.norm():.3f}")
 
 # %%
-# 损失都在 :math:`\ln 10` 附近，看不出区别；梯度却约小十倍。
-# 刚开始时每个类别的概率约 0.1，梯度穿过多出的 softmax，大约就乘上了这个 0.1。
+# 两个损失几乎一样，但是多做一次 softmax 以后，梯度的 :term:`范数` 只有约十分之一。
+# 训练开始时，各类的得分相差不多。下面让得分完全相同，比较损失对得分的梯度：
+
+for n_classes in (2, 10):
+    scores = torch.zeros(1, n_classes, requires_grad=True)
+    (once,) = torch.autograd.grad(loss_fn(scores, target), scores)
+    (twice,) = torch.autograd.grad(loss_fn(scores.softmax(dim=1), target), scores)
+    ratio = twice.norm() / once.norm()
+    print(f"{n_classes:>2} classes: probability {1 / n_classes:.2f}, ratio {ratio:.2f}")
+
+# %%
+# 这时梯度反向经过 softmax，恰好乘以每一类的概率，两类时是 0.50，十类时是 0.10。
 #
-# 下限也变了。softmax 的结果都在 0 与 1 之间，再做一次，正确的类别至多得到
-# :math:`e / (e + 9)` 的概率，所以损失不会低于 :math:`\ln(1 + 9/e)`。
+# SGD 的步子与梯度成正比。Adam 则用梯度除以梯度近来的大小，所以梯度整体缩小十倍时，它的步子差不多不变。
 #
-# 实测
-# ----
-# 十轮，三种 :term:`优化器`，各五个种子。
+# .. predict::
 #
-# .. admonition:: 先猜一猜
+#    用学习率 0.1 的 SGD 和学习率 0.003 的 Adam 各训练十轮。多做一次 softmax，哪一个的准确率降得更多？
 #
-#    多做一次 softmax，测试集上的 :term:`准确率` 会差多少？SGD 和 Adam 谁受害更重？
+#    - 差不多，因为损失的下限相同
+#    - SGD
+#    - Adam
 
 
 def fit(make_optimizer, softmax, seed):
-    """训练十轮，返回每一轮的平均损失和测试集上的准确率。"""
-    model = make(softmax, seed)
+    """训练十轮，返回每一轮的平均损失和验证集上的准确率。"""
+    model = make_model(softmax, seed)
     optimizer = make_optimizer(model.parameters())
-    losses = torch.zeros(10)
-    for epoch in range(10):
-        for batch in train[torch.randperm(1000)].split(50):
-            loss = loss_func(model(images[batch]), labels[batch])
+    losses = []
+    for _ in range(10):
+        total = 0.0
+        for batch in train[torch.randperm(len(train))].split(50):
+            loss = loss_fn(model(images[batch]), labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            losses[epoch] += loss.detach() / 20
+            total += loss.item() * len(batch)
+        losses.append(total / len(train))
     with torch.no_grad():
-        right = model(images[test]).argmax(dim=1) == labels[test]
-    return losses, right.float().mean().item()
+        predicted = model(images[validation]).argmax(dim=1)
+    return losses, (predicted == labels[validation]).float().mean().item()
+
+
+def compare(name, make_optimizer):
+    """两种网络各训练五次，打印准确率和最低的损失，返回种子 0 的两条损失曲线。"""
+    curves, cells = [], []
+    for softmax in (False, True):
+        runs = [fit(make_optimizer, softmax, seed) for seed in range(5)]
+        accuracies = torch.tensor([accuracy for _, accuracy in runs])
+        cells.append(f"{accuracies.mean():.3f} ± {accuracies.std():.3f}")
+        curves.append(runs[0][0])
+    lowest = min(min(losses) for losses, _ in runs)
+    print(f"{name:<17}  {cells[0]}  {cells[1]}  {lowest:.3f}")
+    return curves
 
 
 optimizers = {
@@ -94,57 +129,65 @@ optimizers = {
     "SGD, lr 1": lambda p: torch.optim.SGD(p, lr=1.0),
     "Adam, lr 0.003": lambda p: torch.optim.Adam(p, lr=0.003),
 }
-curves = {}
-print(f"{'accuracy, 5 seeds':<19}{'logits':<15}softmax")
-for name, make_optimizer in optimizers.items():
-    row = f"{name:<17}"
-    for softmax in (False, True):
-        runs = [fit(make_optimizer, softmax, seed) for seed in range(5)]
-        curves[name, softmax] = runs[0][0]
-        accuracies = torch.tensor([accuracy for _, accuracy in runs])
-        row += f"  {accuracies.mean():.3f} ± {accuracies.std():.3f}"
-    print(row)
+print("accuracy, 5 seeds  logits         softmax        lowest loss with softmax")
+curves = {name: compare(name, optimizer) for name, optimizer in optimizers.items()}
 
+# %%
+# .. answer:: B
+#
+#    学习率 0.1 的 SGD 从 0.919 降到 0.301，Adam 从 0.954 降到 0.911。
+#    A 错在准确率不由损失的下限决定，SGD 的问题是步子太小。C 错在 Adam 几乎不受梯度整体大小的影响。
+#
+# 学习率放大十倍，抵消了缩小的梯度，这时多做一次 softmax 的 SGD 回到 0.900，可见它原来确实是步子太小。
+# Adam 的两个结果只差 0.043，而其中一个的标准差是 0.049，所以只训练一次，单看准确率未必能发现错误。
+# 但是三种情况的损失都高于下限 1.461。
+
+# %%
+
+# hide-input: 画图
 fig, axes = plt.subplots(1, 3, figsize=(8, 3), sharey=True, layout="constrained")
-for ax, name in zip(axes, optimizers, strict=True):
-    ax.axhline(math.log1p(9 / math.e), color="0.5", lw=1, ls=":")
-    ax.plot(range(1, 11), curves[name, False], color="C0", lw=2)
-    ax.plot(range(1, 11), curves[name, True], color="C1", lw=2)
+for ax, (name, (logits, softmax)) in zip(axes, curves.items(), strict=True):
+    ax.axhline(math.log(1 + 9 / math.e), color="0.5", lw=1, ls=":")
+    ax.plot(range(1, 11), logits, color="C0", lw=2)
+    ax.plot(range(1, 11), softmax, color="C1", lw=2)
     ax.set(title=name, xlabel="epoch", ylim=(0, 2.5))
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("training loss, seed 0")
 axes[0].annotate("floor 1.461", (1, 1.28), color="0.5")
-axes[2].annotate("logits", (10, 0.35), color="C0", ha="right")
+axes[2].annotate("logits", (10, 0.3), color="C0", ha="right")
 axes[2].annotate("softmax", (10, 1.7), color="C1", ha="right")
-# alt: 三张图，蓝线直接用 logits，都降到 0.5 以下；橙线先做 softmax，第一张几乎是平的，后两张停在 1.46 的虚线上方
+# alt: 三张图，蓝线直接用 logits，都降到 0.5 以下；橙线先做 softmax，第一张几乎是平的，后两张停在 1.461 的虚线上方
 plt.show()
 
 # %%
-# 学习率 0.1 的 SGD 从 0.913 掉到 0.301，十轮几乎没有动。学习率放大十倍，抵掉缩小的梯度，
-# 有 0.885 ± 0.046，与不犯错的第一行已分不出高下，同样放大的 logits 却有 0.960。
-# Adam 按梯度的大小缩放，小十倍也照样走，只从 0.942 掉到 0.925：单看准确率，不会想到有错。
-# 三种都躲不过的是下限：橙线没有一条越过虚线。
+# .. change-it::
+#
+#    把 Adam 的学习率改成 0.0003，训练十轮还学不完。先猜多做一次 softmax 使准确率降低多少，再看下面的运行结果。
+
+# hide-cell: 改一改：Adam，学习率 0.0003
+print("accuracy, 5 seeds  logits         softmax        lowest loss with softmax")
+small = compare("Adam, lr 0.0003", lambda p: torch.optim.Adam(p, lr=0.0003))
+
+# %%
+# 学习率小时，Adam 也从 0.814 降到 0.571。所以 Adam 受的影响较轻，只对表中的学习率成立。
 #
 # 改正
 # ----
-# 删掉网络末尾的 ``nn.Softmax``。要概率时，在损失之外做一次：``model(x).softmax(dim=1)``。
-# 只要类别，连这一次也不必：softmax 不改变大小次序，``argmax`` 的结果相同。
+# 删掉网络末尾的 ``nn.Softmax``。需要概率时，在损失之外计算 ``model(x).softmax(dim=1)``。
+# 只需要类别时，直接对 logits 取 ``argmax``，因为 softmax 不改变得分的大小次序。
 #
-# ``nn.LogSoftmax`` 不同，多做一次什么也不变：
+# ``nn.LogSoftmax`` 不同，交叉熵之前多做一次 log-softmax，损失不变：
 
 scores = torch.tensor([[2.0, 0.0, -1.0]])
-target = torch.tensor([0])
-print(f"logits      {loss_func(scores, target):.4f}")
-print(f"log_softmax {loss_func(scores.log_softmax(dim=1), target):.4f}")
-print(f"softmax     {loss_func(scores.softmax(dim=1), target):.4f}")
+print(f"logits:      {loss_fn(scores, target):.4f}")
+print(f"log_softmax: {loss_fn(scores.log_softmax(dim=1), target):.4f}")
+print(f"softmax:     {loss_fn(scores.softmax(dim=1), target):.4f}")
+print(f"argmax: {scores.argmax().item()}, {scores.softmax(dim=1).argmax().item()}")
 
 # %%
-# 对数概率的指数之和已经是 1，再归一化一次还是它自己。
-#
-# 下次怎样早发现
-# --------------
-# 损失停在 1.46 上方，准确率却不低，就是它。也可以在训练前查：输出若都不小于 0，每行之和又是 1，
-# 那就是概率，不是 :term:`logits`。
+# 怎样早点发现
+# ------------
+# 训练前检查网络的输出。如果没有负数，而且每一行的和都是 1，它就是概率，不是 logits。
 
 
 def looks_like_probabilities(output):
@@ -153,15 +196,19 @@ def looks_like_probabilities(output):
 
 
 for softmax in (False, True):
-    print(
-        f"{softmax=!s:<6} {looks_like_probabilities(make(softmax, seed=0)(images[:5]))}"
-    )
+    output = make_model(softmax, seed=0)(images[:5])
+    print(f"{softmax=!s:<6} {looks_like_probabilities(output)}")
 
 # %%
-# 改一改：把 Adam 的学习率改成 0.0003，先猜 softmax 一列掉多少，再运行。
+# .. real-projects::
 #
+#    推理时常把 softmax 写在单独的函数里，或者写在导出的模型外面，训练用的网络只输出 logits。
+#    接口见 `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__，
+#    概率与“有多大把握”的关系见论文 `On Calibration of Modern Neural Networks <https://arxiv.org/abs/1706.04599>`__。
+
+# %%
 # 小结
 # ----
-# - 规则：交叉熵收 logits；softmax 只在推理、要看概率时才做。
+# - 规则：交叉熵收 logits，softmax 只在推理、需要概率时才做。
 # - API：``torch.nn.CrossEntropyLoss``、``torch.softmax``、``torch.log_softmax``。
 # - 下一页：:ref:`pitfalls-train-eval-mode`
