@@ -8,51 +8,60 @@
 忘记切换到 eval()
 =================
 
-:term:`Dropout` 和 :term:`批量归一化` 在训练与 :term:`推理` 时做的事不同，由 ``model.train()`` 和
-``model.eval()`` 切换。评估时忘了 ``eval()``，程序不报错，结果却变差，还会随批次怎样分而变。
-这一页量出它的害处，再看另一半：评估这件事本身也在改动模型。
+网络训练好了，用它预测一张图却报错；或者同一批数据算两次，结果不一样。
+:term:`Dropout` 和 :term:`批量归一化` 在训练与 :term:`推理` 时做的事不同，由 ``model.train()`` 和 ``model.eval()`` 切换。
+忘了切换会损失多少 :term:`准确率`？它与批次的大小和次序有关吗？
 
 你将学到：
 
-- 忘了 ``eval()``，Dropout 和批量归一化各损失多少 :term:`准确率`
-- 为什么批次越小、次序越整齐，批量归一化错得越多
-- ``torch.no_grad()`` 管不到什么
+- 读懂批量归一化的报错
+- 测量忘记 ``eval()`` 使 Dropout 和批量归一化损失多少准确率
+- 判断 ``torch.no_grad()`` 与 ``eval()`` 各管什么
+- 检查评估是否改动了模型
 """
 
 import copy
+import textwrap
 
 import matplotlib.pyplot as plt
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+# %%
+# 准备两组网络
+# ------------
+# 一组网络的中间放 Dropout，另一组放批量归一化，每组用五个种子各训练一个。
+# :ref:`training-regularization` 和 :ref:`training-normalization` 讲了这两种层。
+
 digits = load_digits()
-images = torch.tensor(digits.images, dtype=torch.float32).flatten(1) / 16  # (1797, 64)
+images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
 labels = torch.tensor(digits.target)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1000, 200, 597])
+train, validation, _ = order.split([1200, 300, 297])
+loss_fn = nn.CrossEntropyLoss()
 
 
 def fit(layer, seed):
     """训练一个中间放着 layer 的网络，十轮。"""
     torch.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(64, 64), layer, nn.ReLU(), nn.Linear(64, 10))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    loss_func = nn.CrossEntropyLoss()
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 64), layer, nn.ReLU(), nn.Linear(64, 10)
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for _ in range(10):
-        for batch in train[torch.randperm(1000)].split(50):
-            loss = loss_func(model(images[batch]), labels[batch])
+        for batch in train[torch.randperm(len(train))].split(50):
+            loss = loss_fn(model(images[batch]), labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
     return model
 
 
-def accuracy(model, rows, batch_size=597):
-    with torch.no_grad():
-        predicted = [
-            model(images[batch]).argmax(dim=1) for batch in rows.split(batch_size)
-        ]
+@torch.no_grad()
+def accuracy(model, rows, batch_size):
+    """分批计算准确率，不切换模式。"""
+    predicted = [model(images[b]).argmax(dim=1) for b in rows.split(batch_size)]
     return (torch.cat(predicted) == labels[rows]).float().mean().item()
 
 
@@ -62,137 +71,168 @@ norm = [fit(nn.BatchNorm1d(64), seed) for seed in range(5)]
 # %%
 # 最短的错误代码
 # --------------
-# 训练完直接评估，同样的数据算三次：
+# 训练刚结束时，网络仍在训练模式。这时用带批量归一化的网络预测一张图，再用带 Dropout 的网络把验证集算三次：
 
-model = copy.deepcopy(dropout[0])
+try:
+    norm[0](images[:1])
+except ValueError as error:
+    print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+
 for attempt in (1, 2, 3):
-    print(f"training mode, attempt {attempt}: {accuracy(model, test):.3f}")
-model.eval()
-print(f"evaluation mode: {accuracy(model, test):.3f}")
+    print(f"Dropout, attempt {attempt}: {accuracy(dropout[0], validation, 300):.3f}")
+model = copy.deepcopy(dropout[0]).eval()
+for attempt in (1, 2):
+    print(f"Dropout, eval(), attempt {attempt}: {accuracy(model, validation, 300):.3f}")
 
 # %%
-# 训练模式下 Dropout 每次随机丢掉一半，三次的结果各不相同，都比评估模式差。
-# 同样的输入得到不同的输出，是忘了 ``eval()`` 的记号。
+# 训练模式下，批量归一化要减去当前批次的均值，再除以当前批次的标准差，一张图算不出标准差，所以报错。
+# 训练中遇到这条报错，多半是因为最后一个批次只剩一个 :term:`样本`，给 ``DataLoader`` 写上 ``drop_last=True`` 就可以去掉它。
 #
-# 批量归一化：看批次怎样分
-# ------------------------
-# 训练模式下，批量归一化用当前批次的均值和方差；评估模式用训练中积累的
-# ``running_mean`` 和 ``running_var``。
-# 它怎样计算，见 :ref:`training-normalization`。
+# 训练模式下，Dropout 每次随机丢掉一半的值，所以三次的结果各不相同，而评估模式的两次相同。
+# 评估模式下，Dropout 什么也不做，批量归一化改用训练中积累的 ``running_mean`` 和 ``running_var``。
 #
-# .. admonition:: 先猜一猜
+# 批次的大小和次序
+# ----------------
+# .. predict::
 #
-#    忘了 ``eval()``，把 597 张测试图像一次送进去，准确率会掉吗？每批 8 张呢？
-#    每批 8 张、同一类的排在一起呢？
+#    忘了 ``eval()``，用带批量归一化的网络评估 300 张图。分成每批 128 张时，哪一种次序会使准确率明显下降？
+#
+#    - 随机次序和按类别排列都下降，因为用的不是训练中积累的统计量
+#    - 只有按类别排列时下降，因为那时批次的均值与训练时的差别大
+#    - 两种都不下降，因为 128 张足够算出均值和方差
 
-by_class = test[labels[test].argsort()]  # 同一类的排在一起
-sizes = (3, 8, 32, 128, 597)
-table = {}
-for name, rows in (("shuffled", test), ("by class", by_class)):
-    runs = [[accuracy(copy.deepcopy(m), rows, n) for n in sizes] for m in norm]
-    table[name] = torch.tensor(runs)  # (5, 5)：种子，批量大小
-right = torch.tensor([accuracy(copy.deepcopy(m).eval(), test) for m in norm])
+by_class = validation[labels[validation].argsort()]  # 同一类的排在一起
+sizes = [3, 8, 32, 128, 300]
 
-print(f"evaluation mode: {right.mean():.3f} ± {right.std():.3f}\n")
+
+def over_seeds(models, rows, batch_size, mode):
+    """对每个网络的副本计算准确率。"""
+    copies = [copy.deepcopy(model).train(mode == "train") for model in models]
+    return torch.tensor([accuracy(model, rows, batch_size) for model in copies])
+
+
+def text(values):
+    return f"{values.mean():.3f} ± {values.std():.3f}"
+
+
+print("BatchNorm, training mode, 5 seeds")
 print("batch size  shuffled       by class")
-for i, n in enumerate(sizes):
-    cells = [
-        f"{runs[:, i].mean():.3f} ± {runs[:, i].std():.3f}" for runs in table.values()
-    ]
-    print(f"{n:>10}  {'  '.join(cells)}")
+means = {"shuffled": [], "by class": []}
+for n in sizes:
+    shuffled = over_seeds(norm, validation, n, "train")
+    ordered = over_seeds(norm, by_class, n, "train")
+    means["shuffled"].append(shuffled.mean().item())
+    means["by class"].append(ordered.mean().item())
+    print(f"{n:>10}  {text(shuffled)}  {text(ordered)}")
+right = over_seeds(norm, validation, 300, "eval")
+print(f"\nBatchNorm, eval():        {text(right)}")
+print(
+    f"Dropout,   training mode: {text(over_seeds(dropout, validation, 300, 'train'))}"
+)
+print(f"Dropout,   eval():        {text(over_seeds(dropout, validation, 300, 'eval'))}")
 
+# %%
+# .. answer:: B
+#
+#    看 128 那一行。随机次序是 0.977，与 ``eval()`` 的 0.978 没有差别，按类别排列是 0.842。
+#    A 错在随机抽取的 128 张与训练集相似，算出的均值和方差也就接近积累的统计量。
+#    C 错在按类别排列时，128 张里只有少数几类，它们的均值与全部数据的均值不同。
+#
+# 表中同一行的两个数用的是同一批网络和同样的图像，只有次序不同。
+# 批次越小，随机次序的准确率也越低，每批 3 张时只有 0.691，因为几张图的均值和方差起伏很大。
+# Dropout 忘了 ``eval()`` 时，从 0.968 降到 0.905。
+
+# %%
+
+# hide-input: 画图
 fig, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
 ax.axhline(right.mean(), color="0.5", lw=1, ls=":")
 for name, color in (("shuffled", "C0"), ("by class", "C1")):
-    ax.plot(sizes, table[name].mean(dim=0), "o-", color=color, lw=2)
+    ax.plot(sizes, means[name], "o-", color=color, lw=2)
 ax.annotate("evaluation mode", (3, 1.0), color="0.5")
 ax.annotate("training mode, shuffled", (9, 0.84), color="C0")
-ax.annotate("training mode, by class", (36, 0.14), color="C1")
-ax.set(xlabel="batch size", ylabel="test accuracy", xscale="log", ylim=(0, 1.1))
+ax.annotate("training mode, by class", (40, 0.35), color="C1")
+ax.set(xlabel="batch size", ylabel="validation accuracy", xscale="log", ylim=(0, 1.1))
 ax.set_xticks(sizes, [str(n) for n in sizes])
 ax.minorticks_off()
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 打乱的蓝线从批量大小 3 的 0.75 升到 32 起与评估模式的虚线重合；同类相邻的橙线从 0.1 附近升起，到 597 才追上
+# alt: 打乱的蓝线从批量大小 3 的 0.69 升到 32 起与评估模式的虚线几乎重合；按类别排列的橙线从 0.13 升起，到 300 才与虚线重合
 plt.show()
 
 # %%
-# 打乱时，每批 32 张起与评估模式已分不出高下，每批 8 张是 0.917，3 张只有 0.750。
-# 同类排在一起，128 张也只有 0.694，8 张是 0.156，比乱猜的 0.10 好不了多少：
-# 归一化要减去批次的均值，整批都是同一类，减掉的正是这一类与别类的差别。
-# 测试图像若按类别存放，不打乱地读进来就是这样。
+# .. change-it::
 #
-# 每批两张又怎样？597 是奇数，最后一批只有一张：
+#    把 ``nn.Dropout(0.5)`` 换成 ``nn.Dropout(0.2)`` 重新训练，先猜忘了 ``eval()`` 会降多少，再看下面的运行结果。
 
-try:
-    accuracy(copy.deepcopy(norm[0]), test, batch_size=2)
-except ValueError as error:
-    print(f"{type(error).__name__}: {error}")
+# hide-cell: 改一改：Dropout(0.2)
+weaker = [fit(nn.Dropout(0.2), seed) for seed in range(5)]
+print(
+    f"Dropout(0.2), training mode: {text(over_seeds(weaker, validation, 300, 'train'))}"
+)
+print(
+    f"Dropout(0.2), eval():        {text(over_seeds(weaker, validation, 300, 'eval'))}"
+)
 
 # %%
-# 一个数没有方差可言。训练时遇到这一句，多半也是最后一个批次只剩一个 :term:`样本`：
-# 给 ``DataLoader`` 设 ``drop_last=True``。评估时遇到它，就是忘了 ``eval()``。
-#
-# no_grad() 管不到的
-# ------------------
-# ``no_grad()`` 只管要不要记录 :term:`计算图`，与模式无关。上面的 ``accuracy`` 用了它，
-# 批量归一化照样更新积累的均值和方差，所以每次都先复制了模型。不复制会怎样？
+# no_grad() 不切换模式
+# --------------------
+# 函数 ``accuracy`` 用了 ``torch.no_grad()``，可是上面的结果仍然是错的，因为它只管是否记录 :term:`计算图`，与模式无关。
+# 训练模式下，批量归一化每次前向传播还会更新积累的统计量，在 ``no_grad()`` 里也一样。
+# 所以上面每次都先复制了网络。如果不复制，评估就会改动网络：
 
 after = []
 for trained in norm:
     model = copy.deepcopy(trained)
-    accuracy(model, by_class, batch_size=8)  # 忘了 eval() 的评估
-    after.append(accuracy(model.eval(), test))
-after = torch.tensor(after)
-print(f"before {right.mean():.3f} ± {right.std():.3f}")
-print(f"after  {after.mean():.3f} ± {after.std():.3f}")
+    accuracy(model, by_class, 8)  # 忘了 eval() 的一次评估
+    after.append(accuracy(model.eval(), validation, 300))
+print(f"eval(), before: {text(right)}")
+print(f"eval(), after:  {text(torch.tensor(after))}")
 
 # %%
-# 错误的评估做完，再用正确的方式评估，也只有 0.914：积累的均值和方差被最后十来个批次里的那几类带偏了。
-# :term:`参数` 一个没变，模型却坏了。
+# 做过一次错误的评估以后，再用正确的方式评估，准确率从 0.978 降到 0.954。
 #
 # 改正
 # ----
-# 把切换写进评估的函数，用完恢复原来的模式：
+# 把切换写进评估函数，评估完恢复原来的模式。
 
 
 @torch.no_grad()
-def evaluate(model, rows):
+def evaluate(model, rows, batch_size):
     was_training = model.training
     model.eval()
-    result = (model(images[rows]).argmax(dim=1) == labels[rows]).float().mean().item()
+    result = accuracy(model, rows, batch_size)
     model.train(was_training)
     return result
 
 
 # %%
-# 忘了切回 ``train()`` 是同一个错误的反面：第二轮起 Dropout 不再起作用，同样不报错。
-#
-# 下次怎样早发现
-# --------------
-# 评估前后的 ``state_dict()`` 应当一模一样；只要有一个数不同，就说明模型在训练模式下运行过。
-
-
-def changed(model, evaluation):
-    """返回评估改动了的参数和缓冲区的名字。"""
-    before = copy.deepcopy(model.state_dict())
-    evaluation(model, test)
-    return [
-        name
-        for name, value in model.state_dict().items()
-        if not value.equal(before[name])
-    ]
-
+# 怎样早点发现
+# ------------
+# 评估不应当改动网络，所以比较评估前后的 ``state_dict()``。它包括 :term:`参数` 和积累的统计量等 :term:`缓冲区`。
 
 for evaluation in (accuracy, evaluate):
-    print(f"{evaluation.__name__}: {changed(copy.deepcopy(norm[0]), evaluation)}")
+    model = copy.deepcopy(norm[0])
+    before = copy.deepcopy(model.state_dict())
+    evaluation(model, validation, 300)
+    after = model.state_dict()
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    print(f"{evaluation.__name__}: changed {changed}")
 
 # %%
-# Dropout 没有 :term:`缓冲区`，用另一条：同一批数据算两次，结果应当相等。
+# 改动的三项都是批量归一化层的缓冲区，参数没有变。
+# Dropout 没有缓冲区，要用另一种办法检查，把同一批数据算两次，结果应当相等。
 #
-# 改一改：把 ``nn.Dropout(0.5)`` 换成 ``nn.Dropout(0.2)``，先猜三次的结果会差多少，再运行。
+# 反过来，评估以后忘了切回 ``train()`` 也不报错，这时 Dropout 在后面的训练中不起作用。
 #
+# .. real-projects::
+#
+#    Hugging Face 等库的 ``from_pretrained`` 返回的模型已经是评估模式，自己接着训练时要先调用 ``train()``。
+#    接口见 `torch.nn.Module.eval <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval>`__，
+#    `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__ 比较了 ``no_grad``、``inference_mode`` 和 ``eval()``。
+
+# %%
 # 小结
 # ----
-# - 规则：评估前 ``eval()``，接着训练前 ``train()``；``no_grad()`` 代替不了它们。
+# - 规则：评估前 ``eval()``，接着训练前 ``train()``，``no_grad()`` 代替不了它们。
 # - API：``model.train()``、``model.eval()``、``model.training``。
 # - 下一页：:ref:`pitfalls-backward-twice`
