@@ -222,8 +222,7 @@ for step in range(2):
 # .. real-projects::
 #
 #    训练循环神经网络时，一般每隔几十步才 ``detach()`` 一次，这样梯度仍能传过这几十步，这叫截断的反向传播（truncated backpropagation through time）。
-#    接口见 `torch.Tensor.backward <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__，
-#    计算图何时释放见 `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
+#    接口见 `torch.Tensor.backward <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__，计算图何时释放见 `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 
 # %%
 # 小结

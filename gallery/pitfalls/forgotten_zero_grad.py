@@ -106,7 +106,7 @@ curves = {name: compare(name, optimizer) for name, optimizer in optimizers.items
 # .. answer:: B
 #
 #    不带动量的 SGD 从 0.514 升到 0.923，带动量的 SGD 降到 0.123，接近乱猜的十分之一，Adam 降到 0.789。
-#    A 错在步子变大有时恰好补上了偏小的学习率。C 错在旧的梯度还改变了方向，所以后两行变差了。
+#    A 错在步子变大有时恰好补上了偏小的学习率。C 错在不清零不只改变步子的大小，还混入了旧的方向。
 
 # %%
 
@@ -151,7 +151,7 @@ print("accuracy, 5 seeds  cleared        not cleared")
 curves_01 = compare("SGD, lr 0.1", lambda p: torch.optim.SGD(p, lr=0.1))
 
 # %%
-# 学习率合适时，不清零使准确率从 0.919 降到 0.769，各种子之间的差别也变大了。
+# 学习率合适时，不清零使准确率从 0.919 降到 0.769，各个种子之间的差别也变大了。
 # 可见第一张表里 SGD 的提高，只是因为原来的学习率太小。
 #
 # 改正

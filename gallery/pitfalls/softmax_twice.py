@@ -30,7 +30,7 @@ from torch import nn
 # 最短的错误代码
 # --------------
 # ``CrossEntropyLoss`` 要的是 :term:`logits`，它自己会做 softmax，原理见 :ref:`networks-cross-entropy`。
-# 下面的分数对正确的类别很有把握，把它直接交给损失函数，再先做一次 softmax 交给损失函数：
+# 下面的得分对正确的类别很有把握。第一行把它直接交给损失函数，第二行先做一次 softmax 再交给损失函数。
 
 loss_fn = nn.CrossEntropyLoss()
 scores = torch.tensor([[20.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])  # (1, 10)
@@ -79,7 +79,7 @@ for n_classes in (2, 10):
     print(f"{n_classes:>2} classes: probability {1 / n_classes:.2f}, ratio {ratio:.2f}")
 
 # %%
-# 这时梯度反向经过 softmax，恰好乘以每一类的概率，两类时是 0.50，十类时是 0.10。
+# 得分相同时，梯度反向经过 softmax，恰好乘以每一类的概率，两类时是 0.50，十类时是 0.10。
 #
 # SGD 的步子与梯度成正比。Adam 则用梯度除以梯度近来的大小，所以梯度整体缩小十倍时，它的步子差不多不变。
 #
@@ -139,7 +139,7 @@ curves = {name: compare(name, optimizer) for name, optimizer in optimizers.items
 #    A 错在准确率不由损失的下限决定，SGD 的问题是步子太小。C 错在 Adam 几乎不受梯度整体大小的影响。
 #
 # 学习率放大十倍，抵消了缩小的梯度，这时多做一次 softmax 的 SGD 回到 0.900，可见它原来确实是步子太小。
-# Adam 的两个结果只差 0.043，而其中一个的标准差是 0.049，所以只训练一次，单看准确率未必能发现错误。
+# Adam 的两个结果相差不多，而多做一次 softmax 时标准差是 0.049，所以只训练一次，单看准确率未必能发现错误。
 # 但是三种情况的损失都高于下限 1.461。
 
 # %%
@@ -203,8 +203,7 @@ for softmax in (False, True):
 # .. real-projects::
 #
 #    推理时常把 softmax 写在单独的函数里，或者写在导出的模型外面，训练用的网络只输出 logits。
-#    接口见 `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__，
-#    概率与“有多大把握”的关系见论文 `On Calibration of Modern Neural Networks <https://arxiv.org/abs/1706.04599>`__。
+#    接口见 `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__，概率与“有多大把握”的关系见论文 `On Calibration of Modern Neural Networks <https://arxiv.org/abs/1706.04599>`__。
 
 # %%
 # 小结
