@@ -153,7 +153,7 @@ for ax, (name, (logits, softmax)) in zip(axes, curves.items(), strict=True):
     ax.set(title=name, xlabel="epoch", ylim=(0, 2.5))
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("training loss, seed 0")
-axes[0].annotate("floor 1.461", (1, 1.28), color="0.5")
+axes[1].annotate("floor 1.461", (10, 1.28), color="0.5", ha="right")
 axes[2].annotate("logits", (10, 0.3), color="C0", ha="right")
 axes[2].annotate("softmax", (10, 1.7), color="C1", ha="right")
 # alt: 三张图，蓝线直接用 logits，都降到 0.5 以下；橙线先做 softmax，第一张几乎是平的，后两张停在 1.461 的虚线上方
