@@ -89,7 +89,7 @@ show(lambda: loss_fn(torch.tensor([[2, 0, 1]]), torch.tensor([0])))
 #
 # 该用整数时用了浮点数
 # --------------------
-# 编号必须是整数，例如标签，又如 :term:`嵌入` 的输入。``nn.Embedding(10, 4)`` 保存 10 个长度为 4 的向量，按编号取出其中的几个。
+# 编号必须是整数。标签是编号，:term:`嵌入` 的输入也是编号。``nn.Embedding(10, 4)`` 保存 10 个长度为 4 的向量，按编号取出其中的几个。
 
 show(lambda: nn.Embedding(10, 4)(torch.tensor([1.0, 2.0])))
 

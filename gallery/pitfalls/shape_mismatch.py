@@ -139,7 +139,7 @@ show(lambda: torch.stack([torch.zeros(3), torch.zeros(4)]))
 #
 # 不报错的：用 reshape 交换轴
 # ---------------------------
-# 把三个数字叠成一张 ``(H, W, C)`` 的图像，再变成 ``(C, H, W)``。下面两种写法得到的形状相同。
+# 把三个数字叠成一张 ``(H, W, C)`` 的图像，再变成 ``(C, H, W)``，也就是从 HWC 变成 CHW。下面两种写法得到的形状相同。
 
 photo = torch.stack([images[1, 0], images[2, 0], images[3, 0]], dim=2)  # (H, W, C)
 right = photo.permute(2, 0, 1)
@@ -169,7 +169,7 @@ plt.show()
 # 怎样早点发现
 # ------------
 # 一个网络有许多层时，一层一层地运行，每层之后打印形状。
-# 下面的网络末尾，线性层的输入个数写错了。``nn.Flatten`` 是 ``flatten(1)`` 写成层的样子。
+# 下面的网络末尾，线性层的输入个数写错了。``nn.Flatten`` 是一个层，它做的就是 ``flatten(1)``。
 
 model = nn.Sequential(
     nn.Conv2d(1, 6, kernel_size=5), nn.ReLU(), nn.Flatten(), nn.Linear(64, 10)
