@@ -163,7 +163,7 @@ print(f"detach():          {count_used(cut=True)}")
 print(f"retain_graph=True: {count_used(cut=False)}")
 
 # %%
-# 用 ``detach()`` 时，每一步取用的张量一样多。用 ``retain_graph=True`` 时，每一步都要从头走一遍，一步比一步多。
+# 用 ``detach()`` 时，每一步取用的张量一样多。用 ``retain_graph=True`` 时，每一步都要沿旧的图一直走回第一步，取用的张量一步比一步多。
 # 所有旧的图都要留着，所以内存也一步比一步多。
 #
 # 真正训练时还要更新 :term:`参数`，这时 ``retain_graph=True`` 会引出另一条报错：
@@ -213,10 +213,9 @@ print(f"one backward of the sum: {w.grad:.2f}")
 
 h = torch.zeros(5, 4)
 for step in range(2):
-    print(
-        f"step {step + 1}: h {h.grad_fn is None=}, detached {h.detach().grad_fn is None=}"
-    )
+    print(f"step {step + 1}: {h.grad_fn is None=}")
     h = rnn(x[step], h)
+print(f"after detach(): {h.detach().grad_fn is None=}")
 
 # %%
 # .. real-projects::

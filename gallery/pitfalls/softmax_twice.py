@@ -65,7 +65,8 @@ for softmax in (False, True):
     loss = loss_fn(model(images[train[:50]]), labels[train[:50]])
     loss.backward()
     gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
-    print(f"{softmax=!s:<6} loss {loss:.3f}  gradient norm {gradient.norm():.3f}")
+    norm = torch.linalg.vector_norm(gradient)
+    print(f"{softmax=!s:<6} loss {loss:.3f}  gradient norm {norm:.3f}")
 
 # %%
 # 两个损失几乎一样，但是多做一次 softmax 以后，梯度的 :term:`范数` 只有约十分之一。
@@ -75,7 +76,7 @@ for n_classes in (2, 10):
     scores = torch.zeros(1, n_classes, requires_grad=True)
     (once,) = torch.autograd.grad(loss_fn(scores, target), scores)
     (twice,) = torch.autograd.grad(loss_fn(scores.softmax(dim=1), target), scores)
-    ratio = twice.norm() / once.norm()
+    ratio = torch.linalg.vector_norm(twice) / torch.linalg.vector_norm(once)
     print(f"{n_classes:>2} classes: probability {1 / n_classes:.2f}, ratio {ratio:.2f}")
 
 # %%
