@@ -15,6 +15,7 @@ from docutils.core import publish_doctree
 from docutils.parsers import Parser
 from docutils.parsers.rst import Directive, directives, roles
 from myst_parser.parsers.docutils_ import Parser as MystParser
+from sitekit.markup.parts import DIRECTIVES as PARTS
 from sphinx.util.docutils import docutils_namespace
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
@@ -65,7 +66,7 @@ def _role(name: str, rawtext: str, text: str, *rest: Any, **more: Any) -> Any:
 
 
 DIRECTIVES = {"seealso": _Container, "dropdown": _Container, "code-cell": _Code, "glossary": _Glossary}
-DIRECTIVES |= {"toctree": _Toctree}
+DIRECTIVES |= {"toctree": _Toctree} | dict.fromkeys(PARTS, _Container)
 SETTINGS = {
     "report_level": 5,
     "halt_level": 5,

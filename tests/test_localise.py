@@ -85,8 +85,20 @@ def rst_blocks() -> st.SearchStrategy[str]:
     numbered = st.builds(indented, text, st.just("1. "), st.just("   "))
     note = st.sampled_from([".. note::\n\n", ".. admonition:: 先猜\n   :class: tip\n\n"])
     row = line.map(lambda text: f"   * - {text}\n     - ``1``")
+    part = st.sampled_from(["change-it", "real-projects"])
     return st.one_of(
         text,
+        st.builds(
+            lambda question, right, wrong, why: (
+                f".. predict::\n\n{textwrap.indent(question, '   ')}\n\n   - {right}\n   - {wrong}\n\n"
+                f".. answer:: A\n\n{textwrap.indent(why, '   ')}"
+            ),
+            text,
+            line,
+            line,
+            text,
+        ),
+        st.builds(lambda name, body: f".. {name}::\n\n{textwrap.indent(body, '   ')}", part, text),
         item,
         st.lists(item, min_size=2, max_size=3).map("\n".join),
         numbered,

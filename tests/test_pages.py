@@ -20,17 +20,13 @@ TAGS = {language.folder: language.tag for language in PROJECT.languages}
 PHRASES = {
     "zh": {
         "learn": "你将学到：",
-        "predict": "先猜一猜",
         "recap": ["规则：", "API：", "下一页："],
     },
     "en": {
         "learn": "You will learn:",
-        "predict": "Predict first",
         "recap": ["Rule: ", "API: ", "Next: "],
     },
 }
-CHANGE = {"zh": "改一改：", "en": "Change it:"}
-CHANGED = {"zh": "与原笔记的差异：", "en": "Changed from the original note: "}
 RANDOM = re.compile(
     r"\btorch\.(rand|randn|randint|randperm|normal|bernoulli)\b"
     r"|\bnn\.(Linear|Conv\w+|Embedding|LSTM|GRU|RNN|Dropout)\("
@@ -106,13 +102,6 @@ def test_a_page_opens_with_a_short_title_and_says_what_it_teaches(page: str, lan
     assert 2 <= len(bullets.find_all("li", recursive=False)) <= 3
 
 
-@in_every_language
-@of_every_example
-def test_a_page_is_short(page: str, language: str) -> None:
-    script = built.downloads(language, page)[".py"].read_text(encoding="utf-8")
-    assert len(script.splitlines()) <= 250
-
-
 @of_every_example
 def test_the_seed_stands_before_the_first_random_number(page: str) -> None:
     code = "\n".join(built.code_cells("zh", page))
@@ -130,37 +119,52 @@ def test_the_seed_stands_before_the_first_random_number(page: str) -> None:
 
 @in_every_language
 @of_every_example
-def test_a_page_asks_for_one_prediction_before_an_output(page: str, language: str) -> None:
+def test_a_page_asks_before_an_output_and_answers_behind_it(page: str, language: str) -> None:
     article = built.article(language, page)
-    boxes = [
-        title.parent
-        for title in article.select(".admonition-title")
-        if built.text(title) == PHRASES[language]["predict"]
-    ]
-    assert len(boxes) == 1
-    assert boxes[0]
-    assert re.search("[?？]", built.text(boxes[0]))
-    assert boxes[0].find_next("div", class_="sphx-glr-script-out")
+    parts = article.select(".predict, .answer")
+    kinds = ["predict" if "predict" in part["class"] else "answer" for part in parts]
+    assert kinds in (["predict", "answer"], ["predict", "answer"] * 2)
+    for question, answer in zip(parts[::2], parts[1::2], strict=True):
+        assert re.search("[?？]", built.text(question))
+        options = {built.text(b): built.text(b.find_next("span")) for b in question.select(".choices b")}
+        assert 2 <= len(options) <= 4
+        title = built.text(answer.select_one(".admonition-title"))
+        assert [letter for letter, words in options.items() if title.endswith(f"{letter} · {words}")]
+        # What decides it stands between the two.
+        assert set(question.find_all_next(class_="sphx-glr-script-out")) - set(
+            answer.find_all_next(class_="sphx-glr-script-out")
+        )
 
 
 @in_every_language
 @of_every_example
-def test_a_page_has_one_line_to_change(page: str, language: str) -> None:
-    lines = [p for p in built.paragraphs(language, page) if p.startswith(CHANGE[language])]
-    assert len(lines) == 1
+def test_a_page_has_something_to_change_that_ran(page: str, language: str) -> None:
+    boxes = built.article(language, page).select(".change-it")
+    assert 1 <= len(boxes) <= 2
+    for box in boxes:
+        (fold,) = box.select("details")
+        assert built.text(fold.select_one("summary"))
+        assert fold.select("pre")
+        assert fold.select(".sphx-glr-script-out, img")
+        assert not fold.has_attr("open")
 
 
 @in_every_language
 @of_every_example
-def test_a_page_ends_with_a_recap_and_what_differs_from_the_note(page: str, language: str) -> None:
+def test_a_page_leads_on_to_real_projects(page: str, language: str) -> None:
+    (box,) = built.article(language, page).select(".real-projects")
+    assert len({link["href"] for link in box.select("a.external")}) >= 2
+
+
+@in_every_language
+@of_every_example
+def test_a_page_ends_with_a_recap(page: str, language: str) -> None:
     last = built.article(language, page).select("section[id]")[-1]
     assert last["id"] == "recap"
     bullets = [built.text(item) for item in last.select("li")]
     assert len(bullets) == 3
     for bullet, beginning in zip(bullets, PHRASES[language]["recap"], strict=True):
         assert bullet.startswith(beginning)
-    closing = built.text(last.find_all(recursive=False)[-1])
-    assert closing.startswith(CHANGED[language]) == (page in TABLE)
 
 
 @in_every_language
