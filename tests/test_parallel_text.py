@@ -95,7 +95,9 @@ def test_every_unit_has_its_counterpart_in_order(project: Project, site_root: Pa
     for page, markdown, expected in units(project, own):
         made = [
             element
-            for element in built.html(own.folder, page).select("article p[lang], article caption > [lang]")
+            for element in built.html(own.folder, page).select(
+                "article p[lang], article caption > [lang], article .choices [lang]"
+            )
             if not is_label(element)
         ]
         assert {element["lang"] for element in made} <= {other.tag}, page
