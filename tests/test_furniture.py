@@ -19,7 +19,7 @@ from tests import built
 from tests.built import CHAPTERS, EXAMPLES, LANGUAGES, MADE, PROJECT, SITE, WRITTEN
 
 PAGES = {page.docname: page for page in PROJECT.pages()}
-ANY_TIME = {"zh": "{} 分钟", "en": "{} min"}
+ANY_TIME = {"zh": "{}分钟", "en": "{} min"}
 
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
 of_every_example = built.for_every("page", EXAMPLES)

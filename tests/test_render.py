@@ -137,7 +137,7 @@ def test_provenance_of_this_projects_pages(repository: Path) -> None:
     listing = json.loads((repository / "build" / "source" / "zh" / "shown.json").read_text(encoding="utf-8"))
     assert len(listing) > 10
     for folder, facts in (
-        ("zh", r"torch [\d.]+ · CPU · 用时.* 秒 · 峰值内存 \d+ MiB"),
+        ("zh", r"torch [\d.]+ · CPU · 用时.*秒 · 峰值内存\d+ MiB"),
         ("en", r"torch [\d.]+ · CPU · run time .* s · peak memory \d+ MiB"),
     ):
         for name, records in listing.items():

@@ -93,7 +93,7 @@ class Options(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """Lift the text of each."""
         for item in self.document.findall(parts.choice):
-            item[:] = item.text
+            item[:] = [nodes.inline("", "", *item.text)]
 
 
 # -- HTML
@@ -111,11 +111,11 @@ def _depart_choices(translator: Any, node: parts.choices) -> None:
 def _visit_choice(translator: Any, node: parts.choice) -> None:
     name, letter = f"predict-{node.parent['number']}", node["letter"]
     button = f'<input type="radio" name="{name}" id="{name}-{letter}" value="{letter}">'
-    translator.body.append(f"<label>{button} <b>{letter}</b> <span>")
+    translator.body.append(f"<label>{button} <b>{letter}</b> ")
 
 
 def _depart_choice(translator: Any, node: parts.choice) -> None:
-    translator.body.append("</span></label>\n")
+    translator.body.append("</label>\n")
 
 
 def _visit_fold(translator: Any, node: fold) -> None:
