@@ -8,15 +8,14 @@
 梯度裁剪
 ========
 
-:term:`梯度` 经过许多步往回传，每一步都放大一点，最后就大得一步把网络推出老远：这就是 :term:`梯度爆炸`。
-:term:`梯度裁剪` 在更新之前把太长的梯度缩短，方向不变。
-这一页让一个 :term:`循环神经网络` 先爆炸，再用一行代码救回来，然后看裁得太多、太少各有什么代价。
+不少训练脚本在 ``backward()`` 和 ``step()`` 之间有一行 ``clip_grad_norm_(..., 1.0)``。
+这一行在防什么？换一个网络，上限还能照抄 1.0 吗？
 
 你将学到：
 
-- 梯度为什么会爆炸：看它往回每走一步放大几倍
-- ``clip_grad_norm_`` 做了什么，手算出同样的结果
-- 上限定多少：先量范数，再定
+- 计算 :term:`梯度` 沿着序列每往回走一步放大几倍
+- 手算出 ``clip_grad_norm_`` 的结果
+- 根据范数的记录和验证准确率选择上限
 """
 
 import math
@@ -26,159 +25,245 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+# %%
+# 思路
+# ----
+# :term:`循环神经网络` 一步一步地读序列。它每读一步，就把新的输入 :math:`x_t` 和上一步的隐藏状态
+# :math:`h_{t-1}` 合成新的隐藏状态：
+#
+# .. math::
+#
+#    h_t = \operatorname{ReLU}(W_x x_t + W_h h_{t-1} + b)
+#
+# 每一步用的都是同一个矩阵 :math:`W_h`，所以梯度从最后一步往回传时，每退一步就要乘一次 :math:`W_h^\top`。
+# 如果每乘一次梯度都变长，那么退的步数越多，梯度就越长，这叫 :term:`梯度爆炸`。
+#
+# 下面让 ``nn.RNN`` 从上到下一行一行地读手写数字，一张图有八行，也就是八步。
+# 最后一步的隐藏状态交给一个线性层，由它算出 :term:`logits`。
+
 digits = load_digits()
-images = (
-    torch.tensor(digits.images, dtype=torch.float32) / 16
-)  # (1797, 8, 8)：八行当作八步
+images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
 labels = torch.tensor(digits.target)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1000, 200, 597])
-
-# %%
-# 一个会爆炸的网络
-# ----------------
-# 把一张图从上到下一行一行读进去，八行就是八步。循环的权重设成 2 倍的单位矩阵：
-# 下面量损失对每一行像素的梯度有多大，与默认的初始化比。
+train, validation, _ = order.split([1200, 300, 297])
+loss_fn = nn.CrossEntropyLoss()
 
 
-class Reader(nn.Module):
-    def __init__(self, scale=None, n_hidden=32):
+class RowReader(nn.Module):
+    def __init__(self, scale):
         super().__init__()
-        self.rnn = nn.RNN(8, n_hidden, nonlinearity="relu", batch_first=True)
-        self.head = nn.Linear(n_hidden, 10)
-        if scale is not None:
-            nn.init.eye_(self.rnn.weight_hh_l0)
+        self.rnn = nn.RNN(8, 32, nonlinearity="relu", batch_first=True)
+        self.head = nn.Linear(32, 10)
+        if scale is not None:  # None：保留 PyTorch 的默认初值
             with torch.no_grad():
-                self.rnn.weight_hh_l0.mul_(scale)
+                self.rnn.weight_hh_l0.copy_(scale * torch.eye(32))
 
-    def forward(self, x):  # (N, 8, 8) -> (N, 10)
-        states, _ = self.rnn(x)
+    def forward(self, x):  # (B, 1, 8, 8) -> (B, 10)
+        states, _ = self.rnn(x.squeeze(1))  # (B, 8, 32)：每一步的隐藏状态
         return self.head(states[:, -1])
 
 
-for scale in (None, 2.0):
+# %%
+# ``weight_hh_l0`` 就是 :math:`W_h`。一个网络保留默认初值，另一个网络的 :math:`W_h` 设成 1.5 倍的单位矩阵。
+# 损失对输入也有梯度，按行取 :term:`范数`，就能看出梯度往回传到每一行时还有多长：
+
+for scale in (None, 1.5):
     torch.manual_seed(0)
-    model = Reader(scale)
-    x = images[train[:50]].requires_grad_()
-    nn.functional.cross_entropy(model(x), labels[train[:50]]).backward()
-    norms = x.grad.norm(dim=(0, 2))  # 每一行像素收到的梯度
-    name = "default" if scale is None else "2 x identity"
-    print(f"{name:<12}  " + "  ".join(f"{norm:.4f}" for norm in norms))
+    model = RowReader(scale)
+    x = images[train[:60]].requires_grad_()
+    loss_fn(model(x), labels[train[:60]]).backward()
+    rows = torch.linalg.vector_norm(x.grad, dim=(0, 1, 3))
+    name = "default" if scale is None else "1.5 x identity"
+    print(f"{name:<14}  rows 1 to 8: " + "  ".join(f"{row:.4f}" for row in rows))
+print(f"1.5 to the power 7 = {1.5**7:.1f}")
 
 # %%
-# 从右往左读，那是梯度走的方向。默认的初始化每退一步约缩到一半，2 倍单位矩阵则每退一步约翻一倍：
-# 首尾两行就差一百多倍。图像只有八行；换成几百步的序列，同样的倍数会溢出。
+# 梯度从第 8 行传到第 1 行，所以请从右往左读。在默认初值的网络里，每往回一行，梯度都缩短。
+# 在 1.5 倍单位矩阵的网络里，每往回一行，梯度约变成原来的 1.5 倍，走完七步就是 17 倍上下。
 #
-# 裁剪做了什么
-# ------------
-# 把所有参数的梯度看成一个长向量，范数 :math:`\|g\|` 超过上限 :math:`c` 时，
-# 整个乘以 :math:`c / \|g\|`；不超过就不动。
-
-gradients = [p.grad.clone() for p in model.parameters()]
-norm = torch.cat([g.flatten() for g in gradients]).norm()
-by_hand = [g * min(1, 1.0 / norm) for g in gradients]
-
-returned = nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
-after = torch.cat([p.grad.flatten() for p in model.parameters()]).norm()
-print(f"norm before {returned:.2f}, after {after:.2f}")
-torch.testing.assert_close([p.grad for p in model.parameters()], by_hand)
-
-# %%
-# 它返回的是裁剪之前的范数，正好可以记下来画图。
+# .. predict::
 #
-# 爆炸，然后不爆炸
-# ----------------
-# 裁剪写在 ``backward()`` 之后、``step()`` 之前。``max_norm`` 是无穷大时什么也不裁，只量范数。
+#    SGD 每一步走多远，与梯度的长度成正比。用 1.5 倍单位矩阵的网络直接训练，损失会怎样？
+#    请记得 ReLU 的性质，它的输入为负时，输出和斜率都是 0。
 #
-# .. admonition:: 先猜一猜
-#
-#    不裁剪时，损失会变成 NaN，会一直很大，还是会停在某个值上？
+#    - 损失越来越大，最后变成 NaN
+#    - 损失先冲高，然后停在 ln 10 附近，不再下降
+#    - 损失先冲高，然后照常下降，只是慢一些
 
 
-def fit(scale, max_norm, seed, n_epochs=3):
+def fit(scale, max_norm, seed, lr=0.03, n_epochs=15):
     torch.manual_seed(seed)
-    model = Reader(scale)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9)
+    model = RowReader(scale)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
     losses, norms = [], []
     for _ in range(n_epochs):
-        for batch in train[torch.randperm(1000)].split(50):
-            loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
+        for batch in train[torch.randperm(len(train))].split(60):
+            loss = loss_fn(model(images[batch]), labels[batch])
             optimizer.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(model.parameters(), max_norm)
             optimizer.step()
             losses.append(loss.item())
             norms.append(norm.item())
+    return model, torch.tensor(losses), torch.tensor(norms)
+
+
+@torch.no_grad()
+def accuracy(model):
+    predicted = model(images[validation]).argmax(dim=1)
+    return (predicted == labels[validation]).float().mean().item()
+
+
+print("seed  first loss  largest loss  at step  last epoch  accuracy  units above 0")
+for seed in range(5):
+    model, losses, _ = fit(1.5, math.inf, seed)  # 上限是无穷大：只量范数，不裁剪
     with torch.no_grad():
-        hits = model(images[test]).argmax(dim=1) == labels[test]
-    return hits.float().mean().item(), losses, norms
+        states, _ = model.rnn(images[validation].squeeze(1))
+    alive = (states[:, -1] > 0).any(dim=0).sum().item()
+    print(f"{seed:>4}  {losses[0]:>10.1f}  {losses.max():>12.1f}", end="  ")
+    print(f"{losses.argmax() + 1:>7}  {losses[-20:].mean():>10.2f}", end="  ")
+    print(f"{accuracy(model):>8.2f}  {alive:>13}")
+print(f"ln 10 = {math.log(10):.2f}")
 
+# %%
+# .. answer:: B
+#
+#    五个种子的损失都在头几步冲高。此后有四个种子停在 ln 10，也就是对十个类别给出相同的概率。
+#    最右一列是最后一步的 32 个隐藏单元中，还有几个会在某张验证图上大于 0，结果只有 0 个或 2 个。
+#    A 不成立，因为 ReLU 恒为 0 以后，梯度传不回去，参数也就不再被推远。
+#    C 不成立，因为同一个原因也使网络学不动。种子 0 剩下 2 个单元，所以还学到了一点。
+#
+# 裁剪做了什么
+# ------------
+# :term:`梯度裁剪` 把所有参数的梯度看成一个长向量 :math:`g`。它的范数 :math:`\|g\|` 超过上限 :math:`c` 时，
+# 全部梯度都乘以 :math:`c / \|g\|`，于是方向不变，长度变成 :math:`c`。范数不超过上限时，梯度不变。
 
-fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-for max_norm, color, name, place in (
-    (math.inf, "C1", "not clipped", (2, 2e3)),
-    (1.0, "C0", "clipped at 1", (5, 12)),
-):
-    _, losses, norms = fit(2.0, max_norm, seed=0)
-    first, worst, last = losses[0], max(losses), losses[-1]
-    print(f"{name:<12}  loss: first {first:.1f}, worst {worst:.0e}, last {last:.1f}")
-    ax.plot(losses, color=color, lw=2)
-    ax.annotate(name, place, color=color)
-ax.axhline(math.log(10), color="0.5", lw=1, ls=":")
-ax.set(yscale="log", xlabel="step", ylabel="loss")
+torch.manual_seed(0)
+model = RowReader(1.5)
+loss_fn(model(images[train[:60]]), labels[train[:60]]).backward()
+g = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+by_hand = g * min(1.0, 1.0 / g.norm())
+
+returned = nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+clipped = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+print(f"norm {g.norm():.2f}, returned {returned:.2f}, clipped {clipped.norm():.2f}")
+torch.testing.assert_close(clipped, by_hand)
+
+# %%
+# ``clip_grad_norm_`` 返回的是裁剪之前的范数，所以 ``fit`` 可以把它记下来。裁剪改写的是 ``.grad``，
+# 因此它要写在 ``backward()`` 之后、``step()`` 之前。
+#
+# 先看范数的记录
+# --------------
+# 默认初值的网络不裁剪也能训练。下面记下它每一轮的损失和范数。
+#
+# .. predict::
+#
+#    训练 15 轮，损失从 2.3 降下来。每一轮范数的中位数会怎样变化？
+#
+#    - 损失变小，范数也跟着变小
+#    - 范数先变大，后来才变小一些
+#    - 范数基本不变，所以第一轮的记录就够用
+
+records = [fit(None, math.inf, seed) for seed in range(5)]
+losses = torch.stack([losses for _, losses, _ in records]).view(5, 15, 20)
+norms = torch.stack([norms for _, _, norms in records]).view(5, 15, 20)
+print("epoch  mean loss  median norm")
+for epoch in (1, 2, 3, 5, 10, 15):
+    mean_loss = losses[:, epoch - 1].mean()
+    median = norms[:, epoch - 1].median(dim=1).values.mean()
+    print(f"{epoch:>5}  {mean_loss:>9.2f}  {median:>11.2f}")
+for limit in (1, 10):
+    print(f"norm above {limit}: {(norms > limit).float().mean():.1%} of all steps")
+
+# %%
+
+# hide-input: 画图
+fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+for seed in range(5):
+    ax.plot(range(1, 301), norms[seed].flatten(), color="C0", lw=0.7, alpha=0.6)
+for limit in (1, 10):
+    ax.axhline(limit, color="C1", lw=1.5, ls=":")
+    ax.annotate(f"limit {limit}", (304, limit), color="C1", va="center")
+ax.set(yscale="log", xlabel="step", ylabel="norm of the gradient", xlim=(0, 340))
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 损失曲线，纵轴为对数。橙线冲到几千，随后落到 ln 10 的虚线上变平；蓝线从 25 降到 2 以下
+# alt: 五个种子的梯度范数，纵轴为对数。头四十步在 0.2 附近，到第一百步升到 2 左右，之后在 0.5 到 8 之间摆动，多数步在上限 1 的点线之上，极少碰到上限 10 的点线
 plt.show()
 
 # %%
-# 不裁剪，头几步就把权重推到很远，损失冲到七千；之后停在虚线 :math:`\ln 10` 上，
-# 也就是对十个类别一律平均猜，再也不动：隐藏层的 ReLU 已经全部恒为 0。它没有变成 NaN，也没有报错。
-# 加一行裁剪，同样的网络、同样的学习率，损失一路下降。
+# .. answer:: B
+#
+#    第 1 轮的中位数是 0.22，第 5 轮升到 2.26，第 15 轮是 1.62。A 和 C 都把损失和梯度看成了同一件事。
+#    损失好比高度，梯度好比坡度，站在高而平的地方，损失大而梯度小。头三轮正是这样，损失还在 2 以上，范数却不到 0.5。
+#
+# 只看第 1 轮，会以为上限 1 平时碰不到。但是把 15 轮都算上，有 74.6% 的步超过 1。所以范数要在整个训练中记录。
 #
 # 上限定多少
 # ----------
-# 换三个上限，用在这个网络和一个健康的网络（PyTorch 默认的初始化）上。每格是五个种子的测试 :term:`准确率`。
+# 换三个上限，各用五个种子。“clipped”是范数超过上限的步所占的比例：
 
-print("max_norm    2 x identity         default")
-for max_norm in (10.0, 1.0, 0.01):
-    cells = []
-    for scale in (2.0, None):
-        results = torch.tensor([fit(scale, max_norm, seed)[0] for seed in range(5)])
-        cells.append(f"{results.mean():.3f} ± {results.std():.3f}")
-    print(f"{max_norm:>8}   {cells[0]}   {cells[1]}")
 
-norms = torch.tensor(fit(None, math.inf, seed=0)[2])
-print(f"default, norms: median {norms.median():.1f}, largest {norms.max():.0f}")
+def row(scale, max_norm, lr=0.03):
+    runs = [fit(scale, max_norm, seed, lr) for seed in range(5)]
+    accuracies = torch.tensor([accuracy(model) for model, _, _ in runs])
+    norms = torch.stack([norms for _, _, norms in runs])
+    share = (norms > max_norm).float().mean()
+    return f"{accuracies.mean():.2f} ± {accuracies.std():.2f}, clipped {share:>4.0%}"
+
+
+unclipped = torch.tensor([accuracy(model) for model, _, _ in records])
+print(f"default, no limit: {unclipped.mean():.2f} ± {unclipped.std():.2f}")
+print("limit  default                    1.5 x identity")
+for limit in (10, 1, 0.1):
+    print(f"{limit:>5}  {row(None, limit)}  {row(1.5, limit)}")
 
 # %%
-# 左边一列：上限 10 太松，与不裁剪一样只有一成，全靠碰；上限 1 升到 40% 以上；
-# 0.01 太紧，每步只挪一点点，20 步一轮、3 轮下来几乎没有动。
-# 右边一列：健康的网络不需要裁剪，上限 1 与 10 的差别在种子的波动之内；0.01 却同样让它停在一成。
-# 它的范数中位数是 0.3，最大约 1，所以上限定在 1：平时碰不到，只拦住冲出去的那几步。
+# 先看默认初值的网络。上限 10 几乎不裁剪，结果与不裁剪相同。上限 1 裁掉了四分之三的步，
+# 准确率的差别还在种子的波动之内。上限 0.1 裁剪了每一步，准确率就明显低了。
 #
-# 改一改：把上限改成 0.1，先猜两列各会落在哪两行之间，再运行。
+# 再看会爆炸的网络。上限 10 只裁剪了 1% 的步，但是拦不住最初的几步，所以多数种子学不会。
+# 上限 1 裁剪了每一步，结果却是三行中最好的。可见裁剪的步多，不等于上限定错了。
+# 上限是一个 :term:`超参数`，范数的记录只说明它会碰到多少步，好不好要看验证集。
+#
+# .. change-it::
+#
+#    上限 0.1 时，每一步的梯度都被缩到同样长，一步走多远就由学习率决定。把学习率提高到 10 倍，
+#    默认初值的网络会不会好起来？同样的学习率，不裁剪又会怎样？
+
+# hide-cell: 改一改：学习率 0.3
+print(f"lr 0.3, limit 0.1: {row(None, 0.1, lr=0.3)}")
+print(f"lr 0.3, no limit:  {row(None, math.inf, lr=0.3)}")
+
+# %%
+# 所以上限和学习率要一起选。
 #
 # 梯度里已经有 inf
 # ----------------
-# 裁剪要用范数去除。梯度里有一个 inf，范数就是 inf，:math:`\infty / \infty` 得 NaN：
+# 裁剪要用 :math:`c / \|g\|` 去乘。梯度里有一个 inf 时，范数是 inf，:math:`c / \|g\|` 就是 0，
+# 而 inf 乘 0 得 NaN：
 
 w = torch.ones(2, requires_grad=True)
-w.grad = torch.tensor([math.inf, 1.0])
-nn.utils.clip_grad_norm_([w], max_norm=1.0)
-print(w.grad)
-
-w.grad = torch.tensor([math.inf, 1.0])
-try:
-    nn.utils.clip_grad_norm_([w], max_norm=1.0, error_if_nonfinite=True)
-except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
+for error_if_nonfinite in (False, True):
+    w.grad = torch.tensor([math.inf, 1.0])
+    try:
+        nn.utils.clip_grad_norm_([w], 1.0, error_if_nonfinite=error_if_nonfinite)
+        print(w.grad)
+    except RuntimeError as error:
+        print(f"{type(error).__name__}: {str(error).split(', so')[0]}")
 
 # %%
-# 裁剪救不了已经溢出的梯度，反而把 inf 变成 NaN，更新时再写进权重。
-# 加上 ``error_if_nonfinite=True``，就在更新之前停下。
+# 可见裁剪救不了已经溢出的梯度，NaN 还会在更新时写进参数。
+# 加上 ``error_if_nonfinite=True``，程序就在更新之前停下来。
+#
+# .. real-projects::
+#
+#    大模型的训练脚本多半把每一步的范数记进日志，范数突然变大，常常是出问题的第一个迹象。用混合精度时，
+#    要先调用 ``scaler.unscale_(optimizer)`` 再裁剪，否则量到的是放大过的梯度。参数说明见
+#    `clip_grad_norm_ <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html>`__，
+#    梯度爆炸的分析见 `Pascanu 等人的论文 <https://arxiv.org/abs/1211.5063>`__。
 #
 # 小结
 # ----
-# - 规则：``backward()`` 之后、``step()`` 之前裁剪；先记下健康时的范数，上限定在它上面一点。
-# - API：``torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)``，返回裁剪前的范数。
+# - 规则：先用 ``max_norm=math.inf`` 记下整个训练的范数，再选上限，并在验证集上与学习率一起比较。
+# - API：``torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)`` 写在 ``backward()`` 与 ``step()`` 之间，返回裁剪前的范数。
 # - 下一页：:ref:`training-normalization`
