@@ -175,8 +175,8 @@ fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 ax.plot(range(1, 301), norms.flatten(1).T, color="C0", lw=0.7, alpha=0.6)
 for limit in (1, 10):
     ax.axhline(limit, color="C1", lw=1.5, ls=":")
-    ax.annotate(f"limit {limit}", (304, limit), color="C1", va="center")
-ax.set(yscale="log", xlabel="step", ylabel="norm of the gradient", xlim=(0, 340))
+    ax.annotate(f"limit {limit}", (3, limit * 1.08), color="C1")
+ax.set(yscale="log", xlabel="step", ylabel="norm of the gradient", xlim=(0, 300))
 # alt: 五个种子的梯度范数，纵轴为对数。头四十步在 0.2 附近，到第 100 步升到 2 左右，之后在 0.5 到 8 之间摆动，多数步在上限 1 的点线之上，极少碰到上限 10 的点线
 plt.show()
 

@@ -8,14 +8,14 @@
 学习率调度
 ==========
 
-:term:`学习率` 不必从头到尾一个样：开始时小一点免得冲出去，结束时小一点好停稳。
-:term:`学习率调度器` 按步改变它。这一页画出六条常用的曲线，再量一量它什么时候有用，什么时候没有差别。
+:term:`学习率` 大，损失可能一开始就不降反升。学习率小，训练又走得慢。
+能不能让学习率在训练中变化？该在什么时候变大，什么时候变小，又能换来多少 :term:`准确率`？
 
 你将学到：
 
-- 六种调度器的曲线，以及怎样把 :term:`预热` 和余弦接起来
-- ``scheduler.step()`` 放在哪里，``T_max`` 数的是步还是轮
-- 学习率偏大时，预热加余弦补回多少；学习率合适时又有多少
+- 算出调度器在每一步给出的学习率
+- 判断 ``step()`` 应该按迭代步调用，还是按轮调用
+- 比较 :term:`预热` 和余弦下降各自的作用
 """
 
 import warnings
@@ -28,83 +28,99 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 # %%
-# 六条曲线
-# --------
-# 调度器不碰参数，只改优化器里的 ``lr``。所以画曲线不用真的训练：一个参数、一个优化器，
-# 每步记下当时的学习率。次序是固定的：先 ``optimizer.step()``，再 ``scheduler.step()``。
+# 思路
+# ----
+# :term:`学习率调度器` 不碰参数，它只改优化器里的 ``param_groups[0]["lr"]``。每调用一次 ``scheduler.step()``，
+# 学习率就走到曲线的下一点。所以不训练网络也能看到整条曲线，只要有一个优化器，反复调用两个 ``step()`` 就行。
 
-n_steps = 100
+
+def curve(make_scheduler, n_steps=100):
+    """返回每一步实际用的学习率，最大的学习率设为 1。"""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = make_scheduler(optimizer)
+    rates = []
+    for _ in range(n_steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()  # 在 optimizer.step() 之后
+    return rates
+
+
+# %%
+# 下面是五种常用的曲线，``partial`` 先把其余的参数填好。``StepLR`` 每 30 步乘一次 0.3，``ExponentialLR`` 每步乘 0.97，
+# ``CosineAnnealingLR`` 沿半个余弦从最大降到 0，``LinearLR`` 在规定的步数内按直线变化。最后一种用 ``SequentialLR`` 把两个
+# 调度器接起来，头十分之一的步数是预热，学习率在这一段里从很小升到最大，此后按余弦降到 0。
+
+
+def warmup(optimizer, n_steps):
+    return lr_scheduler.LinearLR(
+        optimizer, start_factor=0.01, total_iters=n_steps // 10
+    )
+
+
+def cosine(optimizer, n_steps):
+    return lr_scheduler.CosineAnnealingLR(optimizer, T_max=n_steps)
 
 
 def warmup_cosine(optimizer, n_steps):
-    """前十分之一线性预热，其余按余弦降到 0。"""
     n_warmup = n_steps // 10
-    warmup = lr_scheduler.LinearLR(optimizer, start_factor=0.01, total_iters=n_warmup)
-    cosine = lr_scheduler.CosineAnnealingLR(optimizer, T_max=n_steps - n_warmup)
-    return lr_scheduler.SequentialLR(optimizer, [warmup, cosine], milestones=[n_warmup])
+    parts = [warmup(optimizer, n_steps), cosine(optimizer, n_steps - n_warmup)]
+    return lr_scheduler.SequentialLR(optimizer, parts, milestones=[n_warmup])
 
 
 schedules = {
     "StepLR": partial(lr_scheduler.StepLR, step_size=30, gamma=0.3),
     "ExponentialLR": partial(lr_scheduler.ExponentialLR, gamma=0.97),
-    "CosineAnnealingLR": partial(lr_scheduler.CosineAnnealingLR, T_max=n_steps),
-    "CosineAnnealingWarmRestarts": partial(
-        lr_scheduler.CosineAnnealingWarmRestarts, T_0=15, T_mult=2
-    ),
-    "OneCycleLR": partial(
-        lr_scheduler.OneCycleLR, max_lr=1.0, total_steps=n_steps, cycle_momentum=False
-    ),
-    "LinearLR + CosineAnnealingLR": partial(warmup_cosine, n_steps=n_steps),
+    "CosineAnnealingLR": partial(cosine, n_steps=100),
+    "LinearLR (warm-up)": partial(warmup, n_steps=100),
+    "LinearLR, then cosine": partial(warmup_cosine, n_steps=100),
 }
-
-
-def curve(make, n_steps=n_steps):
-    """每一步实际用的学习率。"""
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    scheduler = make(optimizer)
-    rates = []
-    for _ in range(n_steps):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    return rates
-
+curves = {name: curve(make) for name, make in schedules.items()}
+print("step                      0     5    10    25    50    75    99")
+for name, rates in curves.items():
+    numbers = "  ".join(f"{rates[i]:.2f}" for i in (0, 5, 10, 25, 50, 75, 99))
+    print(f"{name:<21}  {numbers}")
 
 # %%
-# 学习率最大是 1，走 100 步。注意看开头、一半和末尾各是多少。
 
-fig, axes = plt.subplots(2, 3, figsize=(7.5, 4), sharex=True, sharey=True)
-fig.set_layout_engine("constrained")
-print("step                           0    25    50    75    99")
-for ax, (name, make) in zip(axes.flat, schedules.items(), strict=True):
-    rates = curve(make)
-    at = "  ".join(f"{rates[i]:.2f}" for i in (0, 25, 50, 75, 99))
-    print(f"{name:<28}  {at}")
-    ax.plot(rates, color="C0", lw=2)
-    ax.set_title(name.replace(" + ", "\n+ "), fontsize=9)
-    ax.spines[["top", "right"]].set_visible(False)
-fig.supxlabel("step")
-fig.supylabel("learning rate / largest rate")
-# alt: 六幅小图：阶梯、指数、余弦、带重启的余弦、先升后降的单周期、预热后接余弦；横轴是步，纵轴是学习率与最大值之比
+# hide-input: 画图
+fig, axes = plt.subplots(1, 5, figsize=(8, 2.2), sharey=True, layout="constrained")
+for ax, (name, rates) in zip(axes, curves.items(), strict=True):
+    ax.plot(rates, lw=2)
+    ax.set_title(name.replace(", ", ",\n").replace(" (", "\n("), fontsize=9)
+    ax.set(xlabel="step", xticks=(0, 50, 100))
+axes[0].set(ylabel="lr / largest lr")
+# alt: 五幅小图，横轴是步，纵轴是学习率与最大值之比。依次是三级阶梯、指数下降、余弦下降、升到最大后不变、先升到最大再按余弦下降
 plt.show()
 
 # %%
-# 走到一半，余弦还剩 0.50，每步乘 0.97 的只剩 0.22；末尾前者降到 0，后者还有 0.05。
-# 带重启的余弦在第 15 步和第 45 步跳回最大值。后两条从很小的值升起，再降下来：
-# 一条用现成的 ``OneCycleLR``，一条用 ``SequentialLR`` 把两个调度器首尾相接，前 10 步是预热。
+# 走到一半时，余弦还剩 0.50，每步乘 0.97 的只剩 0.22。走到末尾，余弦降到 0，指数曲线还有 0.05。
 #
 # 步还是轮
 # --------
-# 调度器只数 ``step()`` 被调用了几次，不知道什么是一轮。``T_max=10`` 本想说 10 :term:`轮`，
-# ``step()`` 却在每个 :term:`迭代步` 之后都调用一次：
+# ``CosineAnnealingLR`` 的 ``T_max`` 是从最大降到最小所需的次数。
+#
+# .. predict::
+#
+#    有人想训练 10 :term:`轮`，于是写了 ``T_max=10``，却在每个 :term:`迭代步` 之后都调用 ``scheduler.step()``。训练下去，
+#    学习率会怎样变化？
+#
+#    - 第 10 步降到 0，以后一直是 0
+#    - 第 10 步降到 0，然后升回最大，如此来回摆动
+#    - 按轮缓缓下降，到第 10 轮才降到 0
 
-rates = curve(partial(lr_scheduler.CosineAnnealingLR, T_max=10), n_steps=41)
+rates = curve(partial(cosine, n_steps=10), n_steps=41)
 print("step" + "".join(f"{i:>6}" for i in range(0, 41, 5)))
 print("rate" + "".join(f"{rates[i]:>6.2f}" for i in range(0, 41, 5)))
 
 # %%
-# 不报错，曲线却在 0 和 1 之间来回摆。按步调用，``T_max`` 就写总步数。
-# 两个调用的次序写反，则有一条警告：
+# .. answer:: B
+#
+#    第 10 步降到 0，第 20 步又回到 1。余弦是周期函数，走过最低点就往上升，所以 A 不成立。调度器只数 ``step()`` 被调用了几
+#    次，不知道一轮有多少步，所以 C 不成立。这个错误不会引起报错，要打印学习率才能发现。
+#
+# 按步调用时，``T_max`` 写总步数。按轮调用时，``T_max`` 写总轮数。两个 ``step()`` 的次序写反时，第一次更新就跳过了曲线的第
+# 一个值，PyTorch 会给出一条警告：
 
 optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
 scheduler = lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
@@ -115,70 +131,109 @@ with warnings.catch_warnings(record=True) as caught:
 print(f"{caught[0].category.__name__}: {str(caught[0].message).split('. ')[0]}")
 
 # %%
-# 第一个值被跳过了：第一次更新用的已经是减半后的学习率。
+# 预热和余弦各管哪一头
+# --------------------
+# 用手写数字比较四种调度，每一种用十个种子。优化器是 AdamW，它的第一步让每个权重都移动约一个学习率那么远，见
+# :ref:`training-optimizers-compared`。
 #
-# 什么时候有用
-# ------------
-# 用手写数字量一量。同一个网络，两种学习率，三种调度：不变、余弦、预热加余弦。
-# 每一行用五个种子，各训练 12 轮，共 120 步。
+# .. predict::
 #
-# .. admonition:: 先猜一猜
+#    把学习率定得偏大，是 0.1。不变、只用余弦、只用预热、预热接余弦，哪一种的验证准确率最高？
 #
-#    学习率合适时，调度能多得几个百分点？学习率提到三倍呢？是余弦在起作用，还是预热？
+#    - 只用预热，因为损失猛升只发生在开头
+#    - 只用余弦，因为最后的学习率够小就行
+#    - 预热接余弦，因为两者解决的是不同的问题
 
 digits = load_digits()
-images = torch.tensor(digits.images, dtype=torch.float32).flatten(1) / 16  # (1797, 64)
+images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
 labels = torch.tensor(digits.target)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1000, 200, 597])
+train, validation, _ = order.split([1200, 300, 297])
+loss_fn = nn.CrossEntropyLoss()
 
 
-def fit(lr, make, seed, n_epochs=12, batch_size=100):
+def constant(optimizer, n_steps):
+    return lr_scheduler.ConstantLR(optimizer, factor=1.0)
+
+
+def fit(lr, make_scheduler, seed, n_epochs=12, batch_size=100):
     torch.manual_seed(seed)
-    model = nn.Sequential(
-        nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
-    )
+    hidden = [nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()]
+    model = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(64, 10))
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
-    scheduler = make(optimizer, n_epochs * len(train) // batch_size)
+    scheduler = make_scheduler(optimizer, n_epochs * len(train) // batch_size)
+    largest_loss = 0.0
     for _ in range(n_epochs):
         for batch in train[torch.randperm(len(train))].split(batch_size):
-            loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
+            loss = loss_fn(model(images[batch]), labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             scheduler.step()  # 每个迭代步一次
+            largest_loss = max(largest_loss, loss.item())
     with torch.no_grad():
-        hits = model(images[test]).argmax(dim=1) == labels[test]
-    return hits.float().mean()
+        right = model(images[validation]).argmax(dim=1) == labels[validation]
+    return right.float().mean().item(), largest_loss
 
 
-def constant(optimizer, n_steps):
-    return lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+def compare(lr, makers):
+    for make in makers:
+        runs = torch.tensor([fit(lr, make, seed) for seed in range(10)])
+        accuracies = runs[:, 0].sort().values
+        seeds = " ".join(f"{a:.2f}" for a in accuracies)
+        print(f"{make.__name__:<13} {seeds}  {accuracies.mean():.3f}", end=" ")
+        print(f"± {accuracies.std():.3f}  {runs[:, 1].mean():>12.1f}")
 
 
-def cosine(optimizer, n_steps):
-    return lr_scheduler.CosineAnnealingLR(optimizer, T_max=n_steps)
-
-
-print("lr    schedule       test accuracy  worst seed")
-for lr in (0.03, 0.1):
-    for make in (constant, cosine, warmup_cosine):
-        results = torch.stack([fit(lr, make, seed) for seed in range(5)])
-        print(
-            f"{lr:<4}  {make.__name__:<13}  {results.mean():.3f} ± {results.std():.3f}"
-            f"       {results.min():.2f}"
-        )
+print("              accuracy of 10 seeds, sorted", end=" " * 23)
+print("mean ± std    largest loss")
+compare(0.1, (constant, cosine, warmup, warmup_cosine))
 
 # %%
-# 学习率 0.03 的三行都在 0.96 左右，差别落在种子之间的波动里：合适的学习率不靠调度。
-# 到了 0.1，不变的那一行平均不到 0.8，最差的种子只有 0.34；只加余弦，最差的还不到 0.7；
-# 加上预热，最差的也有 0.95。救场的是预热：AdamW 从第一步起，每个权重就各走约一个学习率那么远。
+# .. answer:: C
 #
-# 改一改：把 ``warmup_cosine`` 里的 ``n_steps // 10`` 改成 ``2``，预热只剩两步。
-# 先猜 0.1 时它还救不救得回来，再运行。
+#    两种都用时，平均 0.967，最差的种子也有 0.96。A 不成立，因为只用预热的平均准确率是 0.935，比它多一段余弦的要好得多。B
+#    不成立，因为只用余弦时，损失升得与不变时一样高，最差的种子只有 0.84。
+#
+# 最右一列是十个种子的最大损失的平均。没有预热的两行是 5.3，说明损失在训练中升过，有预热的两行是 2.3，也就是训练开始时的损
+# 失。不变与只用余弦的平均准确率相差不到一个标准差，所以不能说只用余弦有好处。
+#
+# .. change-it::
+#
+#    把学习率改成 0.03，其他不变。预热和余弦哪一个还有用？
+
+# hide-cell: 改一改：学习率 0.03
+compare(0.03, (constant, cosine, warmup, warmup_cosine))
+
+# %%
+# 这时四行的最大损失都是 2.3，不预热，损失也没有猛升，所以预热没有带来差别。余弦仍把平均准确率从 0.957 提高到 0.971，最差
+# 的种子也从 0.93 提高到 0.96。
+#
+# 看着验证损失再降
+# ----------------
+# 前面的余弦要事先知道总步数。``ReduceLROnPlateau`` 不同，它在每轮之后收到一个验证损失，如果损失接连几轮没有新低，它就把学
+# 习率降下来。``patience=1`` 允许一轮没有新低，到第二轮才降。下面直接给它一串损失：
+
+optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=1)
+print("epoch  validation loss  lr afterwards")
+for epoch, loss in enumerate((0.9, 0.5, 0.6, 0.4, 0.5, 0.5, 0.3), start=1):
+    optimizer.step()
+    scheduler.step(loss)
+    print(f"{epoch:>5}  {loss:>15.1f}  {optimizer.param_groups[0]['lr']:>13.2f}")
+
+# %%
+# 第 3 轮没有新低，但是第 4 轮有，所以学习率不变。第 5、6 两轮都没有新低，于是学习率变成原来的十分之一。
+#
+# .. real-projects::
+#
+#    训练大模型时，预热接余弦很常用，``OneCycleLR`` 则把先升后降做成了一个类。中断后要接着训练，就把
+#    ``scheduler.state_dict()`` 也存进检查点，见 :ref:`training-save-and-load`。各种曲线列在
+#    `How to adjust learning rate <https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate>`__，余弦下
+#    降出自 `SGDR <https://arxiv.org/abs/1608.03983>`__。
 #
 # 小结
 # ----
-# - 规则：先 ``optimizer.step()``，再 ``scheduler.step()``；按步调用就按步数写总长。
-# - API：``torch.optim.lr_scheduler`` 的 ``CosineAnnealingLR``、``LinearLR``、``SequentialLR``。
+# - 规则：先 ``optimizer.step()``，再 ``scheduler.step()``，并让 ``T_max`` 等于 ``scheduler.step()`` 的总次数。
+# - API：``torch.optim.lr_scheduler`` 里的 ``LinearLR``、``CosineAnnealingLR``、``SequentialLR`` 和 ``ReduceLROnPlateau``。
 # - 下一页：:ref:`training-gradient-clipping`
