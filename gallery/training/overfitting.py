@@ -55,7 +55,8 @@ wrong = noisy != clean
 print(f"{wrong.sum()} of {len(train)} labels are wrong")
 
 # %%
-# 随机换上的数字有时碰巧就是原来的，所以写错的不到三成。
+# 随机换上的数字有时碰巧就是原来的，所以写错的不到三成。训练用 Adam，这种优化器为每个参数分别调整一步的大小，细节见
+# :ref:`training-optimizers-compared`。
 #
 # .. predict::
 #
@@ -202,9 +203,9 @@ def compare(name, y, runs):
     stopped = [fit_with_early_stopping(y, seed) for seed in range(5)]
     early = [evaluate(model, test, labels[test])[1] for model, _ in stopped]
     last, early = torch.tensor(last), torch.tensor(early)
-    epochs = " ".join(f"{epoch:>2}" for _, epoch in stopped)
+    stops = " ".join(f"{epoch:>2}" for _, epoch in stopped)
     print(f"{name:<9}  {last.mean():.3f} ± {last.std():.3f}", end="   ")
-    print(f"{early.mean():.3f} ± {early.std():.3f}   {epochs}")
+    print(f"{early.mean():.3f} ± {early.std():.3f}   {stops}")
 
 
 print("labels     test, epoch 30  early stopping  stopped after epoch")
