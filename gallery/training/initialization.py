@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["torch>=2.11", "scikit-learn>=1.5", "matplotlib>=3.9"]
+# dependencies = ["torch>=2.11", "matplotlib>=3.9", "scikit-learn>=1.5"]
 # ///
 r"""
 .. _training-initialization:
@@ -8,15 +8,14 @@ r"""
 初始化与信号大小
 ================
 
-:term:`初始化` 决定信号第一遍穿过网络时有多大。每一层把信号放大或缩小一点，二十层乘起来，
-不是冲到天文数字就是消失。这一页把同一批随机输入送进 20 层的网络，换五种初值，
-逐层量输出的标准差，再看 :term:`梯度` 和训练各受多大影响。
+把一个学得好的网络从 3 层加深到 20 层，别的都不改，它可能就一点也学不会了。
+是训练的过程出了问题，还是训练开始之前，:term:`初始化` 就已经出了问题？怎样看出来？
 
 你将学到：
 
-- 一层把方差放大多少倍，怎样由此得出 Xavier 和 Kaiming 初始化
-- 全零初值为什么永远学不会
-- PyTorch 的默认初值适合浅的网络，深的 ReLU 网络要自己初始化
+- 算出信号每过一层放大或缩小几倍
+- 量出一个网络的信号和 :term:`梯度` 有没有传到另一头
+- 为深的 ReLU 网络选择初始化
 """
 
 import math
@@ -27,37 +26,36 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 # %%
-# 一层放大多少倍
-# --------------
-# 线性层的一个输出是 :math:`n` 个乘积之和。权重独立、均值为 0 时，
+# 思路
+# ----
+# 线性层的一个输出 :math:`z` 是 :math:`n` 个乘积之和。权重相互独立、均值为 0 时，
 #
 # .. math::
 #
 #    \operatorname{Var}(z) = n \, \operatorname{Var}(w) \, \operatorname{E}[x^2]
 #
-# ReLU 再把一半的平方去掉：下一层的 :math:`\operatorname{E}[x^2]` 是 :math:`\operatorname{Var}(z)/2`。
-# 所以每过一层，均方值乘以 :math:`n \operatorname{Var}(w) / 2`。
-# 取 :math:`n = 256`，权重的标准差分别是 1、0.01 和 :math:`\sqrt{2/n}`：
+# ReLU 再把一半的平方变成 0，所以下一层的 :math:`\operatorname{E}[x^2]` 是 :math:`\operatorname{Var}(z)/2`。两步合起来，每
+# 过一层，均方根就乘以 :math:`\sqrt{n \operatorname{Var}(w) / 2}`。层数一多，这个倍数就连乘很多次：
 
 n = 256
-for std in (1, 0.01, math.sqrt(2 / n)):
+for std in (1, 0.01, math.sqrt(1 / n), math.sqrt(2 / n)):
     factor = math.sqrt(n * std**2 / 2)
-    print(f"std {std:.4f}: factor {factor:7.4f} a layer, {factor**20:.1e} in 20 layers")
+    print(
+        f"std {std:.4f}: times {factor:7.4f} per layer, {factor**20:.0e} in 20 layers"
+    )
 
 # %%
-# 256 个输入时，标准差 1 的权重每层放大 11 倍，0.01 的每层缩小 9 倍。
-# 只有 :math:`\sqrt{2/n}` 不增不减，这就是 Kaiming 初始化。
-# 不考虑 ReLU，就得到 :math:`\sqrt{1/n}`，输入输出个数相同时正是 Xavier 初始化：
-# 在 ReLU 网络里，它每层缩小 :math:`\sqrt 2` 倍。
+# 只有标准差取 :math:`\sqrt{2/n}` 时，信号既不放大也不缩小，这就是 Kaiming 初始化。输入和输出的个数相同时，Xavier 初始化的
+# 标准差是
+# :math:`\sqrt{1/n}`，它没有把 ReLU 去掉的一半补回来。
 #
-# 量一量
-# ------
-# 五种初值，各建 20 层，送进 500 个标准正态的输入，记下每层输出的标准差；
-# 再从输出往回传一个标准正态的梯度，看传到输入时还剩多大。
+# .. predict::
 #
-# .. admonition:: 先猜一猜
+#    ``nn.Linear`` 的默认初值，权重的方差是 :math:`1/(3n)`。输入经过 20 个带 ReLU 的层以后，还剩下什么？
 #
-#    PyTorch 的默认初值，也就是 ``nn.Linear`` 自己带的，20 层之后信号会爆炸、消失，还是不变？
+#    - 信号和输入差不多大，因为默认值应当适合大多数网络
+#    - 信号几乎消失，输出与输入几乎无关
+#    - 信号大到溢出
 
 
 def kaiming(weight):
@@ -74,106 +72,171 @@ def build(initialize, width, depth, seed=0):
     return layers
 
 
+def rms(values):
+    return values.double().square().mean().sqrt().item()  # float32 装不下这些平方
+
+
 def measure(initialize, activation):
     layers = build(initialize, width=n, depth=20)
     x = torch.randn(500, n, requires_grad=True)
-    stds, h = [], x
+    sizes, h = [], x
     for layer in layers:
         h = activation(layer(h))
-        stds.append(h.std().item())
-    h.backward(torch.randn_like(h))
-    return stds, x.grad.std().item()
+        sizes.append(rms(h))
+    spread = h.std(dim=0).mean().item()  # 换一个输入，输出改变多少
+    (h * torch.randn_like(h)).sum().backward()  # 从输出端送回随机的梯度
+    return sizes, spread, rms(x.grad)
 
 
-choices = {
+initializations = {
     "normal, std 1": lambda weight: nn.init.normal_(weight, std=1.0),
     "normal, std 0.01": lambda weight: nn.init.normal_(weight, std=0.01),
     "Xavier": nn.init.xavier_normal_,
     "Kaiming": kaiming,
     "PyTorch default": None,
 }
-measured = {name: measure(choice, torch.relu) for name, choice in choices.items()}
 
-print("initialization      layer 1   layer 20  gradient at the input")
-for name, (stds, gradient) in measured.items():
-    print(f"{name:<17} {stds[0]:>9.1e}  {stds[-1]:>9.1e}  {gradient:>9.1e}")
 
+def report(activation):
+    results = {}
+    print("initialization     size 1  size 20   spread  gradient at the input")
+    for name, initialize in initializations.items():
+        sizes, spread, gradient = measure(initialize, activation)
+        print(
+            f"{name:<16}  {sizes[0]:>7.1e}  {sizes[-1]:>7.1e}  {spread:>7.1e}", end=""
+        )
+        print(f"  {gradient:>7.1e}")
+        results[name] = sizes
+    return results
+
+
+results = report(torch.relu)
+
+# %%
+
+# hide-input: 画图
 fig, ax = plt.subplots(figsize=(6.8, 3.9), layout="constrained")
-for i, (name, (stds, _)) in enumerate(measured.items()):
-    ax.plot(range(1, 21), stds, "o-", ms=3, color=f"C{i}")
-    above = {"Kaiming": 4, "Xavier": 0.4}.get(name, 1)
-    ax.annotate(name, (20.4, stds[-1] * above), color=f"C{i}", va="center")
+for i, (name, sizes) in enumerate(results.items()):
+    ax.plot(range(1, 21), sizes, "o-", ms=3, color=f"C{i}")
+    above = {"Kaiming": 6, "Xavier": 0.2}.get(name, 1)
+    ax.annotate(name, (20.4, sizes[-1] * above), color=f"C{i}", va="center")
 ax.set(yscale="log", xlim=(0.5, 26), xticks=(1, 5, 10, 15, 20))
-ax.set(xlabel="layer", ylabel="standard deviation of the output")
-ax.spines[["top", "right"]].set_visible(False)
-# alt: 纵轴是对数，从 1e-20 到 1e20。标准差 1 的直线上升，0.01 的直线下降，Xavier 缓缓下降，Kaiming 水平，PyTorch 默认先降后平
+ax.set(xlabel="layer", ylabel="root mean square of the output")
+# alt: 纵轴是对数，从 1e-20 到 1e20。标准差 1 的直线上升，0.01 的直线下降，Xavier 缓缓下降，Kaiming 水平，PyTorch 默认值先下降，再在 0.03 附近走平
 plt.show()
 
 # %%
-# 与算的一样：标准差 1 的接近 :math:`10^{21}`，0.01 的接近 :math:`10^{-19}`，Kaiming 一直在 1 附近。
-# 梯度往回走，也按同样的倍数变。
+# .. answer:: B
 #
-# 默认初值不在这条规律上：它的权重方差只有 :math:`1/(3n)`，每层缩小约 2.4 倍，
-# 但输出降到 0.022 就不再降，因为默认的 :term:`偏置` 不是 0，后面各层的输出几乎只剩偏置。
-# 输入的信号早已没有了，看梯度就知道：传到输入只剩 :math:`10^{-8}`，这叫 :term:`梯度消失`。
+#    表里的“size”是一层输出的均方根，“spread”是换一个输入时，第 20 层的输出改变多少。默认初值的 spread 只有 7.2e-09，所以
+#    输出与输入几乎无关，A 不成立。传回输入的梯度也只剩 1.7e-08，这叫 :term:`梯度消失`。C 不成立，方差 :math:`1/(3n)` 使每
+#    层的倍数小于 1，第 1 层的 4.1e-01 就是这个倍数。
 #
-# 改一改：把 ``torch.relu`` 换成 ``torch.tanh``，先猜“标准差 1”那条线还会不会爆炸，再运行。
+# 前四种初始化的 size 与算出的倍数大致相符，Kaiming 的梯度也没有变小。默认初值的 size 停在 2.7e-02，spread 却几乎是 0。这
+# 样的输出不来自输入，只能来自 :term:`偏置`，因为默认的偏置不是 0。所以不能只看输出有多大，还要看它随不随输入改变。
+#
+# .. change-it::
+#
+#    把 ReLU 换成 tanh，它的输出总在 −1 与 1 之间。“标准差 1”的那一行还会爆炸吗？
+
+# hide-cell: 改一改：tanh
+report(torch.tanh)
+
+# %%
+# 输出不再爆炸，传回输入的梯度却有 3.1e+09，所以两个方向都要量。Xavier 和 Kaiming 在 tanh 网络里，两个方向都没有消失，也没
+# 有爆炸。
 #
 # 全零为什么不行
 # --------------
-# 权重全是 0 时，看第一步的梯度：
-
-model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-for parameter in model.parameters():
-    nn.init.zeros_(parameter)
-x, y = torch.rand(8, 64), torch.arange(8)
-nn.functional.cross_entropy(model(x), y).backward()
-for name, parameter in model.named_parameters():
-    print(f"{name:<9} largest gradient {parameter.grad.abs().max():.3f}")
-
-# %%
-# 只有最后的偏置有梯度。隐藏层输出 0，所以最后一层的权重没有梯度；最后一层的权重是 0，
-# 所以梯度传不到前面。走多少步都是这样。偏置可以从 0 开始，权重必须随机，各个单元才会不同。
+# .. predict::
 #
-# 训练差多少
-# ----------
-# 手写数字，隐藏层 3 层或 20 层，每层 64 个单元，Adam 训练 5 轮，五个种子。
+#    把所有的权重和偏置都设成 0，训练 100 步。哪些参数会改变？
+#
+#    - 全都会，梯度下降会把它们推开
+#    - 只有最后一层的偏置
+#    - 一个也不会，因为全零的网络没有梯度
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
 labels = torch.tensor(digits.target)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1000, 200, 597])
-pixels = images.flatten(1)  # (1797, 64)
+train, validation, _ = order.split([1200, 300, 297])
+loss_fn = nn.CrossEntropyLoss()
+
+
+def train_constant(value):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, value)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for rows in train.split(12):  # 1200 张，正好 100 步
+        loss = loss_fn(model(images[rows]), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model
+
+
+for name, parameter in train_constant(0.0).named_parameters():
+    print(f"{name:<9} largest change {parameter.detach().abs().max():.3f}")
+
+# %%
+# .. answer:: B
+#
+#    隐藏层的输出是 0，所以最后一层的权重没有梯度。最后一层的权重是 0，所以梯度传不到前面的层。最后一层的偏置不受这两个 0
+#    的影响，它有梯度，因此 A 和 C 都不成立。
+#
+# .. change-it::
+#
+#    不用 0，把所有参数都设成 0.1。这时前面的层也有梯度了，32 个隐藏单元会学到不同的权重吗？
+
+# hide-cell: 改一改：全是 0.1
+weight = train_constant(0.1)[1].weight.detach()  # (32, 64)，一行是一个隐藏单元
+print(f"largest change: {(weight - 0.1).abs().max():.3f}")
+print(f"largest difference between two units: {(weight - weight[0]).abs().max():.3f}")
+
+# %%
+# 权重变了，但是各个单元从相同的权重开始，得到相同的梯度，所以一直相同，32 个单元只抵一个。初始值必须随机。
+#
+# 训练差多少
+# ----------
+# 手写数字，隐藏层 3 层或 20 层，每层 64 个单元，训练 5 轮，五个种子的验证 :term:`准确率`：
 
 
 def accuracy(initialize, depth, seed):
     layers = build(initialize, width=64, depth=depth, seed=seed)
     hidden = [part for layer in layers for part in (layer, nn.ReLU())]
-    model = nn.Sequential(*hidden, nn.Linear(64, 10))
+    model = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(64, 10))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     for _ in range(5):
-        for rows in train[torch.randperm(len(train))].split(100):
-            loss = nn.functional.cross_entropy(model(pixels[rows]), labels[rows])
+        for batch in train[torch.randperm(len(train))].split(100):
+            loss = loss_fn(model(images[batch]), labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
     with torch.no_grad():
-        return (model(pixels[test]).argmax(dim=1) == labels[test]).float().mean()
+        right = model(images[validation]).argmax(dim=1) == labels[validation]
+    return right.float().mean()
 
 
 for depth in (3, 20):
-    for name in ("PyTorch default", "Kaiming"):
-        runs = torch.stack([accuracy(choices[name], depth, s) for s in range(5)])
-        print(f"{depth:>2} layers, {name:<15} {runs.mean():.2f} ± {runs.std():.2f}")
+    for name in ("PyTorch default", "Xavier", "Kaiming"):
+        initialize = initializations[name]
+        runs = torch.stack([accuracy(initialize, depth, seed) for seed in range(5)])
+        print(f"{depth:>2} layers, {name:<15}  {runs.mean():.2f} ± {runs.std():.2f}")
 
 # %%
-# 3 层时两种都学得会，Kaiming 快一些；20 层时默认初值与乱猜一样，Kaiming 仍在 0.7 以上。
-# 浅的网络用默认初值就好。深的网络除了初始化，还靠 :term:`批量归一化` 和残差连接，
-# 让信号每层都回到合适的大小。
+# 3 层时，三种初始化都学得会。20 层时，默认初值与乱猜一样，Xavier 是 0.26，Kaiming 有 0.75。这个次序与训练前量出的 spread
+# 的次序相同。
+#
+# .. real-projects::
+#
+#    很深的网络除了初始化，还用 :ref:`归一化 <training-normalization>` 和残差连接让信号保持合适的大小。初始化的函数列在
+#    `torch.nn.init <https://docs.pytorch.org/docs/stable/nn.init.html>`__，
+#    :math:`\sqrt{2/n}` 出自 `He 等人的论文 <https://arxiv.org/abs/1502.01852>`__。
 #
 # 小结
 # ----
-# - 规则：让每层输出的方差既不涨也不落：ReLU 用 Kaiming，tanh 用 Xavier；权重不能全零。
-# - API：``nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")``、``nn.init.zeros_(layer.bias)``。
+# - 规则：训练之前先送一批输入进去，量最后一层的输出随输入改变多少，再量传回输入的梯度。
+# - API：``nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")`` 用于 ReLU，``nn.init.zeros_(layer.bias)`` 用于偏置。
 # - 下一页：:ref:`training-optimizers-compared`
