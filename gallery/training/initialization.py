@@ -35,7 +35,7 @@ from torch import nn
 #    \operatorname{Var}(z) = n \, \operatorname{Var}(w) \, \operatorname{E}[x^2]
 #
 # ReLU 再把一半的平方变成 0，所以下一层的 :math:`\operatorname{E}[x^2]` 是 :math:`\operatorname{Var}(z)/2`。两步合起来，每
-# 过一层，均方根就乘以 :math:`\sqrt{n \operatorname{Var}(w) / 2}`。层数一多，这个倍数就连乘很多次：
+# 过一层，均方根（平方的平均值再开方）就乘以 :math:`\sqrt{n \operatorname{Var}(w) / 2}`。层数一多，这个倍数就连乘很多次：
 
 n = 256
 for std in (1, 0.01, math.sqrt(1 / n), math.sqrt(2 / n)):
