@@ -28,7 +28,8 @@ from torch import nn
 # %%
 # 思路
 # ----
-# 线性层的一个输出 :math:`z` 是 :math:`n` 个乘积之和。权重相互独立、均值为 0 时，
+# 线性层的一个输出 :math:`z` 是 :math:`n` 个乘积之和。权重相互独立、均值为 0 时，:math:`z` 的方差取决于
+# :math:`\operatorname{E}[x^2]`，也就是输入平方的平均：
 #
 # .. math::
 #
@@ -46,8 +47,7 @@ for std in (1, 0.01, math.sqrt(1 / n), math.sqrt(2 / n)):
 
 # %%
 # 只有标准差取 :math:`\sqrt{2/n}` 时，信号既不放大也不缩小，这就是 Kaiming 初始化。输入和输出的个数相同时，Xavier 初始化的
-# 标准差是
-# :math:`\sqrt{1/n}`，它没有把 ReLU 去掉的一半补回来。
+# 标准差是 :math:`\sqrt{1/n}`，它没有把 ReLU 去掉的一半补回来。
 #
 # .. predict::
 #
@@ -232,11 +232,11 @@ for depth in (3, 20):
 # .. real-projects::
 #
 #    很深的网络除了初始化，还用 :ref:`归一化 <training-normalization>` 和残差连接让信号保持合适的大小。初始化的函数列在
-#    `torch.nn.init <https://docs.pytorch.org/docs/stable/nn.init.html>`__，
-#    :math:`\sqrt{2/n}` 出自 `He 等人的论文 <https://arxiv.org/abs/1502.01852>`__。
+#    `torch.nn.init <https://docs.pytorch.org/docs/stable/nn.init.html>`__，:math:`\sqrt{2/n}` 出自
+#    `He 等人的论文 <https://arxiv.org/abs/1502.01852>`__。
 #
 # 小结
 # ----
-# - 规则：训练之前先送一批输入进去，量最后一层的输出随输入改变多少，再量传回输入的梯度。
+# - 规则：深的 ReLU 网络用 Kaiming 初始化。训练之前先送一批输入进去，量最后一层的输出随输入改变多少，再量传回输入的梯度。
 # - API：``nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")`` 用于 ReLU，``nn.init.zeros_(layer.bias)`` 用于偏置。
 # - 下一页：:ref:`training-optimizers-compared`

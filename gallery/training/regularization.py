@@ -28,7 +28,7 @@ from torch import nn
 # ----
 # 三种常用的办法都让背答案变难：
 #
-# - Dropout 是网络里的一层，训练时随机把一部分单元置零。每次留下的单元都不同，所以网络不能靠固定的几个单元记住一张图。
+# - Dropout 是网络里的一层，训练时以概率 ``p`` 把每个单元置零。每次留下的单元都不同，所以网络不能靠固定的几个单元记住一张图。
 # - 权重衰减是 :term:`优化器` 的一个参数，每一步都把权重乘以 :math:`1 - \eta\lambda`，其中 :math:`\eta` 是 :term:`学习率`，:math:`\lambda` 是 ``weight_decay``。权重小，输出随输入变化就慢，网络就难以对相似的图给出不同的答案。
 # - 数据增强在每次取出图以后随机改动它，标签不变。同一张图每次都有些不同，也就难以背下来。
 #
@@ -76,7 +76,7 @@ versions = {"original": shown, "noise": add_noise(shown), "flipped": shown.flip(
 # hide-input: 画图
 fig, axes = plt.subplots(3, 1, figsize=(6.5, 2.6), layout="constrained")
 for ax, (name, pictures) in zip(axes, versions.items(), strict=True):
-    strip = nn.functional.pad(pictures[:, 0], (1, 1))  # 图与图之间留一点空
+    strip = torch.cat([pictures[:, 0], torch.zeros(8, 8, 2)], dim=2)  # 图间留空
     ax.imshow(torch.hstack(tuple(strip)).numpy(), cmap="Blues", vmin=0, vmax=1)
     ax.set(xticks=(), yticks=())
     ax.spines[:].set_visible(False)
@@ -148,7 +148,7 @@ compare(clean, ["none", "dropout 0.5", "weight decay 1", "noise"])
 #
 # 标签有错时
 # ----------
-# 换上有三成标签写错的那一套。“memorized”是写错标签的图中，网络答出那个写错的数字的比例，也就是背下来的比例。
+# 现在换用有三成标签写错的那一套。“memorized”是写错标签的图中，网络答出那个写错的数字的比例，也就是背下来的比例。
 #
 # .. predict::
 #
