@@ -8,14 +8,14 @@
 批量归一化与层归一化
 ====================
 
-两者都减去均值、除以标准差，差别只在沿哪些 :term:`轴` 求。:term:`批量归一化` 跨样本求，
-:term:`层归一化` 在一个样本之内求。这一个差别决定了谁怕小批量、谁怕数据的次序、谁训练和推理不一样。
+很多网络在 :term:`线性层` 与 :term:`激活函数` 之间放一个 :term:`归一化` 层。
+加上这一层有什么用？:term:`批量归一化` 与 :term:`层归一化` 的公式只差沿哪些 :term:`轴` 求平均，该用哪一种？
 
 你将学到：
 
-- 两种 :term:`归一化` 各沿哪些轴求均值和方差，并手算出同样的结果
-- 批量归一化在推理时用什么统计量
-- 批量很小、或批次里只有一个类别时，会发生什么
+- 比较有归一化与没有归一化时，训练对 :term:`学习率` 的要求
+- 说出两种归一化各沿哪些轴求均值和方差，并手算出同样的结果
+- 判断批量很小、或批次里只有一个类别时，哪一种会出问题
 """
 
 import matplotlib.pyplot as plt
@@ -24,161 +24,224 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 # %%
+# 为什么要归一化
+# --------------
+# 一层的输出有多大，取决于它的权重和输入，训练中还会一直变化。输出太大或太小，合适的学习率也跟着变。
+# 归一化层减去均值、除以标准差，把输出拉回均值 0、方差 1，再乘以一个可训练的缩放，加上一个可训练的平移。
+#
+# 下面在 400 张手写数字上训练同一个网络 3 :term:`轮`，只换归一化层和学习率。
+# ``nn.Identity`` 原样返回输入，代表没有归一化。每格是五个种子的验证准确率，平均值 ± 标准差。
+
+digits = load_digits()
+images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
+labels = torch.tensor(digits.target)
+order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+train, validation, _ = order.split([1200, 300, 297])
+train = train[:400]  # 少用一些，训练得快
+loss_fn = nn.CrossEntropyLoss()
+norms = (nn.Identity, nn.BatchNorm1d, nn.LayerNorm)
+
+
+def make_batches(batch_size, one_class):
+    shuffled = train[torch.randperm(len(train))]
+    if not one_class:
+        return shuffled.split(batch_size)
+    batches = []
+    for k in range(10):
+        batches += shuffled[labels[shuffled] == k].split(batch_size)
+    batches = [batch for batch in batches if len(batch) > 1]
+    return [batches[i] for i in torch.randperm(len(batches))]
+
+
+def fit(norm, lr, batch_size, seed, one_class=False, n_epochs=3):
+    torch.manual_seed(seed)
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 64), norm(64), nn.ReLU(), nn.Linear(64, 10)
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    for _ in range(n_epochs):
+        for batch in make_batches(batch_size, one_class):
+            loss = loss_fn(model(images[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return model
+
+
+@torch.no_grad()
+def accuracy(model, rows):
+    predicted = model(images[rows]).argmax(dim=1)
+    return (predicted == labels[rows]).float().mean()
+
+
+def print_row(name, **options):
+    cells = []
+    for norm in norms:
+        models = [fit(norm, seed=seed, **options) for seed in range(5)]
+        results = torch.stack([accuracy(model.eval(), validation) for model in models])
+        cells.append(f"{results.mean():.2f} ± {results.std():.2f}")
+    print(f"{name:<17}  " + "   ".join(cells))
+
+
+print("                   Identity      BatchNorm1d   LayerNorm")
+for lr in (0.01, 0.1, 0.3, 1.0):
+    print_row(f"lr {lr}", lr=lr, batch_size=20)
+
+# %%
+# 在四个学习率下，批量归一化都比没有归一化高。没有归一化时只有 0.3 较好，太小就学得慢，到 1.0 又变差。
+# 批量归一化在 0.1 到 1.0 之间都超过 0.90。层归一化在 0.1 最好，学习率再大就不稳定。
+#
+# .. change-it::
+#
+#    上面只训练了 3 轮。把学习率 0.1 的那一行改成训练 10 轮，没有归一化的网络会追上来吗？先猜，再看下面的运行结果。
+
+# hide-cell: 改一改：训练 10 轮
+print_row("lr 0.1, 10 epochs", lr=0.1, batch_size=20, n_epochs=10)
+
+# %%
+# 差距大大缩小。可见在这里，归一化主要让训练更快，批量归一化还更不挑学习率。
+#
 # 沿哪些轴
 # --------
-# 输入的 :term:`形状` 是（样本，通道，位置）。``BatchNorm1d`` 对每个通道，沿样本和位置求；
-# ``LayerNorm`` 对每个样本，沿其余的轴求。
+# 设输入的 :term:`形状` 是（样本，通道，位置）。下面三种层的公式相同，只差均值和方差沿哪些轴求。
+#
+# - ``BatchNorm1d(3)`` 对每个通道，沿样本和位置求。
+# - ``LayerNorm([3, 5])`` 对每个样本，沿通道和位置求。参数 ``[3, 5]`` 是最后两个轴的形状。
+# - ``LayerNorm(5)`` 只沿最后一个轴求，每个样本的每个通道各求一次。
 
 torch.manual_seed(0)
-x = 3 * torch.randn(4, 3, 5) + 2  # (N, C, L)
+x = 3 * torch.randn(4, 3, 5) + 2  # (样本, 通道, 位置)
 
 
 def normalize(x, dim):
     mean = x.mean(dim=dim, keepdim=True)
-    variance = x.var(dim=dim, keepdim=True, correction=0)
+    variance = x.var(dim=dim, keepdim=True, correction=0)  # 除以个数，不减 1
     return (x - mean) / torch.sqrt(variance + 1e-5)
 
 
-batch_norm = nn.BatchNorm1d(3)
-layer_norm = nn.LayerNorm([3, 5])
-for layer, dim in ((batch_norm, (0, 2)), (layer_norm, (1, 2))):
-    by_hand = normalize(x, dim)
-    one, other = layer(x)[0, 0, 0], by_hand[0, 0, 0]
-    print(f"{type(layer).__name__:<11}  {one:.4f}, by hand {other:.4f}")
-    torch.testing.assert_close(layer(x), by_hand)
+layers = {
+    "BatchNorm1d(3)": (nn.BatchNorm1d(3), (0, 2)),
+    "LayerNorm([3, 5])": (nn.LayerNorm([3, 5]), (1, 2)),
+    "LayerNorm(5)": (nn.LayerNorm(5), (2,)),
+}
+for name, (layer, dim) in layers.items():
+    error = (layer(x) - normalize(x, dim)).abs().max()
+    n_groups = x.mean(dim=dim).numel()
+    print(f"{name:<17}  largest error {error:.0e}, {n_groups:>2} means, ", end="")
+    print(f"weight {tuple(layer.weight.shape)}")
 
 # %%
-# ``correction=0`` 表示方差除以个数，不减 1。两种层只差 ``dim``：``(0, 2)`` 和 ``(1, 2)``。
-# 它们还各有可训练的缩放与平移，初值是 1 和 0，所以这里看不出来；
-# 批量归一化每个通道一对，共 3 对；层归一化给一个样本里的每个数一对，共 15 对。
-#
-# 画成格子，颜色相同的共用一个均值和一个方差：
 
+# hide-input: 画图
 groups = {
-    "BatchNorm1d: one per channel": torch.arange(3).expand(4, 3),
-    "LayerNorm: one per example": torch.arange(4).unsqueeze(1).expand(4, 3),
+    "BatchNorm1d(3)": torch.arange(3).expand(4, 3),
+    "LayerNorm([3, 5])": torch.arange(4).unsqueeze(1).expand(4, 3),
+    "LayerNorm(5)": torch.arange(12).view(4, 3),
 }
-fig, axes = plt.subplots(1, 2, figsize=(6.5, 3), layout="constrained")
-for ax, (title, group) in zip(axes, groups.items(), strict=True):
-    cells = group.repeat_interleave(5, dim=1)
-    ax.pcolormesh(cells, cmap="tab10", vmin=0, vmax=9, ec="0.5", lw=0.5, alpha=0.8)
-    ax.set(title=title, xlabel="channel 0 | 1 | 2, five positions each")
-    ax.set(xticks=[0, 5, 10, 15], xticklabels=[], yticks=[0.5, 1.5, 2.5, 3.5])
-    ax.set_yticklabels(range(4))
-    ax.invert_yaxis()
-    ax.spines[:].set_visible(False)
+fig, axes = plt.subplots(1, 3, figsize=(8, 2.6), sharey=True, layout="constrained")
+for ax, (name, group) in zip(axes, groups.items(), strict=True):
+    cells = group.repeat_interleave(5, dim=1).numpy()
+    ax.pcolormesh(cells, cmap="tab20", vmin=0, vmax=19, ec="0.4", lw=0.5, alpha=0.8)
+    ax.set(title=name, xticks=[2.5, 7.5, 12.5], xticklabels=range(3))
+    ax.set(yticks=[0.5, 1.5, 2.5, 3.5], yticklabels=range(4), xlabel="channel")
 axes[0].set_ylabel("example")
-# alt: 两块方格，行是四个样本，列是三个通道各五个位置。左块每个通道一种颜色，右块每个样本一种颜色
+axes[0].invert_yaxis()
+# alt: 三块方格，行是四个样本，列是三个通道各五个位置。左块每个通道一种颜色，中块每个样本一种颜色，右块每个样本的每个通道一种颜色
 plt.show()
 
 # %%
-# 左边，同一个通道跨过所有样本：少一个样本，别人的结果也跟着变。右边，样本之间互不相干。
+# 颜色相同的格子共用一个均值和一个方差。左图里，同一种颜色跨过全部样本，所以换掉一个样本，别的样本的结果也会变。
+# 另外两图里，样本之间互不影响。Transformer 里的 ``LayerNorm(d)`` 属于右图那一种，每个 :term:`词元` 单独归一化。
+# 打印的 ``weight`` 是可训练的缩放，初值是 1，平移的初值是 0，所以刚建好的层与手算相等。
 #
 # 训练与推理
 # ----------
-# 层归一化只看样本自己，训练和 :term:`推理` 一样。批量归一化推理时不能依赖同批的别人，
-# 所以训练中把均值和方差滑动平均进两个 :term:`缓冲区`，``eval()`` 之后改用它们。
+# 推理时可能只有一个样本，批量归一化不能再用同批的样本。所以它在训练中把均值和方差积累进两个 :term:`缓冲区`，
+# 每次前向，``running_mean`` 都向当前批次的均值移动，移动的量是两者之差乘以 0.1。``eval()`` 之后，它改用缓冲区里的数。
 
-batch_norm = nn.BatchNorm1d(3)
+batch_norm = nn.BatchNorm1d(3, momentum=0.1)  # 0.1 是默认值
 for _ in range(3):
-    batch_norm(x)  # 训练模式下，每次前向更新一次
-mean, variance = x.mean(dim=(0, 2)), x.var(dim=(0, 2))
-print(f"running_mean / mean          {batch_norm.running_mean / mean}")
-expected = 0.9**3 + (1 - 0.9**3) * variance
-as_expected = torch.allclose(batch_norm.running_var, expected)
-print(f"running_var as expected      {as_expected}")
-
-for name, layer in {"LayerNorm": layer_norm, "BatchNorm1d": batch_norm}.items():
-    training, inference = layer.train()(x), layer.eval()(x)
-    print(f"{name:<11} same in eval(): {torch.allclose(training, inference)}")
+    batch_norm(x)
+ratio = batch_norm.running_mean / x.mean(dim=(0, 2))
+print(f"running_mean / mean after 3 batches: {ratio.tolist()[0]:.3f}")
+for name, layer in {"BatchNorm1d": batch_norm, "LayerNorm": nn.LayerNorm(5)}.items():
+    same = torch.allclose(layer.train()(x), layer.eval()(x))
+    print(f"{name:<11}  train() and eval() agree: {same}")
 
 # %%
-# ``momentum=0.1``：每次向当前批次的均值走一成，三次走了 :math:`1 - 0.9^3 = 0.271`。
-# 所以刚开始训练时，缓冲区还跟不上，``eval()`` 的结果会差得多。
-# 忘记切换的代价见 :ref:`pitfalls-train-eval-mode`。
-# 写进 ``running_var`` 的方差除以个数减 1，与训练时用来归一化的略有不同。
+# 三个批次之后，``running_mean`` 只走了 :math:`1 - 0.9^3 = 0.271`，所以两种模式的结果不同。层归一化没有这个区别。
+# 忘记切换模式的代价见 :ref:`pitfalls-train-eval-mode`。
 #
 # 一批只有两个样本
 # ----------------
-# .. admonition:: 先猜一猜
+# .. predict::
 #
-#    两个样本，四个特征，有的差 3，有的差 80。批量归一化之后，每个特征的两个数会是多少？
+#    两个样本，五个 :term:`特征`。一个特征的两个数相差 3，另一个相差 80，还有一个的两个数相等。
+#    批量归一化之后，各个特征会怎样？
+#
+#    - 相差 80 的特征仍然比相差 3 的离得远。
+#    - 两个数只要不等，就变成 1 和 −1，相等的变成 0 和 0。
+#    - 五个特征全都变成 1 和 −1。
 
-pair = torch.tensor([[1.0, 5, -2, 10], [4, 2, 7, 90]])
-print(nn.BatchNorm1d(4)(pair).detach())
+pair = torch.tensor([[1.0, 5, -2, 10, 6], [4, 2, 7, 90, 6]])
+for row in nn.BatchNorm1d(5)(pair):
+    print("  ".join(f"{value:5.2f}" for value in row))
 try:
-    nn.BatchNorm1d(4)(pair[:1])
+    nn.BatchNorm1d(5)(pair[:1])
 except ValueError as error:
-    print(f"{type(error).__name__}: {error}")
+    print(f"{type(error).__name__}: {str(error).split(', got')[0]}")
 
 # %%
-# 总是一个 1 和一个 −1：两个数减去它们的平均，再除以它们的标准差，只剩下谁大谁小。
-# 只有一个样本时连这个也没有，于是报错；常见于一轮的最后一个批次，``drop_last=True`` 可以丢掉它。
+# .. answer:: B
 #
-# 批量大小与次序
-# --------------
-# 在手写数字上训练同一个网络，只换归一化层、:term:`批量大小` 和批次的组成。
-# ``one class`` 表示一个批次里只有一个类别，批次之间仍然打乱。测试时都用 ``eval()``。
+#    两个数减去它们的平均，再除以它们的标准差，只剩下谁大谁小，所以 A 不对，相差 3 和相差 80 已经分不出来。
+#    C 漏了最后一个特征，它的两个数相等，减去平均之后都是 0。
 #
-# 每格是九个种子的准确率的中位数，至少一半的种子离它不超过 ± 后面的数。
-# 这里不取平均，因为批量为 2 时，很小的差别也会变成 −1 和 1，舍入误差跟着放大。
-# 个别种子可能因此低很多，而哪个种子低，换一种处理器就不同。
+# 只有一个样本时，连谁大谁小也没有，所以报错。一轮的最后一个批次常会遇到，可以用 ``drop_last=True`` 丢掉它。
+#
+# 批量大小与批次的组成
+# --------------------
+# 学习率固定为 0.1，换 :term:`批量大小`。最后一行的 ``one class`` 表示每个批次里只有一个类别，批次之间仍然打乱。
+#
+# .. predict::
+#
+#    每个批次只有一个类别时，三种网络的验证准确率怎样排列？
+#
+#    - 批量归一化最高，与打乱时一样。
+#    - 三种都低一些，批量归一化仍高于没有归一化。
+#    - 批量归一化最低，低于没有归一化。
 
-digits = load_digits()
-images = torch.tensor(digits.images, dtype=torch.float32).flatten(1) / 16  # (1797, 64)
-labels = torch.tensor(digits.target)
-order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1000, 200, 597])
-train = train[:400]  # 少用一些，好让批量为 2 的也跑得快
+print("                   Identity      BatchNorm1d   LayerNorm")
+for batch_size in (40, 8, 2):
+    print_row(f"{batch_size}, shuffled", lr=0.1, batch_size=batch_size)
+print_row("8, one class", lr=0.1, batch_size=8, one_class=True)
 
-
-def batches(batch_size, one_class):
-    shuffled = train[torch.randperm(len(train))]
-    if not one_class:
-        return shuffled.split(batch_size)
-    by_class = [shuffled[labels[shuffled] == k] for k in range(10)]
-    groups = [group for one in by_class for group in one.split(batch_size)]
-    return [groups[i] for i in torch.randperm(len(groups)) if len(groups[i]) > 1]
-
-
-def fit(norm, batch_size, one_class, seed, n_epochs=3):
-    torch.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(64, 64), norm(64), nn.ReLU(), nn.Linear(64, 10))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    for _ in range(n_epochs):
-        for batch in batches(batch_size, one_class):
-            loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    model.eval()
-    with torch.no_grad():
-        hits = model(images[test]).argmax(dim=1) == labels[test]
-    return hits.float().mean()
-
-
-print("batch size              BatchNorm1d  LayerNorm")
-for batch_size, one_class in ((50, False), (10, False), (2, False), (10, True)):
-    cells = []
-    for norm in (nn.BatchNorm1d, nn.LayerNorm):
-        runs = [fit(norm, batch_size, one_class, seed) for seed in range(9)]
-        results = torch.stack(runs)
-        spread = (results - results.median()).abs().median()
-        cells.append(f"{results.median():.2f} ± {spread:.2f}")
-    name = f"{batch_size}, one class" if one_class else f"{batch_size}, shuffled"
-    print(f"{name:<22}  {cells[0]}  {cells[1]}")
+results = []
+for seed in range(5):
+    model = fit(nn.BatchNorm1d, lr=0.1, batch_size=8, seed=seed, one_class=True)
+    for k in range(10):  # 每次只评估一个类别，用这个批次自己的均值和方差
+        rows = validation[labels[validation] == k]
+        results.append(accuracy(model.train(), rows))
+print(f"BatchNorm1d, one class, in train(): {torch.stack(results).mean():.2f}")
 
 # %%
-# 批量是 10 时，两者差不多；50 时步数少，都还没练够。批量缩到 2，批量归一化掉了约十个百分点，层归一化几乎不受影响。
-# 最后一行差得最远：批量归一化不比从十个数字里乱猜一个好。同一批全是 3 时，减去的均值正是“3 的样子”，
-# 剩下的只有 3 与 3 的差别；推理时换成各类混在一起的均值，网络从没见过这样的输入。
-# 层归一化不看别人，次序不好只让它慢一些。
+# .. answer:: C
 #
-# 改一改：把最后一段代码里的 ``nn.LayerNorm`` 换成 ``nn.Identity``，
-# 先猜没有归一化时四行会怎样，再运行。
+#    三种网络都比打乱时差，批量归一化降到 0.10，与从十个类别里乱猜差不多。A 和 B 都低估了批次的组成对批量归一化的影响。
+#
+# 原因会不会是推理时换了统计量？最后一行是对照，评估时也用同类批次自己的均值和方差，准确率也只有 0.11。
+# 所以问题出在训练本身。每个批次都减去了自己的均值，而这个均值正是这一类的共同之处，各类减完以后均值都是 0。
+#
+# 打乱的几行里，批量归一化在批量为 2 时最低，上一节已经看到，这时每个特征只剩下 1 和 −1。
+# 没有归一化的网络正相反，批量越小，一轮的步数越多，3 轮之内学到的也越多。
+#
+# .. real-projects::
+#
+#    卷积网络常用 ``BatchNorm2d``，Transformer 用 ``LayerNorm``，显存只放得下很小的批量时可以用 ``GroupNorm``，它也不跨样本求平均。
+#    接口见 `torch.nn.BatchNorm1d <https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html>`__，批量归一化见 `原论文 <https://arxiv.org/abs/1502.03167>`__，层归一化见 `原论文 <https://arxiv.org/abs/1607.06450>`__。
 #
 # 小结
 # ----
-# - 规则：批量小、或批次的组成不均匀，用层归一化；用批量归一化就要打乱、批量别太小，推理前 ``eval()``。
+# - 规则：批量很小、或批次的组成不均匀时用层归一化，用批量归一化就要打乱数据，推理前调用 ``eval()``。
 # - API：``torch.nn.BatchNorm1d(n_channels)``，``torch.nn.LayerNorm(normalized_shape)``。
 # - 下一页：:ref:`training-save-and-load`
