@@ -110,7 +110,7 @@ print_row("lr 0.1, 10 epochs", lr=0.1, batch_size=20, n_epochs=10)
 # - ``LayerNorm(5)`` 只沿最后一个轴求，每个样本的每个通道各求一次。
 
 torch.manual_seed(0)
-x = 3 * torch.randn(4, 3, 5) + 2  # (样本, 通道, 位置)
+x = 3 * torch.randn(4, 3, 5) + 2  # 样本 × 通道 × 位置
 
 
 def normalize(x, dim):
