@@ -181,7 +181,7 @@ def gradient_norms(activation, seed, n_layers=8):
         norms.append(grad_output[0].norm().item())
 
     handles = [layer.register_full_backward_hook(record) for layer in layers]
-    x = images[train[:200]].flatten(1).requires_grad_()  # 否则第一层的钩子会警告
+    x = images[train[:200]].flatten(1).requires_grad_()  # 否则第一个钩子会警告
     loss_fn(model(x), labels[train[:200]]).backward()
     for handle in handles:
         handle.remove()
