@@ -38,7 +38,7 @@ from torch.utils.data import DataLoader, TensorDataset
 # Dropout 在训练时随机地把一部分数置零，下面的 ``nn.Dropout(0.2)`` 以 0.2 的概率把每个数置零。
 #
 # ``fit`` 训练 3 :term:`轮`，返回全部参数。``validate=True`` 时，每轮之后还在验证集上算一遍。
-# 加载器也可以有自己的发生器，即 ``torch.Generator``，它是另外一条流。``generator=None`` 表示用全局的流。
+# 加载器也可以有自己的发生器，即 ``torch.Generator``，它是另外一条流。``own_train`` 和 ``own_validation`` 规定两个加载器是否用自己的发生器。
 #
 # 这一页要启动 :term:`工作进程`，所以要运行的代码都写在 ``if __name__ == "__main__":`` 之下，原因见 :ref:`basics-dataset-dataloader`。
 
@@ -214,7 +214,7 @@ if __name__ == "__main__":
     torch.use_deterministic_algorithms(False)
 
 # %%
-# 同一个位置写了两次，留下哪一个取决于次序，所以 ``put_`` 和三种 ``max_unpool`` 在 CPU 上就报错。
+# 第一行里相加的次序不同，结果就不同。后几行里同一个位置写了两次，留下哪一个取决于次序，所以 ``put_`` 和三种 ``max_unpool`` 在 CPU 上就报错。
 # GPU 上受影响的运算更多，文档里有完整的名单。这个开关只管运算，不管随机数，所以前两节的问题仍要自己处理。
 #
 # 一份配方
