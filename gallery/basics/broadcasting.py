@@ -83,7 +83,7 @@ plt.show()
 #    把 ``y`` 的形状改成 (2,)。先在纸上从右边对齐，写出结果的形状，
 #    再用 ``torch.broadcast_shapes`` 检查，它只按形状计算，不需要数据。
 
-# hide-cell: 改一改：y 的形状为 (2,)
+# hide-cell: y 的形状为 (2,)
 print(torch.broadcast_shapes((5, 1, 4, 1), (2,)))
 
 # %%
@@ -170,7 +170,7 @@ print(f"right row means: {right.mean(dim=1).abs().numpy().round(2)}")
 #
 #    形状为 (5, 1) 的预测减去形状为 (5,) 的目标，差的形状是什么？
 
-# hide-cell: 改一改：(5, 1) 减 (5,)
+# hide-cell: (5, 1) 减 (5,)
 prediction = torch.zeros(5, 1)
 target = torch.zeros(5)
 print(f"{(prediction - target).shape=}")

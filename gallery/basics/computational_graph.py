@@ -168,7 +168,7 @@ plt.show()
 #    把 ``d = b + 1`` 改成 ``d = a + 1``。先猜现在哪个变量有两条路，两个梯度各是多少，
 #    再看运行结果。
 
-# hide-cell: 改一改：d = a + 1
+# hide-cell: d = a + 1
 a_2 = torch.tensor(2.0, requires_grad=True)
 b_2 = torch.tensor(1.0, requires_grad=True)
 c_2 = a_2 + b_2

@@ -108,7 +108,7 @@ if __name__ == "__main__":
 #    把 ``batch_size`` 改成 8，再加上 ``drop_last=True``。
 #    先猜两次各有几个批次，最后一个批次有几个样本。
 
-# hide-cell: 改一改：batch_size=8
+# hide-cell: batch_size=8
 if __name__ == "__main__":
     for drop_last in (False, True):
         dataloader = DataLoader(dataset, batch_size=8, drop_last=drop_last)

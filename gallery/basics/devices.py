@@ -95,7 +95,7 @@ print(f"x[0]={x[0]:.4f}  y[0]={y[0]:.4f}  z[0]={z[0]:.4f}")
 #    ``.to()`` 也能改变 :term:`数据类型`。令 ``y = x.to(torch.float64)``，再把 ``y[0]`` 改成 5，
 #    ``x[0]`` 会变吗？
 
-# hide-cell: 改一改：改变数据类型
+# hide-cell: 改变数据类型
 y = x.to(torch.float64)
 y[0] = 5.0
 print(f"x[0]={x[0]:.4f}  y[0]={y[0]:.4f}")

@@ -174,7 +174,7 @@ for step_size in [0.1, 0.5]:
 #
 #    删去 ``w.grad = None``，从不清零。先猜后面几步的损失怎样变化，再看运行结果。
 
-# hide-cell: 改一改：从不清零
+# hide-cell: 从不清零
 first, first_path = descend(step_size=0.1, clear="first")
 never, never_path = descend(step_size=0.1, clear="never")
 for i in [0, 1, 2, 6, 10, 12, 16, 19]:
@@ -208,7 +208,7 @@ plt.show()
 #
 #    保留清零，把学习率改成 0.01、0.5 和 0.9。先猜哪一个最好，哪一个会 :term:`发散`。
 
-# hide-cell: 改一改：换学习率
+# hide-cell: 换学习率
 for step_size in [0.01, 0.1, 0.5, 0.9]:
     losses, _ = descend(step_size, clear="first")
     start = "  ".join(f"{loss:6.2f}" for loss in losses[:5])

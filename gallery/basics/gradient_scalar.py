@@ -87,7 +87,7 @@ print("second:", second)
 #
 #    把 ``x`` 改成 2.0，再改成 3.0。先猜两次的 ``x.grad`` 各是多少，再看运行结果。
 
-# hide-cell: 改一改：x = 2.0 和 x = 3.0
+# hide-cell: x = 2.0 和 x = 3.0
 for value in [2.0, 3.0]:
     x_new = torch.tensor([value], requires_grad=True)
     f(x_new).backward()

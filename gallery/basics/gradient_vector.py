@@ -140,7 +140,7 @@ print(torch.autograd.functional.jacobian(h, u))
 #    把 ``gradient`` 改成 ``[1.0, 1.0, 1.0]``，再改成 ``[1.0, 10.0, 100.0]``。
 #    先用上面的矩阵手算 ``u.grad``，再看运行结果。
 
-# hide-cell: 改一改：换起点的梯度
+# hide-cell: 换起点的梯度
 for start in [[1.0, 1.0, 1.0], [1.0, 10.0, 100.0]]:
     u.grad = None
     h(u).backward(gradient=torch.tensor(start))

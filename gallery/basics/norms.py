@@ -186,7 +186,7 @@ print(f"derivative of sqrt at 0: {s.grad:.1f}, times 0: {s.grad * 0:.1f}")
 #
 #    把零向量换成 (3, −4)，两种写法的梯度还会不同吗？
 
-# hide-cell: 改一改：离开零点
+# hide-cell: 离开零点
 x = torch.tensor([3.0, -4.0], requires_grad=True)
 torch.linalg.vector_norm(x).backward()
 print(f"vector_norm:      gradient {x.grad}")

@@ -65,7 +65,7 @@ except RuntimeError as error:
 #
 #    把 ``X.view(-1, C, 784)`` 里的 784 改成 28。会报错吗？如果不报错，第 0 个轴有多长？
 
-# hide-cell: 改一改：784 换成 28
+# hide-cell: 784 换成 28
 print(X.view(-1, C, 28).shape)
 
 # %%

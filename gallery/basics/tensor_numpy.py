@@ -71,7 +71,7 @@ print(f"bytes per number: x {x_torch.element_size()}, y {y_torch.element_size()}
 #    把 ``np.array([1, 2, 3.0])`` 换成 ``np.array([1, 2, 3])``，它的类型就成了整数 ``int64``。
 #    PyTorch 的和与 NumPy 的和各是什么类型？先猜，再看下面的运行结果。
 
-# hide-cell: 改一改：整数加浮点数
+# hide-cell: 整数加浮点数
 whole_numpy = np.array([1, 2, 3])
 whole_torch = torch.from_numpy(whole_numpy)
 print(f"PyTorch: int64 + float32 -> {(whole_torch + y_torch).dtype}")
@@ -136,7 +136,7 @@ print(f"after x_torch += 1:     x_numpy {x_numpy}, copied {copied.numpy()}")
 #
 #    把 ``x_torch += 1`` 换成 ``x_torch = x_torch + 1``。``x_numpy`` 还会再变一次吗？
 
-# hide-cell: 改一改：不用 += 的加法
+# hide-cell: 不用 += 的加法
 x_torch = x_torch + 1
 print(f"x_torch {x_torch.numpy()}")
 print(f"x_numpy {x_numpy}")

@@ -139,7 +139,7 @@ print(f"0.25 ** 20 = {0.25**20:.0e}")
 #
 #    把起点从 1.0 改成 −1.0。三种函数的梯度，哪一种变化最大？
 
-# hide-cell: 改一改：从 −1 出发
+# hide-cell: 从 −1 出发
 for name in ("Sigmoid", "Tanh", "ReLU"):
     print(f"{name:7} 20 times: {repeated_slope(name, -1.0, 20):.0e}")
 

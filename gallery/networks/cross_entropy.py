@@ -105,7 +105,7 @@ for name, scores in cases.items():
 #
 #    网络的末尾如果已经有一个 softmax，``CrossEntropyLoss`` 就会再做一次。这时最有把握的判对，损失能降到 0 吗？
 
-# hide-cell: 改一改：先做一次 softmax
+# hide-cell: 先做一次 softmax
 for name, scores in cases.items():
     print(f"{name:<17} {loss_fn(scores.softmax(dim=1), target):.4f}")
 print(f"lowest possible:  {math.log(1 + math.exp(-1)):.4f}")
@@ -183,7 +183,7 @@ plt.show()
 #
 #    从 ``gap = -6`` 出发走 20 步，每步减去 0.5 倍的斜率。用两种损失，最后各能走到哪里？
 
-# hide-cell: 改一改：走 20 步
+# hide-cell: 走 20 步
 for loss in (cross_entropy, squared_error):
     gap = torch.tensor([-6.0])
     for _ in range(20):

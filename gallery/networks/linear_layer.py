@@ -124,7 +124,7 @@ torch.testing.assert_close(by_hand, transformed.detach())
 #
 #    把第 0 个样本改成三个 0。先猜它的四个输出等于什么，再看运行结果。
 
-# hide-cell: 改一改：全零的样本
+# hide-cell: 全零的样本
 zeros = torch.tensor([[0.0, 0, 0], [4, 5, 6]])
 print("output:", linear_module(zeros)[0].detach())
 print("b:     ", b)

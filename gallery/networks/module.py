@@ -140,7 +140,7 @@ print(f"{scaled.scale.dtype=} {scaled.shift.dtype=}")
 #
 #    让两个属性指向同一个 3 进 3 出的线性层，``forward`` 把它用两次。这个模型有 24 个参数，还是 12 个？
 
-# hide-cell: 改一改：同一层用两次
+# hide-cell: 同一层用两次
 
 
 class Tied(nn.Module):
@@ -198,7 +198,7 @@ except AttributeError as error:
 #
 #    把 ``forward`` 错写成 ``foward``。先猜在哪一步报错，是定义类、创建模型，还是调用模型？
 
-# hide-cell: 改一改：写错 forward
+# hide-cell: 写错 forward
 
 
 class Misspelled(nn.Module):

@@ -97,7 +97,7 @@ plt.show()
 #    把动量系数改成 0.5，再改成 0.99。梯度仍然恒等于 1，第 50 步各走第一步的多少倍？
 #    这时步子放大到 :math:`1/(1-\mu)` 倍了吗？
 
-# hide-cell: 改一改：动量系数 0.5 和 0.99
+# hide-cell: 动量系数 0.5 和 0.99
 for momentum in (0.5, 0.99):
     factor = moves([1.0] * 50, momentum)[-1] / 0.05
     limit = 1 / (1 - momentum)

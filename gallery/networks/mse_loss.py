@@ -172,7 +172,7 @@ for name, constant in (("MSE", 12.0), ("MAE", 3.0), ("Huber", 3.0)):
 #
 #    把 Huber 损失的 ``delta`` 改成 100，大于所有的误差。最低点会在 3、12，还是两者之间？
 
-# hide-cell: 改一改：delta=100
+# hide-cell: delta=100
 for delta in (1.0, 5.0, 100.0):
     best = best_constant(torch.nn.HuberLoss(delta=delta), typo)
     print(f"delta {delta:5.1f}: lowest at {best:5.2f}")

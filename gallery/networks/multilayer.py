@@ -84,7 +84,7 @@ print(f"{by_hand=} {by_code=}")
 #
 #    把隐藏层改成 100 个单元。先手算参数的个数，再看运行结果。
 
-# hide-cell: 改一改：100 个单元
+# hide-cell: 100 个单元
 wide = torch.nn.Sequential(
     torch.nn.Linear(3, 100), torch.nn.Tanh(), torch.nn.Linear(100, 1)
 )
@@ -165,7 +165,7 @@ for seed in range(5):
 #
 #    把检验的函数换成 :math:`x^3`。它不是直线，那么等式会不成立吗？
 
-# hide-cell: 改一改：三次函数
+# hide-cell: 三次函数
 print(f"defect of x**3: {defect(lambda a: a**3, x):.4f}")
 
 # %%

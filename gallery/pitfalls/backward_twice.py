@@ -74,7 +74,7 @@ print(f"{w.grad=}")
 #
 #    把 ``w + 3`` 换成 ``3 * w``，导数也是常数。先猜第二次 ``backward()`` 是否报错，再看下面的运行结果。
 
-# hide-cell: 改一改：3 * w
+# hide-cell: 3 * w
 y = 3 * w
 print(f"saved: {y.grad_fn._saved_other}")
 y.backward()

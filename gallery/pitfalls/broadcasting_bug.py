@@ -144,7 +144,7 @@ plt.show()
 #
 #    去掉线性层的偏置，``wrong`` 的损失还会停在 ``y`` 的方差 5.4101 吗？
 
-# hide-cell: 改一改：没有偏置
+# hide-cell: 没有偏置
 x, y = make_data(seed=0)
 model, loss = fit(wrong, seed=0, bias=False)
 first_term = (model(x) - y.mean()).square().mean().item()

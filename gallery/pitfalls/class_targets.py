@@ -189,7 +189,7 @@ for loss_class in (nn.CrossEntropyLoss, nn.BCEWithLogitsLoss):
 #
 #    把 ``logits`` 全部换成 0，先猜三个类别和一个类别的损失各是多少，再看下面的运行结果。
 
-# hide-cell: 改一改：logits 全是 0
+# hide-cell: logits 全是 0
 for n_classes in (3, 1):
     loss = loss_fn(torch.zeros(4, n_classes), torch.zeros(4, dtype=torch.int64))
     print(

@@ -166,7 +166,7 @@ if __name__ == "__main__":
 #
 #    加上 ``persistent_workers=True``，工作进程就不在每一轮结束时关闭。这时有几个不同的数？
 
-# hide-cell: 改一改：工作进程不关闭
+# hide-cell: 工作进程不关闭
 if __name__ == "__main__":
     torch.manual_seed(0)
     dataset = datasets.NoiseDataset(16)

@@ -186,7 +186,7 @@ plt.show()
 #
 #    把 ``width`` 从 16 改成 128。两种网络的准确率相差更多还是更少？
 
-# hide-cell: 改一改：width=128
+# hide-cell: width=128
 for cut in (False, True):
     accuracy = torch.stack([fit(cut, seed, width=128)[2] for seed in range(5)])
     print(f"cut={cut!s:<5}  accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}")

@@ -140,7 +140,7 @@ attempt("buffer", lambda: registered(images.to(other)))
 #
 #    改用登记过缓冲区的 ``registered``，这次忘了搬的是输入。报错会和 ``attribute`` 那一条一样吗？
 
-# hide-cell: 改一改：输入不搬
+# hide-cell: 输入不搬
 attempt("input of the buffered model", lambda: registered(images))
 
 # %%

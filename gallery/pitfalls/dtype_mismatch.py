@@ -149,7 +149,7 @@ print(f"subtract, then divide: mean difference {difference:.1f}")
 #
 #    把像素转成 ``torch.int16``，它是有符号的整数，能放下负数。先猜平均差是多少，再看下面的运行结果。
 
-# hide-cell: 改一改：int16
+# hide-cell: int16
 one16, two16 = one.to(torch.int16), two.to(torch.int16)
 print(f"int16: mean difference {(one16 - two16).abs().float().mean():.1f}")
 

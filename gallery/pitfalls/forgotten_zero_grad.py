@@ -146,7 +146,7 @@ for epoch in (1, 5, 10):
 #
 #    给不带动量的 SGD 换上合适的学习率 0.1。先猜不清零是变高还是变低，再看下面的运行结果。
 
-# hide-cell: 改一改：学习率 0.1
+# hide-cell: 学习率 0.1
 print("accuracy, 5 seeds  cleared        not cleared")
 curves_01 = compare("SGD, lr 0.1", lambda p: torch.optim.SGD(p, lr=0.1))
 

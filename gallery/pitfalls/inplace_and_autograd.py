@@ -107,7 +107,7 @@ for name, (f, derivative) in operations.items():
 #
 #    再试 ``tanh`` 和 ``log``。它们的导数是 :math:`1 - y^2` 和 :math:`1/x`，先猜各自不能改哪一个。
 
-# hide-cell: 改一改：tanh 和 log
+# hide-cell: tanh 和 log
 for name, f in (("tanh", torch.tanh), ("log", torch.log)):
     print(f"{name:<9}  change x: {outcome(f, 'x'):<5}  change y: {outcome(f, 'y')}")
 

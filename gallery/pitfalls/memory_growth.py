@@ -163,7 +163,7 @@ for step in (keep_graph, item, detach, no_grad, train):
 #
 #    把隐藏层从 256 改成 512，``keep_graph`` 的 50 步一共占多少？先照上面的办法算出每一步，再看结果。
 
-# hide-cell: 改一改：隐藏层 512
+# hide-cell: 隐藏层 512
 total, kib = sum_of_losses(keep_graph, hidden=512)
 print(f"hidden=512: {kib:.0f} KiB, {kib / 50:.0f} KiB per step")
 

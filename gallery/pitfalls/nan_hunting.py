@@ -171,7 +171,7 @@ for name, function in functions.items():
 #
 #    把 ``where`` 里的 ``x > 0`` 改成 ``x >= 0``，这次在 0 处选中了平方根。值和梯度各是多少？
 
-# hide-cell: 改一改：x >= 0
+# hide-cell: x >= 0
 x = torch.tensor([0.0, 4.0], requires_grad=True)
 y = torch.where(x >= 0, x.sqrt(), 0.0)
 y.sum().backward()

@@ -74,7 +74,7 @@ print(f"{layer(images.flatten(1)).shape=}")
 #
 #    把 ``flatten(1)`` 换成 ``flatten()``，所有的轴都展平。先猜报错里的两个形状，再看下面的运行结果。
 
-# hide-cell: 改一改：flatten()
+# hide-cell: flatten()
 show(lambda: layer(images.flatten()))
 
 # %%

@@ -165,7 +165,7 @@ plt.show()
 #
 #    把 Adam 的学习率改成 0.0003，训练十轮还学不完。先猜多做一次 softmax 使准确率降低多少，再看下面的运行结果。
 
-# hide-cell: 改一改：Adam，学习率 0.0003
+# hide-cell: Adam，学习率 0.0003
 print("accuracy, 5 seeds  logits         softmax        lowest loss with softmax")
 small = compare("Adam, lr 0.0003", lambda p: torch.optim.Adam(p, lr=0.0003))
 

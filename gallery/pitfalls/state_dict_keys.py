@@ -163,7 +163,7 @@ attempt("five classes, strict=False", Net(n_classes=5), state, strict=False)
 #
 #    给改了属性名的 ``Renamed`` 加上 ``strict=False``，这次输出层的两个名字对上了。准确率能回到多少？
 
-# hide-cell: 改一改：只有输出层对上
+# hide-cell: 只有输出层对上
 for seed in range(1, 6):
     torch.manual_seed(seed)
     model = Renamed()

@@ -178,7 +178,7 @@ plt.show()
 #
 #    把 ``nn.Dropout(0.5)`` 换成 ``nn.Dropout(0.2)`` 重新训练，先猜忘了 ``eval()`` 会降多少，再看下面的运行结果。
 
-# hide-cell: 改一改：Dropout(0.2)
+# hide-cell: Dropout(0.2)
 weaker = [fit(nn.Dropout(0.2), seed) for seed in range(5)]
 print(
     f"Dropout(0.2), training mode: {text(over_seeds(weaker, validation, 300, 'train'))}"

@@ -67,6 +67,7 @@ for mistake in (empty, scaled_parameter, plain_tensor, NoSuper):
 # %%
 # 给 :term:`模块` 的属性赋值时，``nn.Module`` 检查值的类型，只有 ``nn.Parameter``、缓冲区和模块才会登记下来。
 # ``parameters()``、``state_dict()`` 和 ``.to()`` 都只看登记过的东西。
+# 其中 ``state_dict()`` 返回从名字到参数和缓冲区的字典，保存模型时存的就是它。
 #
 # - ``empty``：列表不属于这几种类型，所以里面的层没有登记，模型一个参数也没有。
 # - ``scaled_parameter``：参数乘过 0.1 以后是运算的结果，不再是 :term:`叶子张量`。
@@ -107,7 +108,7 @@ for container in (list, nn.ModuleList):
 #
 #    把两个隐藏层放进字典，再用 ``nn.ModuleDict`` 登记。``state_dict()`` 里会是哪些名字？
 
-# hide-cell: 改一改：nn.ModuleDict
+# hide-cell: nn.ModuleDict
 layers = nn.ModuleDict({"first": nn.Linear(64, 32), "second": nn.Linear(32, 32)})
 print(f"names: {list(layers.state_dict())}")
 

@@ -164,7 +164,7 @@ print(f"scikit-learn accuracy {report['accuracy']:.4f}")
 #
 #    scikit-learn 的参数次序是真实类别在前。把两个参数写反，8 的精确率和召回率会变成多少？
 
-# hide-cell: 改一改：两个参数写反
+# hide-cell: 两个参数写反
 wrong = classification_report(predicted.numpy(), true.numpy(), output_dict=True)
 print(f"precision {wrong['8']['precision']:.3f}  recall {wrong['8']['recall']:.3f}")
 

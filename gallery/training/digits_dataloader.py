@@ -197,7 +197,7 @@ for epoch in range(2):
 #
 #    给训练用的加载器加上 ``drop_last=True``，它会丢掉不满的批次。一轮有几个批次，用到多少张图像？
 
-# hide-cell: 改一改：drop_last=True
+# hide-cell: drop_last=True
 dropping = DataLoader(train_data, batch_size=64, shuffle=True, drop_last=True)
 sizes = [len(y) for _, y in dropping]
 print(f"{len(sizes)} batches, {sum(sizes)} of {len(train_data)} images")

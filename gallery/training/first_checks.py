@@ -175,7 +175,7 @@ plt.show()
 #
 #    把学习率从 0.1 改成 0.001。正确的程序还能通过第二项检查吗？
 
-# hide-cell: 改一改：学习率 0.001
+# hide-cell: 学习率 0.001
 for seed in range(5):
     model = make_model(seed)
     losses = memorize(model, model.parameters(), x, y, lr=0.001)

@@ -217,7 +217,7 @@ for limit in (10, 1, 0.1):
 #    上限 0.1 时，每一步的梯度都被缩到同样长，一步走多远就由学习率决定。把学习率提高到 10 倍，默认初值的网络会不会好起来？
 #    同样的学习率，不裁剪又会怎样？
 
-# hide-cell: 改一改：学习率 0.3
+# hide-cell: 学习率 0.3
 print(f"lr 0.3, limit 0.1: {row(None, 0.1, lr=0.3)}")
 print(f"lr 0.3, no limit:  {row(None, math.inf, lr=0.3)}")
 

@@ -211,7 +211,7 @@ print(f"0.25 ** 7 = {0.25**7:.1e}")
 #
 #    把 sigmoid 网络加深到 16 层。缩小的倍数会加倍，还是会平方？先猜，再看下面的运行结果。
 
-# hide-cell: 改一改：16 层的 sigmoid 网络
+# hide-cell: 16 层的 sigmoid 网络
 runs = torch.tensor(
     [gradient_norms(nn.Sigmoid, seed, n_layers=16) for seed in range(5)]
 )

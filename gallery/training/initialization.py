@@ -139,7 +139,7 @@ plt.show()
 #
 #    把 ReLU 换成 tanh，它的输出总在 −1 与 1 之间。“标准差 1”的那一行还会爆炸吗？
 
-# hide-cell: 改一改：tanh
+# hide-cell: tanh
 report(torch.tanh)
 
 # %%
@@ -190,7 +190,7 @@ for name, parameter in train_constant(0.0).named_parameters():
 #
 #    不用 0，把所有参数都设成 0.1。这时前面的层也有梯度了，32 个隐藏单元会学到不同的权重吗？
 
-# hide-cell: 改一改：全是 0.1
+# hide-cell: 全是 0.1
 weight = train_constant(0.1)[1].weight.detach()  # (32, 64)，一行是一个隐藏单元
 print(f"largest change: {(weight - 0.1).abs().max():.3f}")
 print(f"largest difference between two units: {(weight - weight[0]).abs().max():.3f}")

@@ -202,7 +202,7 @@ compare(0.1, (constant, cosine, warmup, warmup_cosine))
 #
 #    把学习率改成 0.03，其他不变。预热和余弦哪一个还有用？
 
-# hide-cell: 改一改：学习率 0.03
+# hide-cell: 学习率 0.03
 compare(0.03, (constant, cosine, warmup, warmup_cosine))
 
 # %%

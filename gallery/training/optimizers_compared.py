@@ -178,7 +178,7 @@ plt.show()
 #
 #    各用自己最好的学习率，训练 20 轮。SGD 会不会追上来？
 
-# hide-cell: 改一改：20 轮
+# hide-cell: 20 轮
 for name, (means, _) in results.items():
     rate = rates[means.argmax()]
     runs = five_seeds(partial(makers[name], lr=rate), n_epochs=20)

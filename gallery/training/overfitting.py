@@ -151,8 +151,9 @@ plt.show()
 #
 # 早停的写法
 # ----------
-# 早停在每一轮之后看验证损失。损失有新低时，就把这时的参数留下来。损失连续几轮没有新低时，就停止训练，这个轮数叫耐心（
-# patience）。
+# 早停在每一轮之后看验证损失。损失有新低时，就把这时的参数留下来。
+# ``state_dict()`` 给出从名字到参数的字典，``load_state_dict`` 把这样的字典读回模型。
+# 损失连续几轮没有新低时，就停止训练，这个轮数叫耐心（patience）。
 
 
 def fit_with_early_stopping(y, seed, patience=3, n_epochs=30):
@@ -220,7 +221,7 @@ compare("30% noise", noisy, runs)
 #
 #    把六成标签换成随机的数字。最后一轮和早停各还剩多少准确率？
 
-# hide-cell: 改一改：六成标签
+# hide-cell: 六成标签
 noisier = damage(clean, share=0.6)
 compare("60% noise", noisier, [fit(noisier, seed) for seed in range(5)])
 

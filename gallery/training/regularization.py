@@ -177,7 +177,7 @@ compare(clean, ["none", "flip"])
 #
 #    把 Dropout 的概率提高到 0.95。背下来的会更少，准确率呢？请同时看训练损失。
 
-# hide-cell: 改一改：Dropout 0.95
+# hide-cell: Dropout 0.95
 methods["dropout 0.95"] = {"p": 0.95}
 for y in (clean, noisy):
     compare(y, ["dropout 0.95"])

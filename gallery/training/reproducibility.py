@@ -120,7 +120,7 @@ if __name__ == "__main__":
 #
 #    如果多取的那个数在 ``fit`` 之前，也就是在设种子之前，结果会变吗？先猜，再看下面的运行结果。
 
-# hide-cell: 改一改：设种子之前多取一个数
+# hide-cell: 设种子之前多取一个数
 if __name__ == "__main__":
     torch.rand(1)
     after = fit(*data, validate=False)

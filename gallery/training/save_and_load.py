@@ -229,7 +229,7 @@ except UnpicklingError as error:
 #
 #    报错的后文建议改用 ``weights_only=False``。照它说的改，会打印什么？
 
-# hide-cell: 改一改：weights_only=False
+# hide-cell: weights_only=False
 torch.load(folder / "surprise.pt", weights_only=False)
 temporary.cleanup()
 

@@ -141,7 +141,9 @@ for seed in range(5):
     print(f"  {one_epoch[0][3]:>10.3f}")
 
 _, at_the_end = evaluate(model, train_again_loader)
-print(f"epoch 20, seed 0: train during {history[-1][2]:.3f}, at the end {at_the_end:.3f}")
+print(
+    f"epoch 20, seed 0: train during {history[-1][2]:.3f}, at the end {at_the_end:.3f}"
+)
 
 # %%
 # .. answer:: B
@@ -171,7 +173,7 @@ plt.show()
 #
 #    把 ``momentum=0.9`` 改成 0，学习率不变。第 20 轮的验证准确率会怎样变化？
 
-# hide-cell: 改一改：没有动量
+# hide-cell: 没有动量
 without_momentum = [fit(seed, momentum=0.0) for seed in range(5)]
 for momentum, results in {0.9: runs, 0.0: without_momentum}.items():
     ends = torch.tensor([history[-1][3] for _, history in results])

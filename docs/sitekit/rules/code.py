@@ -71,6 +71,8 @@ def _order(project: Project, page: Executed) -> Iterator[SourceError]:
     pages: dict[str, Page] = {item.docname: item for item in project.pages()}
     by_name = {name: item.docname for item in reversed(list(pages.values())) for name in item.introduces}
     known = _before(project, page.page)
+    if not known:
+        return  # a page beside the course, such as a check of one's own set-up
     introduced = {name for item in known for name in pages[item].introduces}
     own_attributes = {node.name for node in ast.walk(page.tree) if isinstance(node, ast.FunctionDef)}
     for line, name in _uses(page, _methods(by_name)):

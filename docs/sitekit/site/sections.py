@@ -11,7 +11,7 @@ from .search_text import tidy
 
 JOINED = " · "  # between the forms of a term in its heading
 # Whatever has one of these classes is no text of its page: links to other pages, or its other language's text.
-LEFT_OUT = {"no-search", "toctree-wrapper"}
+LEFT_OUT = {"no-search", "toctree-wrapper", "predict", "change-it", "real-projects"}
 RECAP = "recap"
 """The id of the section that only repeats its page."""
 CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
