@@ -14,7 +14,7 @@ import pytest
 from sitekit.site.package_api import package_rst
 
 from tests import built
-from tests.built import EXAMPLES, LANGUAGES, NOTEBOOKS, PROJECT
+from tests.built import EXAMPLES, LANGUAGES, NOTEBOOKS, PROJECT, WRITTEN
 
 BASE = "https://docs.pytorch.org/docs/stable/"
 FILE = PROJECT.docs / "torch.inv"
@@ -52,7 +52,10 @@ NO_PAGE = [
 ]
 LINKED = {
     "networks/linear_layer": {"torch.nn.Linear": "torch.nn.Linear"},
-    "networks/optimizer_step": {"torch.optim.SGD": "torch.optim.SGD", "optim.step": "torch.optim.SGD.step"},
+    "networks/optimizer_step": {
+        "torch.optim.SGD": "torch.optim.SGD",
+        "optimizer.step": "torch.optim.SGD.step",
+    },
     "basics/norms": {"x.abs": "torch.Tensor.abs", "torch.linalg.vector_norm": "torch.linalg.vector_norm"},
     "basics/dataset_dataloader": {"FakeDataset": "torchnotes.datasets.FakeDataset"},
     "exercises/networks": {"nn.Linear": "torch.nn.Linear"},
@@ -115,11 +118,19 @@ def test_every_name_in_the_inventory_is_there_in_torch() -> None:
 @built.for_every("page", [*EXAMPLES, *NOTEBOOKS])
 def test_every_link_to_pytorch_stands_in_the_inventory(page: str, language: str) -> None:
     addresses = {BASE + address for address in known().values()}
-    links = built.article(language, page).select(f'a[href^="{BASE}"]')
+    links = built.article(language, page).select(f'.highlight a[href^="{BASE}"]')
     assert not [link["href"] for link in links if link["href"] not in addresses]
-    for link in built.article(language, page).select(f'.highlight a[href^="{BASE}"]'):
+    for link in links:
         assert link["title"] in known()
     assert links or page not in EXAMPLES
+
+
+@built.for_every("page", WRITTEN)
+def test_a_link_in_prose_leads_to_a_page_of_pytorchs_documentation(page: str) -> None:
+    """Of names that have a page of their own; guides are not in the inventory."""
+    pages = {address.partition("#")[0] for address in known().values()}
+    links = [str(link["href"]) for link in built.article("en", page).select(f'p a[href^="{BASE}generated/"]')]
+    assert not [link for link in links if link.removeprefix(BASE).partition("#")[0] not in pages]
 
 
 @in_every_language

@@ -178,7 +178,7 @@ def markdown(language: str, page: str) -> Iterator[str]:
 
 def prose(source: str) -> str:
     """Markdown without its code and formulas."""
-    return re.sub(r"(`+).*?\1|\$\$?.*?\$\$?", "", source, flags=re.DOTALL)
+    return re.sub(r"(`+).*?\1|\$\$?.*?\$\$?", "…", source, flags=re.DOTALL)
 
 
 @in_every_language

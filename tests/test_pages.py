@@ -23,7 +23,7 @@ PHRASES = {
         "recap": ["规则：", "API：", "下一页："],
     },
     "en": {
-        "learn": "You will learn:",
+        "learn": "You will learn to:",
         "recap": ["Rule: ", "API: ", "Next: "],
     },
 }
@@ -106,10 +106,12 @@ def test_a_page_opens_with_a_short_title_and_says_what_it_teaches(page: str, lan
 def test_the_seed_stands_before_the_first_random_number(page: str) -> None:
     code = "\n".join(built.code_cells("zh", page))
     lines = code.splitlines()
-    classes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ClassDef)]
+    definitions = [
+        node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    ]
     draw = [number for number, line in enumerate(lines) if RANDOM.search(line)]
-    # What stands in a class draws nothing before the class is used.
-    inside = {number for node in classes for number in range(node.lineno - 1, node.end_lineno or 0)}
+    # What stands in a definition draws nothing before it is used.
+    inside = {number for node in definitions for number in range(node.lineno - 1, node.end_lineno or 0)}
     random = next((number for number in draw if number not in inside), None)
     seed = next((number for number, line in enumerate(lines) if SEED.search(line)), None)
     if random is not None:

@@ -23,6 +23,7 @@ TITLES = {
     "Predict first": "先猜一猜",
     "Answer": "答案",
     "Change it": "改一改",
+    "What it shows": "结果说明",
     "In real projects": "在真实项目里",
 }
 PAGE = f"""{HEADER}
@@ -53,6 +54,10 @@ x = 1
 x = 2
 
 # %%
+# .. outcome::
+#
+#    现在是 2。
+#
 # 第二节
 # ------
 
@@ -97,6 +102,7 @@ def test_a_page_with_all_parts_is_read_unit_by_unit() -> None:
         ("paragraph", "因为二。"),
         ("paragraph", "改成 2。"),
         ("fold", "改成 2"),
+        ("paragraph", "现在是 2。"),
         ("title", "第二节"),
         ("fold", "画图"),
         ("comment", "另一句注释"),
@@ -149,7 +155,7 @@ def test_a_notebook_letters_the_options_and_repeats_the_right_one() -> None:
     assert first.endswith("> **先猜一猜**\n>\n> 问题？\n>\n> - A. 一\n> - B. 二 `x`")
     assert "这<strong>是</strong>张量的 `x`。" in first
     assert second == "> **答案 B · 二 `x`**\n>\n> 因为二。\n\n> **改一改**\n>\n> 改成 2。"
-    assert third == "## 第二节"
+    assert third == "> **结果说明**\n>\n> 现在是 2。\n\n## 第二节"
 
 
 def test_a_script_reads_as_plain_prose() -> None:
@@ -158,7 +164,7 @@ def test_a_script_reads_as_plain_prose() -> None:
         '"""\n标题\n\n引子。\n"""\n\n'
         "# %% 思路\n# 这是张量的 `x`。\n#\n# 先猜一猜：\n#\n#   问题？\n#\n#   A. 一\n#   B. 二 `x`\n\nx = 1\n\n"
         "# %%\n# 答案 B · 二 `x`：\n#\n#   因为二。\n#\n# 改一改：\n#\n#   改成 2。\n\n# 改成 2\nx = 2\n\n"
-        "# %% 第二节\n\n# 画图\n# 另一句注释\nprint(x)\n# 一条\n# 横线\n"
+        "# %%\n# 结果说明：\n#\n#   现在是 2。\n\n# %% 第二节\n\n# 画图\n# 另一句注释\nprint(x)\n# 一条\n# 横线\n"
     )
     assert built.without_words(script) == built.without_words(PAGE)
 

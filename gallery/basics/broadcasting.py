@@ -189,4 +189,4 @@ print(f"{(prediction - target).shape=}")
 # ----
 # - 规则：从右边对齐，缺少的轴补 1，长度为 1 的轴拉伸，其余长度必须相等。
 # - API：``Tensor.expand``、``torch.broadcast_shapes`` 和 ``keepdim=True``。
-# - 下一页：:ref:`basics-computational-graph`。
+# - 下一页：:ref:`basics-computational-graph`

@@ -164,4 +164,4 @@ print(f"scalar: {c.device == b.device}")
 # ----
 # - 规则：同一次运算的张量放在同一台设备上，张量的 ``.to()`` 要保存返回值。
 # - API：``torch.accelerator.current_accelerator``、``Tensor.to``、``Tensor.device`` 和 ``Tensor.cpu``。
-# - 下一页：:ref:`basics-norms`。
+# - 下一页：:ref:`basics-norms`

@@ -210,4 +210,4 @@ print(f"sqrt(sum(x**2)):  gradient {x.grad}")
 # ----
 # - 规则：范数用现成的函数计算，因为手写的 2-范数在零点的梯度是 NaN。
 # - API：``torch.linalg.vector_norm``、``torch.linalg.matrix_norm`` 和 ``torch.linalg.norm``。
-# - 下一页：:ref:`basics-gradient-scalar`。
+# - 下一页：:ref:`basics-gradient-scalar`

@@ -202,4 +202,4 @@ for name, tensor in {"x": x, "x.t()": x.t()}.items():
 # ----
 # - 规则：重新分组用 ``view`` 或 ``reshape``，交换轴用 ``permute``，两者不能互相代替。
 # - API：``Tensor.view``、``flatten``、``squeeze``、``unsqueeze``、``permute``、``reshape`` 和 ``stride``。
-# - 下一页：:ref:`basics-broadcasting`。
+# - 下一页：:ref:`basics-broadcasting`

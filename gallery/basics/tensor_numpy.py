@@ -207,4 +207,4 @@ for dtype in (torch.float64, torch.float32):
 # ----
 # - 规则：``from_numpy`` 和 ``numpy()`` 共用内存并保留类型，``torch.tensor`` 总是复制。
 # - API：``torch.from_numpy``、``Tensor.numpy``、``torch.as_tensor``、``torch.tensor`` 和 ``Tensor.float``。
-# - 下一页：:ref:`basics-shapes`。
+# - 下一页：:ref:`basics-shapes`

@@ -13,7 +13,8 @@ Each is an admonition whose title is not the author's, so it is no message for t
 
        Why it is B, and why it isn't A.
 
-An answer is that to the prediction before it, and its title repeats the option that is right.
+An answer is that to the prediction before it, and its title repeats the option that is right. An ``outcome`` says what the
+folded cell above it shows, and a page folds it with that cell.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ LABELS = {
     "predict": "Predict first",
     "answer": "Answer",
     "change-it": "Change it",
+    "outcome": "What it shows",
     "real-projects": "In real projects",
 }
 """The title of each part; a site translates it."""
@@ -106,7 +108,7 @@ class Answer(Part):
 
 
 DIRECTIVES: dict[str, type[Part]] = {
-    "predict": Predict, "answer": Answer, "change-it": Part, "real-projects": Part,
+    "predict": Predict, "answer": Answer, "change-it": Part, "outcome": Part, "real-projects": Part,
 }  # fmt: skip
 
 

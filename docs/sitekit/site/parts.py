@@ -2,12 +2,12 @@
 
 A reader's choice is a radio button, and the answer repeats it: the style sheet shows the line that belongs to the
 button, so this needs no script; ``predict.js`` only remembers the choice. A cell whose first line is ``# hide-input: title`` has
-its code folded under that title, with ``# hide-cell: title`` its output, too; below “change it” it stands in that box.
+its code folded under that title, with ``# hide-cell: title`` its output, too; below “change it” it stands in that box. An “outcome” behind it is folded with it.
 """
 
 from collections.abc import Iterator
 from html import escape
-from typing import Any
+from typing import Any, TypeGuard
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -77,12 +77,22 @@ def _fold(code: nodes.literal_block, part: str, title: str) -> None:
     for node in inside:
         parent.remove(node)
         made += node
+    below = next(
+        (node for node in parent[parent.index(made) + 1 :] if not isinstance(node, nodes.comment)), None
+    )
+    if _is_part(below, "outcome"):
+        parent.remove(below)
+        made += below
     above = next(
         (node for node in reversed(parent[: parent.index(made)]) if not isinstance(node, nodes.comment)), None
     )
-    if isinstance(above, nodes.admonition) and "change-it" in above["classes"]:
+    if _is_part(above, "change-it"):
         parent.remove(made)
         above += made
+
+
+def _is_part(node: nodes.Node | None, name: str) -> TypeGuard[nodes.admonition]:
+    return isinstance(node, nodes.admonition) and name in node["classes"]
 
 
 class Options(SphinxPostTransform):
