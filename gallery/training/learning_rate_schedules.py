@@ -9,13 +9,13 @@
 ==========
 
 :term:`学习率` 大，损失可能一开始就不降反升。学习率小，训练又走得慢。
-能不能让学习率在训练中变化？该在什么时候变大，什么时候变小，又能换来多少 :term:`准确率`？
+能不能让学习率在训练中变化？开头升、后来降，各能换来多少 :term:`准确率`？
 
 你将学到：
 
 - 算出调度器在每一步给出的学习率
-- 判断 ``step()`` 应该按迭代步调用，还是按轮调用
-- 比较 :term:`预热` 和余弦下降各自的作用
+- 判断 ``T_max`` 应该写步数还是轮数
+- 分开比较 :term:`预热` 和余弦下降的作用
 """
 
 import warnings
@@ -30,8 +30,8 @@ from torch.optim import lr_scheduler
 # %%
 # 思路
 # ----
-# :term:`学习率调度器` 不碰参数，它只改优化器里的 ``param_groups[0]["lr"]``。每调用一次 ``scheduler.step()``，学习率就走到
-# 曲线的下一点。所以不训练网络也能看到整条曲线，只要有一个优化器，反复调用两个 ``step()`` 就行。
+# :term:`学习率调度器` 不碰网络的参数。下面用到的调度器只改优化器里的学习率，也就是 ``param_groups[0]["lr"]``。每调用一次
+# ``scheduler.step()``，学习率就走到曲线的下一点。所以不训练网络也能看到整条曲线，只要反复调用两个 ``step()``。
 
 
 def curve(make_scheduler, n_steps=100):
@@ -49,7 +49,7 @@ def curve(make_scheduler, n_steps=100):
 # %%
 # 下面是五种常用的曲线，``partial`` 先把其余的参数填好。``StepLR`` 每 30 步乘一次 0.3，``ExponentialLR`` 每步乘 0.97，
 # ``CosineAnnealingLR`` 沿半个余弦从最大降到 0，``LinearLR`` 在规定的步数内按直线变化。最后一种用 ``SequentialLR`` 把两个
-# 调度器接起来，头十分之一的步数是预热，学习率在这一段里从很小升到最大，此后按余弦降到 0。
+# 调度器接起来，头十分之一的步数是预热，学习率在这一段里从最大值的 0.01 倍升到最大，此后按余弦降到 0。
 
 
 def warmup(optimizer, n_steps):
@@ -105,44 +105,45 @@ plt.show()
 #    有人想训练 10 :term:`轮`，于是写了 ``T_max=10``，却在每个 :term:`迭代步` 之后都调用 ``scheduler.step()``。训练下去，
 #    学习率会怎样变化？
 #
-#    - 第 10 步降到 0，以后一直是 0
-#    - 第 10 步降到 0，然后升回最大，如此来回摆动
-#    - 按轮缓缓下降，到第 10 轮才降到 0
+#    - 第 10 步降到 0，然后升回最大，因为余弦是周期函数
+#    - 第 10 步降到 0，然后一直是 0，因为曲线已经走完
+#    - 第 10 轮才降到 0，因为调度器按轮计数
 
 rates = curve(partial(cosine, n_steps=10), n_steps=41)
 print("step" + "".join(f"{i:>6}" for i in range(0, 41, 5)))
 print("rate" + "".join(f"{rates[i]:>6.2f}" for i in range(0, 41, 5)))
 
 # %%
-# .. answer:: B
+# .. answer:: A
 #
-#    第 10 步降到 0，第 20 步又回到 1。余弦是周期函数，走过最低点就往上升，所以 A 不成立。调度器只数 ``step()`` 被调用了几
-#    次，不知道一轮有多少步，所以 C 不成立。这个错误不会引起报错，要打印学习率才能发现。
+#    第 10 步降到 0，第 20 步又回到 1。B 不成立，余弦走过最低点就往上升，调度器并没有让它停下。C 不成立，调度器只数
+#    ``step()`` 被调用了几次，不知道一轮有多少步。这个错误不会引起报错，要打印学习率才能发现。
 #
-# 按步调用时，``T_max`` 写总步数。按轮调用时，``T_max`` 写总轮数。两个 ``step()`` 的次序写反时，第一次更新就跳过了曲线的第
-# 一个值，PyTorch 会给出一条警告：
+# 按步调用时，``T_max`` 写总步数。按轮调用时，``T_max`` 写总轮数。两个 ``step()`` 的次序也不能写反，否则第一次更新用的已经是
+# 曲线的第二个值。这时 PyTorch 会给出一条警告：
 
 optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
 scheduler = lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     scheduler.step()
+    print(f"first update with lr {optimizer.param_groups[0]['lr']}")
     optimizer.step()
 print(f"{caught[0].category.__name__}: {str(caught[0].message).split('. ')[0]}")
 
 # %%
 # 预热和余弦各起什么作用
 # ----------------------
-# 用手写数字比较四种调度，每一种用十个种子。优化器是 AdamW。:ref:`training-optimizers-compared` 讲过，这类优化器的第一步让
-# 每个权重都移动约一个学习率那么远，所以学习率偏大时，头几步就可能把权重推得很远。
+# 用手写数字比较四种调度，每一种用六个种子。优化器是 AdamW。:ref:`training-optimizers-compared` 讲过，在 Adam 和 AdamW 里，
+# 第一步让每个权重都移动约一个学习率那么远。学习率 0.1 对这个网络偏大。
 #
 # .. predict::
 #
-#    把学习率定得偏大，是 0.1。不变、只用余弦、只用预热、预热接余弦，哪一种的验证准确率最高？
+#    最大的学习率定为 0.1。不变、只用余弦、只用预热、预热接余弦，哪一种的平均验证准确率最高？
 #
-#    - 只用预热，因为损失猛升只发生在开头
-#    - 只用余弦，因为最后的学习率够小就行
-#    - 预热接余弦，因为两者解决的是不同的问题
+#    - 只用预热，因为学习率偏大只在开头有害
+#    - 只用余弦，因为结果只取决于最后的学习率
+#    - 预热接余弦，因为开头和最后都需要小的学习率
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -153,16 +154,17 @@ loss_fn = nn.CrossEntropyLoss()
 
 
 def constant(optimizer, n_steps):
-    return lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    return lr_scheduler.ConstantLR(optimizer, factor=1.0)  # 乘以 1，即不变
 
 
 def fit(lr, make_scheduler, seed, n_epochs=12, batch_size=100):
     torch.manual_seed(seed)
     hidden = [nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()]
     model = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(64, 10))
+    model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
     scheduler = make_scheduler(optimizer, n_epochs * len(train) // batch_size)
-    largest_loss = 0.0
+    losses = []
     for _ in range(n_epochs):
         for batch in train[torch.randperm(len(train))].split(batch_size):
             loss = loss_fn(model(images[batch]), labels[batch])
@@ -170,45 +172,50 @@ def fit(lr, make_scheduler, seed, n_epochs=12, batch_size=100):
             loss.backward()
             optimizer.step()
             scheduler.step()  # 每个迭代步一次
-            largest_loss = max(largest_loss, loss.item())
+            losses.append(loss.item())
+    model.eval()
     with torch.no_grad():
         right = model(images[validation]).argmax(dim=1) == labels[validation]
-    return right.float().mean().item(), largest_loss
+    return right.float().mean().item(), max(losses)
 
 
 def compare(lr, makers):
     for make in makers:
-        runs = torch.tensor([fit(lr, make, seed) for seed in range(10)])
+        runs = torch.tensor([fit(lr, make, seed) for seed in range(6)])
         accuracies = runs[:, 0].sort().values
         seeds = " ".join(f"{a:.2f}" for a in accuracies)
-        print(f"{make.__name__:<13} {seeds}  {accuracies.mean():.3f}", end=" ")
-        print(f"± {accuracies.std():.3f}  {runs[:, 1].mean():>12.1f}")
+        print(f"{lr:<4} {make.__name__:<13}  {seeds}  {accuracies.mean():.3f}", end=" ")
+        print(f"± {accuracies.std():.3f}  {runs[:, 1].mean():>17.1f}")
 
 
-print("              accuracy of 10 seeds, sorted", end=" " * 23)
-print("mean ± std    largest loss")
+print("lr   schedule       accuracies of 6 seeds, sorted", end="")
+print("  mean ± std     mean largest loss")
 compare(0.1, (constant, cosine, warmup, warmup_cosine))
 
 # %%
 # .. answer:: C
 #
-#    两种都用时，平均 0.967，最差的种子也有 0.96。A 不成立，因为只用预热的平均准确率是 0.935，后面再接余弦，才升到 0.967。
-#    B 不成立，因为只用余弦时，损失升得与不变时一样高，最差的种子只有 0.84。
+#    两种都用时，平均是 0.967，最差的种子也有 0.96。A 不成立，只用预热时，损失虽然没有升高，平均却只有 0.932。B 不成立，只用
+#    余弦时，损失升得与不变时一样高，最差的种子只有 0.84。
 #
-# 最右一列是十个种子的最大损失的平均。没有预热的两行是 5.3，说明损失在训练中升过，有预热的两行是 2.3，也就是训练开始时的损
-# 失。不变与只用余弦的平均准确率相差不到一个标准差，所以不能说只用余弦有好处。
+# 最右一列是一次训练中最大的损失，再对六个种子取平均。没有预热的两行是 5.2，有预热的两行是 2.3，也就是训练开始时的损失。“±”
+# 后面是六个种子的标准差。只用一种时，与不变相比，平均准确率的差别都在种子的波动之内。
 #
 # .. change-it::
 #
-#    把学习率改成 0.03，其他不变。预热和余弦哪一个还有用？
+#    把最大的学习率改成 0.03，其他不变。预热和余弦哪一个还有用？再加一行对照，让学习率一直是 0.01。
 
-# hide-cell: 学习率 0.03
+# hide-cell: 学习率 0.03 和 0.01
 compare(0.03, (constant, cosine, warmup, warmup_cosine))
+compare(0.01, (constant,))
 
 # %%
-# 这时四行的最大损失都是 2.3，不预热，损失也没有猛升，所以预热没有带来差别。余弦仍把平均准确率从 0.957 提高到 0.971，最差
-# 的种子也从 0.93 提高到 0.96。
+# .. outcome::
 #
+#    最大的学习率是 0.03 时，四行的最大损失都是 2.3，没有预热也没有升高，预热也没有带来差别。余弦仍把平均准确率从 0.953 提
+#    高到 0.969。学习率一直是 0.01 时，平均也有 0.960，可见 0.1 那几行的低准确率，主要是学习率偏大造成的。
+
+# %%
 # 按验证损失来降
 # ----------------
 # 前面的余弦要事先知道总步数。``ReduceLROnPlateau`` 不同，它在每轮之后收到一个验证损失，如果损失接连几轮没有新低，它就把学
@@ -227,13 +234,13 @@ for epoch, loss in enumerate((0.9, 0.5, 0.6, 0.4, 0.5, 0.5, 0.3), start=1):
 #
 # .. real-projects::
 #
-#    训练大模型时，预热接余弦很常用，``OneCycleLR`` 则把先升后降做成了一个类。中断后要接着训练，就把
-#    ``scheduler.state_dict()`` 也存进检查点，见 :ref:`training-save-and-load`。各种曲线列在
+#    ``OneCycleLR`` 把先升后降做成了一个类，它默认还会改动量。中断后要接着训练，就把 ``scheduler.state_dict()`` 也存进检查
+#    点，见 :ref:`training-save-and-load`。各种曲线列在
 #    `How to adjust learning rate <https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate>`__，余弦下
 #    降出自 `SGDR <https://arxiv.org/abs/1608.03983>`__。
 #
 # 小结
 # ----
-# - 规则：先 ``optimizer.step()``，再 ``scheduler.step()``，并让 ``T_max`` 等于 ``scheduler.step()`` 的总次数。
+# - 规则：学习率偏大时，开头用预热，后面用余弦下降。``T_max`` 要等于余弦这一段里调用 ``scheduler.step()`` 的次数。
 # - API：``torch.optim.lr_scheduler`` 里的 ``LinearLR``、``CosineAnnealingLR``、``SequentialLR`` 和 ``ReduceLROnPlateau``。
 # - 下一页：:ref:`training-gradient-clipping`
