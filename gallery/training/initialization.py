@@ -42,9 +42,7 @@ from torch import nn
 n = 256
 for std in (1, 0.01, math.sqrt(1 / n), math.sqrt(2 / n)):
     factor = math.sqrt(n * std**2 / 2)
-    print(
-        f"std {std:.4f}: times {factor:7.4f} per layer, {factor**20:.0e} in 20 layers"
-    )
+    print(f"std {std:.4f}: times {factor:7.4f} per layer, {factor**20:.0e} in 20")
 
 # %%
 # 四个标准差中，只有 :math:`\sqrt{2/n}` 既不放大也不缩小信号，这就是 Kaiming 初始化。输入和输出的个数相同时，Xavier 初始化的
@@ -57,10 +55,6 @@ for std in (1, 0.01, math.sqrt(1 / n), math.sqrt(2 / n)):
 #    - 输出和输入差不多大，因为默认值应当适合多数网络
 #    - 输出几乎不随输入改变，因为每层的倍数小于 1
 #    - 输出大到溢出，因为每层都有 256 个乘积相加
-
-
-def kaiming(weight):
-    nn.init.kaiming_normal_(weight, nonlinearity="relu")
 
 
 def build(initialize, width, depth, seed=0):
@@ -89,17 +83,13 @@ def measure(initialize, activation):
     return sizes, spread, rms(x.grad)
 
 
-def default_without_bias(weight):
-    nn.init.kaiming_uniform_(weight, a=math.sqrt(5))  # nn.Linear 的默认权重
-
-
 initializations = {
     "normal, std 1": partial(nn.init.normal_, std=1.0),
     "normal, std 0.01": partial(nn.init.normal_, std=0.01),
     "Xavier": nn.init.xavier_normal_,
-    "Kaiming": kaiming,
+    "Kaiming": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
     "PyTorch default": None,
-    "default, bias 0": default_without_bias,
+    "default, bias 0": partial(nn.init.kaiming_uniform_, a=math.sqrt(5)),  # 默认权重
 }
 
 
@@ -124,9 +114,8 @@ for i, (name, sizes) in enumerate(results.items()):
     ax.plot(range(1, 21), sizes, "o-", ms=3, color=f"C{i}")
     above = {"Kaiming": 6, "default, bias 0": 30, "Xavier": 0.1}.get(name, 1)
     ax.annotate(name, (20.4, sizes[-1] * above), color=f"C{i}", va="center")
-ax.set(yscale="log", xlim=(0.5, 26), xticks=(1, 5, 10, 15, 20))
-ax.set(xlabel="layer", ylabel="root mean square of the output")
-# alt: 纵轴是对数，从 1e-20 到 1e20。标准差 1 的直线上升，0.01 的直线下降，Xavier 缓缓下降，Kaiming 水平，PyTorch 默认值先下降，再在 0.03 附近走平
+ax.set(xlabel="layer", ylabel="root mean square", yscale="log", xlim=(0.5, 27))
+# alt: 纵轴是对数，从 1e-20 到 1e20。标准差 1 的直线上升，0.01 的直线下降，Xavier 缓缓下降，Kaiming 水平，PyTorch 默认值先下降，再在 0.03 附近走平，偏置为 0 时一直下降
 plt.show()
 
 # %%
@@ -147,18 +136,21 @@ plt.show()
 report(torch.tanh)
 
 # %%
-# 输出不再爆炸，传回输入的梯度却有 3.1e+09，所以两个方向都要量。Xavier 和 Kaiming 在 tanh 网络里，两个方向都没有消失，也没
-# 有爆炸。
+# .. outcome::
 #
+#    “标准差 1”的那一行输出不再爆炸，传回输入的梯度却有 3.1e+09，所以两个方向都要量。Xavier 和 Kaiming 在 tanh 网络里，两个方
+#    向都没有消失，也没有爆炸。
+
+# %%
 # 全零为什么不行
 # --------------
 # .. predict::
 #
 #    把所有的权重和偏置都设成 0，训练 100 步。哪些参数会改变？
 #
-#    - 全都会，梯度下降会把它们推开
-#    - 只有最后一层的偏置
-#    - 一个也不会，因为全零的网络没有梯度
+#    - 全部参数，因为梯度下降会把它们从 0 推开
+#    - 没有一个，因为全零的网络没有梯度
+#    - 只有最后一层的偏置，因为别处的梯度都是 0
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -185,10 +177,10 @@ for name, parameter in train_constant(0.0).named_parameters():
     print(f"{name:<9} largest change {parameter.detach().abs().max():.3f}")
 
 # %%
-# .. answer:: B
+# .. answer:: C
 #
-#    隐藏层的输出是 0，所以最后一层的权重没有梯度。最后一层的权重是 0，所以梯度传不到前面的层。最后一层的偏置不受这两个 0
-#    的影响，它有梯度，因此 A 和 C 都不成立。
+#    隐藏层的输出是 0，所以最后一层的权重没有梯度。最后一层的权重是 0，所以梯度传不到前面的层，A 不成立。最后一层的偏置不受这
+#    两个 0 的影响，它有梯度，变了 0.051，所以 B 不成立。
 #
 # .. change-it::
 #
@@ -200,17 +192,25 @@ print(f"largest change: {(weight - 0.1).abs().max():.3f}")
 print(f"largest difference between two units: {(weight - weight[0]).abs().max():.3f}")
 
 # %%
-# 权重变了，但是各个单元从相同的权重开始，得到相同的梯度，所以一直相同，32 个单元只抵一个。初始值必须随机。
+# .. outcome::
 #
+#    权重变了，但是各个单元从相同的权重开始，得到相同的梯度，所以一直相同，32 个单元只抵一个。初值要使各个单元不同，随机的初
+#    值就能做到。
+
+# %%
 # 训练差多少
 # ----------
-# 手写数字，隐藏层 3 层或 20 层，每层 64 个单元，训练 5 轮，五个种子的验证 :term:`准确率`：
+# 手写数字，隐藏层 3 层或 20 层，每层 64 个单元，训练 5 轮，比较验证 :term:`准确率`。训练之前，先量最后一个隐藏层的 spread。
+# “±”后面是五个种子的标准差：
 
 
-def accuracy(initialize, depth, seed):
+def spread_and_accuracy(initialize, depth, seed):
     layers = build(initialize, width=64, depth=depth, seed=seed)
-    hidden = [part for layer in layers for part in (layer, nn.ReLU())]
-    model = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(64, 10))
+    hidden = nn.Sequential(*[part for layer in layers for part in (layer, nn.ReLU())])
+    model = nn.Sequential(nn.Flatten(), hidden, nn.Linear(64, 10))
+    model.train()
+    with torch.no_grad():
+        spread = model[:2](images[train]).std(dim=0).mean()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     for _ in range(5):
         for batch in train[torch.randperm(len(train))].split(100):
@@ -218,24 +218,28 @@ def accuracy(initialize, depth, seed):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+    model.eval()
     with torch.no_grad():
         right = model(images[validation]).argmax(dim=1) == labels[validation]
-    return right.float().mean()
+    return spread, right.float().mean()
 
 
+print("means of 5 seeds           spread  accuracy")
 for depth in (3, 20):
     for name in ("PyTorch default", "Xavier", "Kaiming"):
         initialize = initializations[name]
-        runs = torch.stack([accuracy(initialize, depth, seed) for seed in range(5)])
-        print(f"{depth:>2} layers, {name:<15}  {runs.mean():.2f} ± {runs.std():.2f}")
+        runs = [spread_and_accuracy(initialize, depth, seed) for seed in range(5)]
+        spread, right = torch.tensor(runs).T
+        print(f"{depth:>2} layers, {name:<15}  {spread.mean():.1e}", end="")
+        print(f"  {right.mean():.2f} ± {right.std():.2f}")
 
 # %%
-# 3 层时，三种初始化都学得会。20 层时，默认初值与乱猜一样，Xavier 是 0.26，Kaiming 有 0.75。这个次序与训练前量出的 spread
-# 的次序相同。
+# 3 层时，三种初始化都学得会。20 层时，默认初值与乱猜一样，Xavier 是 0.26，Kaiming 有 0.75。同样是 20 层，训练之前的 spread 越
+# 小，5 轮之后的准确率也越低。但是层数不同的网络不能这样比，例如 3 层默认初值的 spread 小于 20 层 Kaiming 的，准确率却更高。
 #
 # .. real-projects::
 #
-#    很深的网络除了初始化，还用 :ref:`归一化 <training-normalization>` 和残差连接让信号保持合适的大小。初始化的函数列在
+#    很深的网络除了初始化，还可以用 :ref:`归一化 <training-normalization>` 和残差连接让信号保持合适的大小。初始化的函数列在
 #    `torch.nn.init <https://docs.pytorch.org/docs/stable/nn.init.html>`__，:math:`\sqrt{2/n}` 出自
 #    `He 等人的论文 <https://arxiv.org/abs/1502.01852>`__。
 #
