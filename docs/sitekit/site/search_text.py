@@ -11,7 +11,7 @@ OWN = re.compile(r"^\s*(?:def|class) (\w+)|^\s*(\w+)(?:, \w+)* = |\bfor (\w+) in
 """A name that the page itself defines."""
 LONGEST = 300
 """Characters of a line; more of a message is seldom looked for, and never shown."""
-COMMON = 0.06
+COMMON = 0.04
 """Share of the pages above which a name in code tells nothing of its page."""
 
 

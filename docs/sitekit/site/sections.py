@@ -5,20 +5,21 @@ from dataclasses import dataclass, field
 from docutils import nodes
 from sphinx import addnodes
 
-from ..markup.parts import choices
 from ..markup.plain_text import formula
+from .parts import fold
 from .search_text import tidy
 
 JOINED = " · "  # between the forms of a term in its heading
-# Whatever has one of these classes is no text of its page: links to other pages, or its other language's text.
-LEFT_OUT = {"no-search", "toctree-wrapper", "predict", "change-it", "real-projects"}
+# Whatever has one of these classes is no text of its page (links to other pages, its other language's text), or says
+# nothing that the page doesn't say elsewhere: most options of a prediction are wrong.
+LEFT_OUT = {"no-search", "toctree-wrapper", "predict", "answer", "change-it", "real-projects"}
 RECAP = "recap"
 """The id of the section that only repeats its page."""
 CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
 NO_TEXT = (
     *(nodes.Invisible, nodes.raw, nodes.system_message),
     *(nodes.footnote_reference, addnodes.index, addnodes.toctree),
-    choices,  # most of them are wrong
+    fold,
 )
 
 
