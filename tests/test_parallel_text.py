@@ -52,7 +52,7 @@ def text_of(element: Tag) -> str:
     """An element's own text: no formulas, no permalinks, no counterpart in it."""
     copied = BeautifulSoup(str(element), "html.parser").find()
     assert isinstance(copied, Tag)
-    for part in copied.select("math, .headerlink, [lang] [lang]"):
+    for part in copied.select("math, .headerlink, [lang]"):
         part.decompose()
     return words(copied.get_text())
 

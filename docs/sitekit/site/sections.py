@@ -13,6 +13,8 @@ JOINED = " · "  # between the forms of a term in its heading
 # Whatever has one of these classes is no text of its page (links to other pages, its other language's text), or says
 # nothing that the page doesn't say elsewhere: most options of a prediction are wrong.
 LEFT_OUT = {"no-search", "toctree-wrapper", "predict", "answer", "change-it", "real-projects"}
+GOALS = 1
+"""On this level, of the page itself, a list only announces what its sections say."""
 RECAP = "recap"
 """The id of the section that only repeats its page."""
 CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
@@ -97,6 +99,8 @@ def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> N
 
     for node in parent.children:
         if not isinstance(node, nodes.Element) or _is_left_out(node):
+            continue
+        if isinstance(node, nodes.bullet_list) and into.level == GOALS and isinstance(parent, nodes.section):
             continue
         if isinstance(node, nodes.section):
             if RECAP in node["ids"]:
