@@ -96,7 +96,7 @@ def test_one_button_opens_and_closes_all_answers(page: Page, url: Callable[..., 
     expect(page.locator("article details[open]")).to_have_count(0)
     page.goto(url("zh/exercises/networks.html"))
     expect(page.get_by_role("button", name="显示全部答案")).to_be_visible()
-    page.goto(url("zh/basics/norms.html"))
+    page.goto(url("zh/glossary.html"))
     expect(page.locator("script[src*=answers]")).to_have_count(0)
 
 
