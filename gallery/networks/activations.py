@@ -8,13 +8,13 @@
 激活函数
 ========
 
-在两个 :term:`线性层` 之间要放一个 :term:`激活函数`。常用的激活函数有好几种，
-它们的曲线都很简单，换一种却可能让很深的网络学不动。差别在哪里？
+训练一个很深的网络时，最前面的层也要收到 :term:`梯度`，那里的权重才会改变。
+有的 :term:`激活函数` 能让梯度传到最前面的层，有的几乎不能。差别在哪里？
 
 你将学到：
 
 - 读懂六种激活函数的曲线和斜率
-- 计算同一个函数连用许多次之后，:term:`梯度` 还剩多少
+- 由斜率估计梯度经过许多层之后还剩多少
 - 区分激活函数和权重各自对梯度的影响
 """
 
@@ -25,172 +25,204 @@ from torch import nn
 # %%
 # 逐个元素计算
 # ------------
+# 激活函数放在两个 :term:`线性层` 之间。没有它，几个线性层只相当于一个线性层，原因见 :ref:`networks-multilayer`。
+#
 # 激活函数对 :term:`张量` 里的每个数分别计算，所以输出与输入的 :term:`形状` 相同。
-# 最常用的一种是 ReLU，它的公式是 :math:`\max(x, 0)`。先创建一个 ReLU 模块，再像函数那样调用它。
+# 先看其中的 ReLU，它的公式是 :math:`\max(x, 0)`。使用时先创建一个 ReLU 模块，再像函数那样调用它。
 
 activation_fn = torch.nn.ReLU()  # 创建 ReLU 模块的一个实例
 example_tensor = torch.tensor([-1.0, 1.0, 0.0])
 activated = activation_fn(example_tensor)
 print("example_tensor", example_tensor)
 print("activated", activated)
-print(f"{len(list(activation_fn.parameters()))=}")
 
 # %%
-# 负数变成 0，其余的数不变。ReLU 没有 :term:`参数`，训练不会改变它。
+# 负数变成 0，其余的数不变。
 #
 # 曲线和斜率
 # ----------
 # 前向传播用到函数值，反向传播用到斜率。
 # 按 :term:`链式法则`，梯度每经过一次激活函数，就要乘以该处的斜率。
-# 下面用 :term:`自动微分` 求六种函数在 −4 到 4 的斜率。
+# 下面用 :term:`自动微分` 求六种函数的斜率。
+
+
+def slope(fn, x):
+    x = x.detach().requires_grad_()
+    fn(x).sum().backward()
+    return x.grad
+
 
 activations = {
     "ReLU": nn.ReLU(),
     "LeakyReLU": nn.LeakyReLU(0.1),  # 比默认值大，才看得清
     "GELU": nn.GELU(),
+    "SiLU": nn.SiLU(),
     "Sigmoid": nn.Sigmoid(),
     "Tanh": nn.Tanh(),
-    "SiLU": nn.SiLU(),
 }
-values, slopes = {}, {}
+points = torch.tensor([-4.0, 0, 4])
+grid = torch.linspace(-4, 4, 401)
+print("slope at     x=-4      x=0      x=4  largest")
 for name, fn in activations.items():
-    x = torch.linspace(-4, 4, 401, requires_grad=True)
-    y = fn(x)
-    y.sum().backward()
-    values[name], slopes[name] = y.detach(), x.grad
-    lowest, highest = x.grad.min(), x.grad.max()
-    print(f"{name:9} slope {lowest:5.2f} to {highest:.2f}, at x=4: {x.grad[-1]:.2f}")
+    row = [*slope(fn, points), slope(fn, grid).max()]
+    print(f"{name:9}" + "".join(f"{number:9.4f}" for number in row))
 
 # %%
 
 # hide-input: 画图
-grid = torch.linspace(-4, 4, 401)
-fig, axes = plt.subplots(
-    2, 3, figsize=(7.5, 4.5), sharex=True, sharey=True, layout="constrained"
-)
-for ax, name in zip(axes.flat, activations, strict=True):
-    ax.plot(grid, values[name], color="C0", lw=2.5)
-    ax.plot(grid, slopes[name], color="C1", lw=1.5, ls="--")
-    ax.set(title=name, ylim=(-1.3, 2.3))
+fig, axes = plt.subplots(2, 3, sharex=True, sharey=True, layout="constrained")
+for ax, (name, fn) in zip(axes.flat, activations.items(), strict=True):
     ax.axhline(0, color="0.5", lw=0.5)
+    ax.plot(grid, fn(grid), color="C0", lw=2.5, label="value")
+    ax.plot(grid, slope(fn, grid), color="C1", lw=1.5, ls="--", label="slope")
+    ax.set(title=name, ylim=(-1.3, 2.3))
     ax.spines[["top", "right"]].set_visible(False)
-axes[0, 0].annotate("value", (1.2, 1.6), color="C0", ha="right")
-axes[0, 0].annotate("slope", (3.9, 0.6), color="C1", ha="right")
-fig.supxlabel("x", fontsize=10)
-fig.supylabel("value, slope", fontsize=10)
-# alt: 六幅小图，实线是函数值，虚线是斜率。Sigmoid 的斜率最高只有 0.25，Tanh 的斜率在 0 处到 1，
-# 两者向两边都趋于 0；另外四种函数的斜率在右边都等于或接近 1
+    ax.legend(loc="upper left", frameon=False, fontsize=8)
+fig.supxlabel("x")
+# alt: 六幅小图，实线是值，虚线是斜率。Sigmoid 和 Tanh 的斜率在两边接近 0，另外四种的斜率在右边接近 1
 plt.show()
 
 # %%
-# ReLU、LeakyReLU、GELU 和 SiLU 在 :math:`x = 4` 处的斜率接近 1。
-# Sigmoid 和 Tanh 在两头都变平，斜率接近 0，这种情形叫饱和。
-# Sigmoid 的斜率在中间最大，也只有 0.25。
+# 在 :math:`x = 4` 处，前四种函数的斜率等于或接近 1。
+# Sigmoid 和 Tanh 的曲线在两头变平，斜率接近 0，这种情形叫饱和。
+# 这两种函数还有一点不同。Tanh 的斜率在 0 处是 1，Sigmoid 的斜率在任何地方都不超过 0.25。
 #
-# ReLU 在 0 的左边斜率是 0，右边是 1，所以在 0 处没有导数。PyTorch 在这一点取 0。
-
-x = torch.zeros(1, requires_grad=True)
-torch.relu(x).backward()
-print(f"ReLU slope at 0: {x.grad.item()}")
-
-# %%
+# ReLU 的斜率在 0 的左边是 0，在右边是 1，所以它在 0 处没有导数。PyTorch 在这一点取 0。
+#
 # 连用许多次
 # ----------
-# 深的网络里有许多激活函数，所以有许多个斜率相乘。先不考虑权重，
-# 从 :math:`x = 1` 出发，把同一个函数连用 20 次，再求输出对 :math:`x` 的梯度。
-#
-# .. predict::
-#
-#    连用 20 次 Sigmoid 之后，:math:`x` 处的梯度大约是多少？
-#
-#    - 约 0.25，因为这是斜率的最大值
-#    - 约为 0.25 的二十分之一
-#    - 小于 :math:`10^{-11}`
+# 网络有许多层，就有许多个斜率相乘。先不考虑权重，
+# 从 :math:`x = 1` 出发，把同一个函数连用多次，再求结果对 :math:`x` 的梯度。
 
 
-def repeated_slope(name, start, times):
+def repeat(fn, start, times):
     x = torch.tensor(start, requires_grad=True)
     h = x
     for _ in range(times):
-        h = activations[name](h)
+        h = fn(h)
     h.backward()
-    return x.grad
+    return h.item(), x.grad.item()
 
 
-for times in (1, 5, 10, 20):
-    row = f"{times:2} times  "
-    for name in ("Sigmoid", "Tanh", "ReLU"):
-        row += f"  {name} {repeated_slope(name, 1.0, times):.0e}"
-    print(row)
+print("gradient    1 time  5 times  10 times  20 times  value after 20")
+for name, fn in activations.items():
+    row = f"{name:9}"
+    for times in (1, 5, 10, 20):
+        value, gradient = repeat(fn, 1.0, times)
+        row += f"{gradient:9.0e}"
+    print(row + f"{value:16.6f}")
 print(f"0.25 ** 20 = {0.25**20:.0e}")
+
+# %%
+# Sigmoid 的每个斜率都不超过 0.25，所以连用 20 次后的梯度不超过 0.25 的 20 次方，也就是 9e-13。
+# 梯度随层数迅速趋于 0，这叫 :term:`梯度消失`。
+#
+# ReLU 的梯度一点也没有减少，因为 1 是正数，每个斜率都是 1。
+# GELU 和 SiLU 虽然在右边的斜率接近 1，梯度却也消失了。
+# 原因在最后一列，它们的值已经接近 0，而它们在 0 处的斜率只有 0.5。
+# 所以起作用的不是斜率的最大值，而是输入所在之处的斜率。
+#
+# .. change-it::
+#
+#    把起点从 1.0 改成 −1.0。连用 20 次之后，哪些函数的梯度恰好是 0？
+
+# hide-cell: 从 −1 出发
+for name, fn in activations.items():
+    value, gradient = repeat(fn, -1.0, 20)
+    print(f"{name:9} 20 times: {gradient:.0e}")
+
+# %%
+# .. outcome::
+#
+#    只有 ReLU 的梯度恰好是 0，因为它在 −1 处的斜率是 0。如果一个单元对所有样本的输入都是负数，
+#    它的权重就收不到梯度，这叫神经元死亡。LeakyReLU 在左边的斜率不是 0，就是为了避免这种情形。
+
+# %%
+# 加上权重
+# --------
+# 真的网络里还有权重，梯度每经过一个线性层，也要与这一层的权重相乘。
+# 要分清激活函数和权重的影响，先看没有激活函数的网络。
+# ``nn.Identity()`` 原样返回输入，把它当作激活函数，就等于没有激活函数。
+#
+# 下面的网络有 20 个线性层，每层有 32 个单元，没有 :term:`偏置`，权重是 PyTorch 默认的初始值。
+# 输出处的梯度取随机数，均方根约为 1。
+#
+# .. predict::
+#
+#    每层之后都放 ``nn.Identity()``。反向传播到输入处，梯度的均方根是多少？
+#
+#    - 约为 1，因为 ``nn.Identity()`` 的斜率是 1
+#    - 远大于 1，因为每经过一层都要把 32 个乘积相加
+#    - 远小于 1，因为默认的权重太小
+
+
+def rms(t):
+    return t.square().mean().sqrt().item()
+
+
+def gradient_at_input(fn, seed, gain=None):
+    torch.manual_seed(seed)
+    x = torch.randn(100, 32, requires_grad=True)
+    h, product = x, 1.0
+    for _ in range(20):
+        linear = nn.Linear(32, 32, bias=False)
+        if gain is not None:
+            nn.init.orthogonal_(linear.weight, gain)
+        z = linear(h)
+        product *= rms(slope(fn, z))  # 这一层斜率的均方根
+        h = fn(z)
+    h.backward(torch.randn(100, 32))
+    return rms(x.grad), product
+
+
+for seed in range(5):
+    print(f"seed {seed}: {gradient_at_input(nn.Identity(), seed)[0]:.1e}")
+print(f"sqrt(1/3) ** 20 = {3**-10:.1e}")
 
 # %%
 # .. answer:: C
 #
-#    每次都乘以一个不超过 0.25 的数，所以结果不超过 0.25 的 20 次方，也就是 9e-13，实际算出的是 9e-14。
-#    A 只算了一次。B 把 20 次的作用当成除以 20，但斜率是连乘的。
+#    默认的权重均匀地取自 :math:`-1/\sqrt{32}` 到 :math:`1/\sqrt{32}`，方差是 :math:`1/(3 \cdot 32)`。
+#    把 32 个乘积相加，均方根大约乘以 :math:`\sqrt{1/3}`，20 层之后约为 1.7e-05。
+#    五个种子的结果都比它小一些。
+#    A 忘了梯度还要与权重相乘。B 忘了乘积有正有负，而且每个权重的绝对值都不超过 :math:`1/\sqrt{32}`。
+#
+# 可见权重本身也会使梯度消失。要单独看激活函数，就换成不改变梯度大小的权重。
+# 正交矩阵不改变 :term:`向量` 的长度，``nn.init.orthogonal_`` 把权重填成正交矩阵，再乘以 ``gain``。换上 ``gain`` 为 1 的正交矩阵，求出输入处的梯度，
+# 再与 20 层斜率的均方根之积比较。
+
+print("5 seeds    gradient at input   product of 20 slopes")
+for name, fn in {"Identity": nn.Identity(), **activations}.items():
+    results = [gradient_at_input(fn, seed, gain=1) for seed in range(5)]
+    row = f"{name:9}"
+    for numbers in zip(*results, strict=True):
+        row += f"  {min(numbers):.1e} to {max(numbers):.1e}"
+    print(row)
+print(f"sqrt(1/2) ** 20 = {2**-10:.1e}, 0.5 ** 20 = {2**-20:.1e}")
 
 # %%
-# 梯度随层数迅速趋于 0，这就是 :term:`梯度消失`。
-# 连用 20 次 Tanh 还剩 2e-02，ReLU 在正数上的斜率是 1，所以一点也没有减少。
-
-# %%
+# 两列很接近，所以在这些网络里，梯度还剩多少主要由各层的斜率决定。
+#
+# - ReLU 的斜率只有 0 和 1。如果两者各占一半，均方根就是 :math:`\sqrt{1/2}`，20 层的乘积约为 9.8e-04。
+# - Tanh 剩下的梯度是 ReLU 的一百倍以上。Tanh 的斜率在 0 附近接近 1，而且在哪里都不等于 0。
+# - GELU 和 SiLU 在 0 处的斜率是 0.5。这两种函数剩下的梯度比 ReLU 少得多，接近 0.5 的 20 次方。
+#
 # .. change-it::
 #
-#    把起点从 1.0 改成 −1.0。三种函数的梯度，哪一种变化最大？
+#    把 ``gain`` 从 1 改成 :math:`\sqrt{2}`。``nn.Identity()`` 和 ReLU 的梯度，哪一个会在 1 附近？
 
-# hide-cell: 从 −1 出发
-for name in ("Sigmoid", "Tanh", "ReLU"):
-    print(f"{name:7} 20 times: {repeated_slope(name, -1.0, 20):.0e}")
-
-# %%
-# 从负数出发，ReLU 的第一个斜率就是 0，所以连乘的结果也是 0。
-# 如果一个单元对所有样本的输入都是负数，它的权重收到的梯度就是 0，这叫神经元死亡。
-#
-# 加上权重
-# --------
-# 真的网络里还有权重，梯度每经过一个线性层，也要与这一层的权重相乘。
-# 梯度变小，是由激活函数引起的，还是由权重引起的？要分清两者，需要对照。
-#
-# - 激活函数的对照是 ``nn.Identity()``，它原样返回输入，等于没有激活函数。
-# - 权重的对照是正交矩阵，它不改变 :term:`向量` 的长度，所以不放大也不缩小梯度。
-#   ``nn.init.orthogonal_`` 把权重填成正交矩阵，再乘以 ``gain``。
-#
-# 下面的网络有 20 个线性层，每层之后是同一种激活函数。把全部输出加起来求梯度，
-# 每个输出处的梯度就是 1，再看输入处梯度的均方根是多少。
-
-
-def gradient_at_input(activation, gain, seed):
-    torch.manual_seed(seed)
-    x = torch.randn(100, 32, requires_grad=True)
-    h = x
-    for _ in range(20):
-        linear = nn.Linear(32, 32)
-        if gain is not None:
-            nn.init.orthogonal_(linear.weight, gain)
-        h = activation(linear(h))
-    h.sum().backward()
-    return x.grad.square().mean().sqrt().item()
-
-
-print("5 seeds   default weights   orthogonal       orthogonal * sqrt(2)")
-for activation in (nn.Identity(), nn.Sigmoid(), nn.Tanh(), nn.ReLU()):
-    row = f"{type(activation).__name__:8}"
-    for gain in (None, 1, 2**0.5):
-        sizes = [gradient_at_input(activation, gain, seed) for seed in range(5)]
-        row += f"  {min(sizes):.0e} to {max(sizes):.0e} "
-    print(row.rstrip())
+# hide-cell: gain 改成 √2
+for fn in (nn.Identity(), nn.ReLU()):
+    sizes = [gradient_at_input(fn, seed, gain=2**0.5)[0] for seed in range(5)]
+    print(f"{type(fn).__name__:8} {min(sizes):.1e} to {max(sizes):.1e}")
 
 # %%
-# 中间一列的权重不改变梯度的大小，所以剩下的变化都来自激活函数。
-# 没有激活函数时梯度不变，Tanh 使它变成约十分之一。
-# ReLU 在负数处的斜率是 0，它使梯度变成约千分之一。Sigmoid 则使梯度几乎消失。
+# .. outcome::
 #
-# 左边一列是 PyTorch 默认的权重。没有激活函数，梯度也已经很小，所以权重本身也会引起梯度消失。
-#
-# 右边一列把正交的权重放大，ReLU 的梯度就回到 1 附近，而没有激活函数的梯度太大了。
-# 所以权重的大小要与激活函数配合，怎样配合见 :ref:`training-initialization`。
-#
+#    ReLU 的梯度回到 1 附近，而没有激活函数的梯度增大到约 1000 倍。
+#    所以权重的大小要与激活函数配合，怎样配合见 :ref:`training-initialization`。
+
+# %%
 # 常见错误：第一对括号里放数据
 # ----------------------------
 # ``nn.ReLU`` 是类，第一对括号用来创建模块。把数据放进去，这一行并不报错。
@@ -202,19 +234,17 @@ except AttributeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 得到的是一个模块，数据被当成了 ``inplace`` 选项，所以到取 ``shape`` 时才报错。
-# 应当写 ``nn.ReLU()(x)``，也可以用函数 ``torch.relu(x)``。
-
-# %%
+# 得到的是一个模块，数据被当成了 ``inplace`` 选项，所以到取 ``shape`` 时才报错。应当写 ``nn.ReLU()(x)``，也可以用函数 ``torch.relu(x)``。
+#
 # .. real-projects::
 #
-#    卷积网络的隐藏层多用 ReLU，Transformer 多用 GELU 或 SiLU，Sigmoid 留给要输出概率的最后一层。
-#    GELU 的来历见 `Hendrycks and Gimpel, 2016 <https://arxiv.org/abs/1606.08415>`__，全部激活函数列在
+#    ResNet 用 ReLU，BERT 用 `GELU <https://arxiv.org/abs/1606.08415>`__。Sigmoid 用来输出概率，LSTM 的门也用它。
+#    全部激活函数列在
 #    `torch.nn 的文档 <https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity>`__ 里。
 
 # %%
 # 小结
 # ----
-# - 规则：激活函数逐个元素计算，梯度每经过一次，就乘以该处的斜率。
-# - API：``nn.ReLU``、``nn.LeakyReLU``、``nn.GELU``、``nn.SiLU``、``nn.Tanh``、``nn.Sigmoid`` 和 ``nn.Identity``。
+# - 规则：梯度每经过一层，就与激活函数在该处的斜率相乘，也与这一层的权重相乘。
+# - API：``nn.ReLU``、``nn.LeakyReLU``、``nn.GELU``、``nn.SiLU``、``nn.Sigmoid``、``nn.Tanh``、``nn.Identity`` 和 ``nn.init.orthogonal_``。
 # - 下一页：:ref:`networks-multilayer`
