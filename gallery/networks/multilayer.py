@@ -8,16 +8,18 @@
 多层神经网络
 ============
 
-一个 :term:`线性层` 的输出是输入的加权和，所以画出来是直线或平面。
-要拟合曲线，一个自然的想法是多接几个线性层，让 :term:`参数` 变多。
-这样够不够，中间的 :term:`激活函数` 又能不能省？
+一个 :term:`线性层` 的输出是输入的加权和再加偏置，所以画出来是直线或平面。
+要得到曲线，一个自然的想法是多接几个线性层，让 :term:`参数` 变多。
+这样够不够，中间的 :term:`激活函数` 能不能省？
 
 你将学到：
 
 - 用 ``Sequential`` 搭一个网络，说出每一步的 :term:`形状`
 - 计算网络的参数个数
-- 判断一个函数能不能由几个线性层接成的网络表示
+- 用一个等式检验，一个函数能不能由线性层接成
 """
+
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import torch
@@ -77,34 +79,20 @@ by_code = sum(parameter.numel() for parameter in model.parameters())
 print(f"{by_hand=} {by_code=}")
 
 # %%
-# 名字里的 0 和 2 是线性层在 ``Sequential`` 里的位置，位置 1 和 3 是激活函数，没有参数可列。
-
-# %%
-# .. change-it::
+# 名字里的 0 和 2 是线性层在 ``Sequential`` 里的位置。位置 1 和 3 是激活函数，没有参数可列。
 #
-#    把隐藏层改成 100 个单元。先手算参数的个数，再看运行结果。
-
-# hide-cell: 100 个单元
-wide = torch.nn.Sequential(
-    torch.nn.Linear(3, 100), torch.nn.Tanh(), torch.nn.Linear(100, 1)
-)
-print([parameter.numel() for parameter in wide.parameters()])
-print(sum(parameter.numel() for parameter in wide.parameters()))
-
-# %%
 # 去掉中间的激活函数
 # ------------------
 # 现在取出两个线性层，不要 Tanh，也不要最后的 Sigmoid。
-# 训练能改变这个网络的权重，却不能改变它的结构。
 #
 # .. predict::
 #
 #    两个线性层一共有 21 个参数，一个 ``Linear(3, 1)`` 只有 4 个参数。
-#    权重可以任意选取，两个线性层能表示的函数有哪些？
+#    如果参数可以任意取值，两个线性层能表示哪些函数？
 #
-#    - 比一个线性层多，因为参数更多
-#    - 与一个线性层恰好一样多
-#    - 只要隐藏层足够宽，任何连续函数都可以
+#    - 比一个线性层多，因为可以调整的参数更多
+#    - 与一个线性层一样多，因为两个线性层可以合成一个
+#    - 任何连续函数，因为隐藏层可以取得足够宽
 
 first, last = model[0], model[2]
 W = (last.weight @ first.weight).detach()  # (1, 4) @ (4, 3) -> (1, 3)
@@ -119,14 +107,36 @@ print(f"largest difference: {(two_layers - one_layer).abs().max():.6f}")
 # %%
 # .. answer:: B
 #
-#    两个线性层可以合成一个，合成之后只剩 4 个数。
+#    合成之后只剩 4 个数，输出在舍入误差之内没有变。
 #
 #    .. math::
 #
 #       (x W_1^\top + b_1) W_2^\top + b_2 = x (W_2 W_1)^\top + (b_1 W_2^\top + b_2)
 #
-#    这个等式对任何权重都成立。A 忽略了不同的参数可以给出同一个函数。
-#    C 是有激活函数的网络的性质，没有激活函数时，隐藏层再宽也能这样合成。
+#    这个等式对任何权重和任何宽度都成立，所以 A 和 C 都不对。
+#    反过来，让第一层的三个单元原样输出三个特征，第二层就能得到任何一个 ``Linear(3, 1)``。
+
+# %%
+# .. change-it::
+#
+#    改成 5 个线性层，中间各有 100 个单元。它还能合成只有 4 个数的一层吗？
+
+# hide-cell: 5 个线性层
+torch.manual_seed(0)
+sizes = [3, 100, 100, 100, 100, 1]
+layers = [torch.nn.Linear(a, b) for a, b in pairwise(sizes)]
+deep = torch.nn.Sequential(*layers).to(device)
+b_deep = deep(torch.zeros(1, 3, device=device)).detach()  # 输入全是 0，只剩偏置
+W_deep = (deep(torch.eye(3, device=device)) - b_deep).detach().T
+print(f"parameters: {sum(parameter.numel() for parameter in deep.parameters())}")
+print(f"numbers in W and b: {W_deep.numel() + b_deep.numel()}")
+print(f"largest difference: {(deep(x) - (x @ W_deep.T + b_deep)).abs().max():.6f}")
+
+# %%
+# .. outcome::
+#
+#    能。两层合成一层，再与下一层合成，最后仍是 :math:`x W^\top + b`。
+#    把零向量送进网络就得到 :math:`b`，把单位矩阵的各行送进去再减去 :math:`b`，就得到 :math:`W` 的各列。
 
 # %%
 # 怎样检验一个函数
@@ -139,8 +149,7 @@ print(f"largest difference: {(two_layers - one_layer).abs().max():.6f}")
 #    f(a) + f(-a) = 2 f(0)
 #
 # 所以只要有一个 :math:`a` 使等式不成立，:math:`f` 就不能由线性层接成。
-# 下面用五组随机权重，检验去掉 Tanh 和留下 Tanh 的网络。
-# ``defect`` 对 1000 个 :math:`a` 计算等式两边的差，返回最大的绝对值。
+# 下面用五组随机权重，检验去掉 Tanh 和留下 Tanh 的网络。函数 ``defect`` 对 1000 个 :math:`a` 计算等式两边的差，返回最大的绝对值。
 
 
 def defect(f, a):
@@ -151,16 +160,13 @@ for seed in range(5):
     torch.manual_seed(seed)
     first = torch.nn.Linear(d_in, d_hidden).to(device)
     last = torch.nn.Linear(d_hidden, d_out).to(device)
-    without = torch.nn.Sequential(first, last)
-    with_tanh = torch.nn.Sequential(first, torch.nn.Tanh(), last)
-    print(
-        f"without Tanh {defect(without, x):.4f}, with Tanh {defect(with_tanh, x):.4f}"
-    )
+    without = defect(torch.nn.Sequential(first, last), x)
+    with_tanh = defect(torch.nn.Sequential(first, torch.nn.Tanh(), last), x)
+    print(f"without Tanh {without:.4f}, with Tanh {with_tanh:.4f}")
 
 # %%
 # 没有 Tanh，五组权重都符合等式。有了 Tanh，五组都不符合，所以这五个网络都不能换成一个线性层。
-
-# %%
+#
 # .. change-it::
 #
 #    把检验的函数换成 :math:`x^3`。它不是直线，那么等式会不成立吗？
@@ -169,8 +175,11 @@ for seed in range(5):
 print(f"defect of x**3: {defect(lambda a: a**3, x):.4f}")
 
 # %%
-# 三次函数也符合等式。所以不符合等式就一定不是线性层接成的，符合等式却不说明它是。
+# .. outcome::
 #
+#    三次函数也符合等式。所以不符合等式的函数一定不能由线性层接成，符合等式的函数却不一定能。
+
+# %%
 # 激活函数带来了什么
 # ------------------
 # 绝对值函数也不符合等式，因为 :math:`|1| + |-1| = 2`，而 :math:`2 \cdot |0| = 0`。
@@ -207,7 +216,8 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 每个 ReLU 单元使折线多一个拐弯。单元更多，折线就能贴近更复杂的曲线。
+# 每个 ReLU 单元都有一个拐弯，输出的折线只在这些地方拐弯。这里两个单元的拐弯都在 0 处，
+# 所以输出只有一个拐弯。要贴近有更多起伏的曲线，就要有更多的单元。
 #
 # 常见错误：前后两层接不上
 # ------------------------
@@ -222,21 +232,19 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 调用时才报错。``2x4`` 是第一层的输出，``5x1`` 是第二层转置后的权重。
-# 所以写完网络，先送一个小张量试一遍，就能及早发现。
-
-# %%
+# 调用时才报错。报错里的 ``2x4`` 是第一层的输出，``5x1`` 是第二层转置后的权重。
+# 所以写完网络以后，先送一个小张量试一遍，就能及早发现。
+#
 # .. real-projects::
 #
-#    搭好网络后，常常先打印参数个数，由它估计参数占用的内存。
-#    激活函数合适时，隐藏层足够宽的网络能在有界的区域上逼近任何连续函数。
-#    换成宽度有限而层数足够多的 ReLU 网络，结论也成立，见
-#    `Lu et al., 2017 <https://arxiv.org/abs/1709.02540>`__ 和
+#    有了激活函数，隐藏层足够宽的网络能在有界的区域上逼近任何连续函数，例如用 ReLU、Sigmoid 或 Tanh。
+#    `Lu et al., 2017 <https://arxiv.org/abs/1709.02540>`__ 研究了宽度有限、层数很多的 ReLU 网络能逼近什么。
+#    给各层起名的写法见
 #    `torch.nn.Sequential <https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：前一层的输出数等于后一层的输入数，线性层之间没有激活函数，就只相当于一个线性层。
-# - API：``torch.nn.Sequential``、``model.parameters()`` 和 ``Tensor.numel()``。
+# - 规则：线性层之间没有激活函数，接多少个也只相当于一个线性层，所以要得到曲线，中间的激活函数不能省。
+# - API：``torch.nn.Sequential``、``named_parameters()``、``parameters()`` 和 ``numel()``。
 # - 下一页：:ref:`networks-module`
