@@ -15,7 +15,7 @@
 你将学到：
 
 - 继承 ``nn.Module``，写出自己的 ``__init__`` 和 ``forward``
-- 判断一个属性会不会被登记为参数
+- 判断一个属性会不会登记为参数
 - 修正忘记 ``super().__init__()`` 引起的报错
 """
 
@@ -40,10 +40,11 @@ shortcut = [("x", 0, 1), ("shortcut", 2, 0), ("+", 4, 1)]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 paths = (upper, [*lower, ("y", 5, 1)], shortcut)
 for name, column, row in {node for path in paths for node in path}:
-    ax.text(column, row, name, ha="center", va="center", size=12, bbox=box)
+    label = {"s": f"{name:^8}", "family": "monospace", "size": 10}
+    ax.text(column, row, **label, ha="center", va="center", bbox=box)
 for path in paths:
     for (_, *start), (_, *end) in pairwise(path):
-        arrow = {"arrowstyle": "->", "shrinkA": 26, "shrinkB": 26, "lw": 1.5}
+        arrow = {"arrowstyle": "->", "shrinkA": 30, "shrinkB": 30, "lw": 1.5}
         ax.annotate("", end, start, arrowprops=arrow)
 ax.text(-0.5, 2.45, "Sequential", size=12, color="C0")
 ax.text(-0.5, 1.35, "two paths", size=12, color="C0")
@@ -55,13 +56,14 @@ plt.show()
 
 # %%
 # ``Sequential`` 只把前一层的输出交给后一层，所以写不出下面的加号。
-# 自己定义一个 :term:`模块` 就可以。定义时要说清两件事，它有哪些层，以及数据怎样经过这些层。
+# 要写出它，就要自己定义一个 :term:`模块`。定义时要说清两件事，模块有哪些层，以及数据怎样经过这些层。
 # 前者写在 ``__init__`` 方法里，后者写在 ``forward`` 方法里。
 #
 # 第一个模块
 # ----------
 # ``class TwoPaths(nn.Module)`` 表示 ``TwoPaths`` 继承 ``nn.Module``，也就是以它为父类。
-# ``super().__init__()`` 调用父类的 ``__init__``，要放在给属性赋值之前。
+# 其中的 ``super().__init__()`` 调用父类的 ``__init__``，
+# 要放在把层赋给属性之前。
 
 
 class TwoPaths(nn.Module):
@@ -90,16 +92,16 @@ for name, parameter in model.named_parameters():
 #
 # 哪些属性会被登记
 # ----------------
-# 训练只更新 ``model.parameters()`` 给出的 :term:`张量`。模型记下一个属性里的参数，叫作登记。
-# 没有登记的张量不会由 ``parameters()`` 给出，所以要知道哪些属性会被登记。
+# 训练代码通常只更新 ``model.parameters()`` 给出的 :term:`张量`，也就是登记过的参数。
+# 所以要知道，赋给属性的值在什么时候会登记为参数。
 #
 # .. predict::
 #
 #    下面的 ``Scaled`` 有一个层，另有两个张量 ``scale`` 和 ``shift``。
-#    它们都要求 :term:`梯度`，也都参加计算。其中哪些会出现在 ``named_parameters()`` 里？
+#    这两个张量都要求 :term:`梯度`，也都参加计算。其中哪些会出现在 ``named_parameters()`` 里？
 #
+#    - 只有 ``scale``，因为它是 ``nn.Parameter``
 #    - 两个都在，因为它们都要求梯度
-#    - 只有 ``scale``
 #    - 两个都不在，因为只有层的权重和偏置才是参数
 
 
@@ -122,54 +124,61 @@ scaled.double()  # 把模型转换成 float64
 print(f"{scaled.scale.dtype=} {scaled.shift.dtype=}")
 
 # %%
-# .. answer:: B
+# .. answer:: A
 #
-#    给属性赋值时，父类会检查值的类型。值是 ``nn.Parameter``，就登记为参数。
-#    值是另一个模块，就登记为子模块，它的参数也算在内。其他的值只是普通的属性。
+#    给属性赋值时，父类会检查值的类型。如果值是 ``nn.Parameter``，就登记为参数。
+#    如果值是另一个模块，就登记为子模块，它的参数也算在内。
 #
-#    A 把要求梯度当成了登记的条件。``shift`` 确实收到了梯度，但 ``parameters()`` 里没有它。
-#    ``double()`` 只转换登记过的张量，所以 ``shift`` 仍是 float32。
-#    C 把范围缩得太小，直接赋给属性的 ``nn.Parameter`` 也会登记。
+#    B 把要求梯度当成了登记的条件。属性 ``shift`` 收到了梯度 2，但是不在列出的参数里。
+#    方法 ``double()`` 只转换登记过的张量，所以 ``shift`` 仍是 float32。
+#    C 把范围缩得太小，因为直接赋给属性的 ``nn.Parameter`` 也会登记。
 
 # %%
-# 有的张量不需要训练，却要跟着模型转换类型、搬到别的设备，例如图像各通道的平均值。
-# 这样的张量叫 :term:`缓冲区`，用 ``self.register_buffer("mean", mean)`` 登记。
+# 如果 ``shift`` 应当由训练改变，就把它也写成 ``nn.Parameter``。
+# 列表里的层同样不会登记，怎样处理见 :ref:`pitfalls-unregistered-parameters`。
+#
+# 有的张量不由训练改变，却要跟着模型转换类型、移到别的设备，例如图像各通道的平均值。
+# 这样的张量叫 :term:`缓冲区`，用 ``register_buffer()`` 登记。
 
 # %%
 # .. change-it::
 #
-#    让两个属性指向同一个 3 进 3 出的线性层，``forward`` 把它用两次。这个模型有 24 个参数，还是 12 个？
+#    把 ``shift`` 登记为缓冲区，再转换成 float64。它会出现在 ``named_parameters()`` 里吗，类型会变吗？
 
-# hide-cell: 同一层用两次
+# hide-cell: 登记为缓冲区
 
 
-class Tied(nn.Module):
+class WithBuffer(nn.Module):
     def __init__(self):
         super().__init__()
-        self.first = nn.Linear(3, 3)
-        self.second = self.first
+        self.layer = nn.Linear(3, 1)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.register_buffer("shift", torch.zeros(1))
 
-    def forward(self, x):  # (B, 3) -> (B, 3)
-        return self.second(torch.tanh(self.first(x)))
+    def forward(self, x):  # (B, 3) -> (B, 1)
+        return self.scale * self.layer(x) + self.shift
 
 
-tied = Tied()
-print([name for name, _ in tied.named_parameters()])
-print(f"{sum(p.numel() for p in tied.parameters())} parameters, {tied(x).shape=}")
+with_buffer = WithBuffer().double()
+print([name for name, _ in with_buffer.named_parameters()])
+print(f"{with_buffer.shift.dtype=} {with_buffer.shift.requires_grad=}")
 
 # %%
-# 每个参数只列一次，用的是先登记的名字。
+# .. outcome::
 #
+#    缓冲区不是参数，所以列出的参数里没有 ``shift``。但它登记过，所以跟着模型转换成了 float64。
+
+# %%
 # 模块里放模块
 # ------------
-# 自己定义的模块也可以当作层，放进更大的模块。下面的数据依次走过两个 ``TwoPaths``。
-# 在外层只有一条路，所以不必再写一个类，用 ``Sequential`` 就够了。
+# 自己定义的模块也可以当作层，放进更大的模块。下面的数据依次经过两个 ``TwoPaths``。
+# 外层只有一条路，所以不必再写一个类，用 ``Sequential`` 就够了。
 
 torch.manual_seed(0)
 deep = nn.Sequential(TwoPaths(3, 4, 2), TwoPaths(2, 4, 1))
 print(deep)
 print([name for name, _ in deep.named_parameters()][:3])
-print(f"same output: {torch.equal(deep(x), deep[1](deep[0](x)))}")
+print(f"{deep(x).shape=}")
 
 # %%
 # 打印一个模型，就能看到它的各级模块。参数的全名由各级的名字用点连成，``Sequential`` 里的模块以编号为名。
@@ -190,7 +199,7 @@ except AttributeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 记录参数和子模块的几张表由父类的 ``__init__`` 建立。如果没有调用它，就没有用来登记的表，
+# 参数和子模块登记在几张表里，这些表由父类的 ``__init__`` 建立。如果没有调用它，就没有用来登记的表，
 # 所以第一次把层赋给属性时就报错。改法是在 ``__init__`` 的第一行写上 ``super().__init__()``。
 
 # %%
@@ -214,17 +223,22 @@ except NotImplementedError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
+# .. outcome::
+#
+#    定义和创建都不报错，因为到了调用模型时，父类才去调用 ``forward``。
+
+# %%
 # .. real-projects::
 #
-#    大模型由几层嵌套的模块组成，于是参数有 ``encoder.layers.0.self_attn.in_proj_weight`` 这样的长名字。
+#    PyTorch 的 ``nn.Transformer`` 也是几层嵌套的模块，所以有 ``encoder.layers.0.self_attn.in_proj_weight`` 这样的参数名。
 #    另外，``model(x)`` 除了调用 ``forward``，还会运行登记过的 :term:`钩子`，而 ``model.forward(x)`` 会跳过它们。
-#    参考
+#    模块的各种用法见
 #    `torch.nn.Module <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__ 和
 #    `Modules <https://docs.pytorch.org/docs/stable/notes/modules.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：层和 ``nn.Parameter`` 要在 ``super().__init__()`` 之后赋给属性，数据走的路写在 ``forward`` 里。
+# - 规则：在 ``super().__init__()`` 之后赋给属性的层和 ``nn.Parameter`` 会登记，数据经过的路写在 ``forward`` 里。
 # - API：``torch.nn.Module``、``torch.nn.Parameter``、``named_parameters()`` 和 ``register_buffer()``。
 # - 下一页：:ref:`networks-mse-loss`

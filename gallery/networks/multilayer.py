@@ -126,7 +126,7 @@ torch.manual_seed(0)
 sizes = [3, 100, 100, 100, 100, 1]
 layers = [torch.nn.Linear(a, b) for a, b in pairwise(sizes)]
 deep = torch.nn.Sequential(*layers).to(device)
-b_deep = deep(torch.zeros(1, 3, device=device)).detach()  # 输入全是 0，只剩偏置
+b_deep = deep(torch.zeros(1, 3, device=device)).detach()  # 输入 0，只剩偏置
 W_deep = (deep(torch.eye(3, device=device)) - b_deep).detach().T
 print(f"parameters: {sum(parameter.numel() for parameter in deep.parameters())}")
 print(f"numbers in W and b: {W_deep.numel() + b_deep.numel()}")
