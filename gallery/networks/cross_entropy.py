@@ -10,7 +10,7 @@
 
 分类网络给每个类别打一个分数，分数最高的类别就是它的预测。
 但是正确答案只是一个类别编号，分数和编号不能直接相减。
-怎样用一个数衡量预测有多差？同样是判错，很有把握的预测应当比没有把握的多受多少惩罚？
+怎样用一个数衡量预测有多差？同样是判错，很有把握的预测和没有把握的预测，损失相差多少？
 
 你将学到：
 
@@ -45,13 +45,13 @@ print("by hand:", exp / exp.sum())
 print("softmax:", torch.softmax(logits, dim=1)[0])
 
 # %%
-# 第 0 个样本的正确类别是 1，它的概率是 0.8808。
+# 第一个样本的正确类别是 1，这个类别的概率是 0.8808。
 #
 # 从概率到损失
 # ------------
 # 交叉熵是正确类别的概率的负对数，再对样本求平均。概率是 1 时损失是 0，概率越小，损失越大。
-# ``CrossEntropyLoss`` 直接接收 logits 和编号，它自己做 softmax。
-# 它的函数形式是 ``nn.functional.cross_entropy(logits, target)``。
+# 类 ``CrossEntropyLoss`` 直接接收 logits 和编号，它自己做 softmax。
+# 这个损失的函数形式是 ``nn.functional.cross_entropy(logits, target)``。
 
 loss_fn = nn.CrossEntropyLoss()
 output = loss_fn(logits, target)
@@ -62,7 +62,7 @@ by_hand = -(log_p[0, 1] + log_p[1, 1] + log_p[2, 0]) / 3
 print(f"by hand: {by_hand:.4f}")
 
 # %%
-# ``log_softmax`` 一步算出概率的对数。它比先 softmax 再取对数更可靠，
+# 函数 ``log_softmax`` 一步算出概率的对数。它比先 softmax 再取对数更可靠，
 # 因为很小的概率会舍入成 0，取对数就得到 −inf。
 
 far_apart = torch.tensor([0.0, 200.0])
@@ -79,9 +79,9 @@ print("log_softmax:      ", far_apart.log_softmax(dim=0))
 #    判对时损失是 0.1269。变号之后判错，正确类别落后 2 分。再乘以 3，正确类别落后 6 分。
 #    这两种判错的损失各是多少？
 #
-#    - 两者相同，判错的把握大小没有关系
-#    - 大约是 2 和 6，与落后的分数差不多
+#    - 两者相同，因为三个样本都判错了
 #    - 都不超过 1，因为概率在 0 和 1 之间
+#    - 约为 2 和 6，因为取对数抵消了 softmax 里的指数
 
 cases = {
     "right": logits,
@@ -93,12 +93,14 @@ for name, scores in cases.items():
     print(f"{name:<17} {loss_fn(scores, target):.4f}")
 
 # %%
-# .. answer:: B
+# .. answer:: C
 #
 #    两个类别时，设正确类别落后 :math:`d` 分，由定义可以算出损失是 :math:`\ln(1 + e^{d})`，
 #    :math:`d` 大时约等于 :math:`d`。
-#    A 不对，把握越大，正确类别的概率越小，损失越大。
-#    C 混淆了概率和它的负对数，概率趋于 0 时，负对数没有上限。
+#    A 只看判断的对错，但是判错的把握越大，正确类别的概率就越小，损失就越大。
+#    B 混淆了概率和它的负对数。概率趋于 0 时，负对数没有上限。
+#
+# 判对的时候正好相反，把握越大，损失越小，从 0.1269 降到 0.0025。
 
 # %%
 # .. change-it::
@@ -111,9 +113,12 @@ for name, scores in cases.items():
 print(f"lowest possible:  {math.log(1 + math.exp(-1)):.4f}")
 
 # %%
-# 概率在 0 和 1 之间，所以第二次 softmax 收到的两个分数最多相差 1，损失不会低于 :math:`\ln(1 + e^{-1})`。
-# 程序不报错，所以要记住网络的末尾不放 softmax，详见 :ref:`pitfalls-softmax-twice`。
+# .. outcome::
 #
+#    不能。概率在 0 和 1 之间，所以第二次 softmax 收到的两个分数最多相差 1，损失不会低于 0.3133。
+#    程序不报错，所以要记住网络的末尾不放 softmax，详见 :ref:`pitfalls-softmax-twice`。
+
+# %%
 # 为什么不用均方误差
 # ------------------
 # 也可以把概率当作预测，把 0 和 1 当作目标，用 :ref:`均方误差 <networks-mse-loss>` 作损失。
@@ -155,18 +160,22 @@ for loss, color in ((cross_entropy, "C0"), (squared_error, "C1")):
     value, slope = value_and_slope(loss, gap)
     axes[0].plot(gap, value, color=color, lw=2)
     axes[1].plot(gap, slope, color=color, lw=2)
+    for ax, curve in zip(axes, (value, slope), strict=True):
+        ax.plot(-6, curve[20], "o", color=color)  # gap 是 −6
 axes[0].text(-4.5, 5.2, "cross-entropy", color="C0")
 axes[0].text(-7, 1.3, "squared error", color="C1")
+axes[1].text(1, -0.6, "cross-entropy", color="C0")
+axes[1].text(-7, -0.35, "squared error", color="C1")
 for ax, label in zip(axes, ("loss", "slope"), strict=True):
     ax.set(xlabel="gap", ylabel=label)
     ax.spines[["top", "right"]].set_visible(False)
 # alt: 左图，gap 越小，交叉熵近似沿直线上升，均方误差停在 1；
-# 右图，gap 很小时，交叉熵的斜率接近 −1，均方误差的斜率回到 0
+# 右图，gap 很小时，交叉熵的斜率接近 −1，均方误差的斜率回到 0；圆点在 gap 为 −6 处
 plt.show()
 
 # %%
-# ``gap`` 是 −6 时，交叉熵的斜率是 −0.9975，均方误差的斜率只有 −0.0049。
-# 所以判错而且很有把握的样本，用均方误差时梯度反而接近 0。
+# 图中的圆点在 ``gap`` 为 −6 处，这里交叉熵的斜率是 −0.9975，均方误差的斜率只有 −0.0049。
+# 所以用均方误差时，判错而且很有把握的样本，梯度反而接近 0。
 #
 # 求导可以看出原因。设 :math:`p` 是正确类别的概率，它对 ``gap`` 的斜率是 :math:`p(1-p)`。
 # 由此得到两种损失的斜率：
@@ -181,22 +190,28 @@ plt.show()
 # %%
 # .. change-it::
 #
-#    从 ``gap = -6`` 出发走 20 步，每步减去 0.5 倍的斜率。用两种损失，最后各能走到哪里？
+#    从 ``gap`` 为 −2 或 −6 处出发，每步减去 0.5 倍的斜率。用两种损失，各要走几步才能判对？
 
-# hide-cell: 走 20 步
-for loss in (cross_entropy, squared_error):
-    gap = torch.tensor([-6.0])
-    for _ in range(20):
-        gap = gap - 0.5 * value_and_slope(loss, gap)[1]
-    print(f"{loss.__name__:13} gap {gap.item():.2f}")
+# hide-cell: 走到判对为止
+for start in (-2.0, -6.0):
+    for loss in (cross_entropy, squared_error):
+        gap, steps = torch.tensor([start]), 0
+        while gap < 0:
+            gap = gap - 0.5 * value_and_slope(loss, gap)[1]
+            steps += 1
+        print(f"from {start:.0f}: {loss.__name__:13} {steps:3} steps")
 
 # %%
-# 用交叉熵时，第 20 步的 ``gap`` 已经是正数，也就是判对了。用均方误差时，``gap`` 几乎没有变。
+# .. outcome::
 #
+#    从 −2 出发，交叉熵要 6 步，均方误差要 16 步。从 −6 出发，交叉熵要 14 步，均方误差却要 426 步。
+#    所以用均方误差也能判对，但是起初判错的把握越大，走得就越慢。
+
+# %%
 # 二分类只用一个分数
 # ------------------
 # 两个类别时，损失只取决于两个分数之差，所以网络只输出一个差就够了。
-# ``BCEWithLogitsLoss`` 接收这一个分数，它的目标是浮点数，形状与分数相同，
+# 类 ``BCEWithLogitsLoss`` 接收这一个分数。它的目标是浮点数，形状与分数相同，
 # 1.0 表示类别 1，0.0 表示类别 0。
 
 difference = logits[:, 1] - logits[:, 0]  # (3, 2) -> (3,)
@@ -205,7 +220,7 @@ binary_loss = nn.BCEWithLogitsLoss()(difference, target.float())
 print(f"one score: {binary_loss:.4f}  two scores: {output:.4f}")
 
 # %%
-# 两者相等。名字里的 BCE 是 binary cross-entropy，with logits 表示它自己做 Sigmoid，
+# 两者在四位小数内相同。名字里的 BCE 是 binary cross-entropy，with logits 表示它自己做 Sigmoid，
 # 所以网络的末尾也不放 Sigmoid。
 
 # %%
@@ -218,6 +233,6 @@ print(f"one score: {binary_loss:.4f}  two scores: {output:.4f}")
 # %%
 # 小结
 # ----
-# - 规则：交叉熵接收 logits 和类别编号，网络的末尾不放 softmax。
+# - 规则：交叉熵接收 logits 和类别编号，判错的把握越大，损失越大，网络的末尾不放 softmax。
 # - API：``torch.nn.CrossEntropyLoss``、``torch.nn.BCEWithLogitsLoss``、``torch.softmax`` 和 ``torch.log_softmax``。
 # - 下一页：:ref:`networks-optimizer-step`

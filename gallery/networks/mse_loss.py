@@ -9,12 +9,12 @@
 ==================
 
 模型预测房价、温度这样的连续数值，叫作回归。训练需要用一个数来表示预测有多差，
-这个数由 :term:`损失函数` 算出。如果数据里混进一个写错的目标，它会把训练带偏多少？
+这个数由 :term:`损失函数` 算出。如果数据里混进一个写错的目标，使损失最小的预测会改变多少？
 
 你将学到：
 
 - 计算 :term:`均方误差` 和它的 :term:`梯度`
-- 比较三种损失函数怎样对待离群的目标
+- 比较离群的目标对三种损失函数的影响
 - 修正预测与目标形状不一致的错误
 """
 
@@ -52,15 +52,15 @@ by_hand = ((prediction - target) ** 2).mean()
 print(f"by hand: {by_hand:.4f}")
 
 # %%
-# ``reduction`` 决定这些平方怎样合成一个数，默认是 ``"mean"``。
+# 选项 ``reduction`` 决定这些平方怎样合成一个数，默认是 ``"mean"``。
 
 for reduction in ("none", "sum", "mean"):
     loss_fn = torch.nn.MSELoss(reduction=reduction)
     print(f"{reduction:>4}:", loss_fn(prediction, target))
 
 # %%
-# ``"none"`` 不合并，可以看出损失来自哪个元素。``"mean"`` 除以元素的个数 3，而不是 :term:`样本` 的个数 1。
-# ``"sum"`` 不除，所以损失和梯度都是 ``"mean"`` 的 3 倍。
+# 选项 ``"none"`` 不合并，可以看出损失来自哪个元素。选项 ``"mean"`` 除以元素的个数 3，而不是 :term:`样本` 的个数 1。
+# 选项 ``"sum"`` 只相加，不再除，所以损失是 ``"mean"`` 的 3 倍，梯度也是。
 #
 # 梯度与误差成正比
 # ----------------
@@ -70,8 +70,8 @@ for reduction in ("none", "sum", "mean"):
 #
 #    \frac{\partial L}{\partial \hat{y}_i} = \frac{2 (\hat{y}_i - y_i)}{n}
 #
-# 用 ``backward()`` 核对。五个目标里，最后一个本来是 5，被误写成 50。
-# 五个预测都取同一个数 3，也就是没有写错时的平均值。
+# 下面用 ``backward()`` 核对。五个目标里，最后一个本来是 5，被误写成 50。
+# 五个预测都取同一个数 3，也就是没有写错时目标的平均值。
 
 clean = torch.tensor([1.0, 2, 3, 4, 5])
 typo = torch.tensor([1.0, 2, 3, 4, 50])
@@ -96,9 +96,9 @@ print("backward:", gradient(mse_loss_fn, 3.0, typo))
 # 如果不让梯度随误差增大，离群的目标还会这样起作用吗？比较另外两种损失：
 #
 # - 平均绝对误差（mean absolute error，MAE）取误差的绝对值，类名是 ``L1Loss``。
-# - Huber 损失在误差小于 ``delta`` 时用平方，超过 ``delta`` 之后改用直线，类名是 ``HuberLoss``。
+# - Huber 损失在误差的绝对值小于 ``delta`` 时用平方的一半，超过之后改用直线，类名是 ``HuberLoss``。
 #
-# 下图是它们的值和斜率，Huber 损失的 ``delta`` 是 1。
+# 下图画出三种损失的值和斜率，其中 Huber 损失的 ``delta`` 是 1。
 
 loss_fns = {
     "MSE": torch.nn.MSELoss(),
@@ -134,16 +134,15 @@ for ax, label in zip(axes, ("loss", "slope"), strict=True):
 plt.show()
 
 # %%
-# MSE 的斜率随误差增大，MAE 和 Huber 的斜率不超过 1。
-
-# %%
+# MSE 的斜率随误差增大，而 MAE 和 Huber 的斜率的绝对值不超过 1。
+#
 # .. predict::
 #
 #    五个目标 1、2、3、4、5 全部预测成同一个数，三种损失都在预测 3 时最小。
 #    把 5 误写成 50，哪些损失的最低点会离开 3？
 #
 #    - 三种都会，因为目标的平均值变了
-#    - 只有 MSE
+#    - 只有 MSE，因为它的斜率随误差增大
 #    - MSE 和 Huber，因为 Huber 在误差小时也用平方
 
 
@@ -164,10 +163,29 @@ for name, constant in (("MSE", 12.0), ("MAE", 3.0), ("Huber", 3.0)):
 # .. answer:: B
 #
 #    MSE 的最低点从 3 移到 12，也就是五个目标的平均值，因为在这里五个梯度之和才是 0。
-#    A 只对 MSE 成立。另外两种损失的斜率不超过 1，所以写错的目标与 4 的梯度一样大，五个梯度之和仍是 0。
+#    A 只对 MSE 成立。用另外两种损失时，写错的目标与目标 4 的梯度都是 −0.2，所以在 3 处五个梯度之和仍是 0。
 #    C 只看了误差小的一段。目标 50 的误差远大于 ``delta``，落在直线的一段。
 
 # %%
+# .. change-it::
+#
+#    这次误写的是 3，五个目标成了 1、2、50、4、5。MAE 和 Huber 的最低点还会留在 3 吗？
+
+# hide-cell: 把 3 误写成 50
+other_typo = torch.tensor([1.0, 2, 50, 4, 5])
+for name, loss_fn in loss_fns.items():
+    print(f"{name:5} lowest at {best_constant(loss_fn, other_typo):5.2f}")
+print(f"median: {other_typo.median():.2f}")
+
+# %%
+# .. outcome::
+#
+#    不会，两者都移到了 4。MAE 的最低点是目标的中位数，也就是排序以后居中的数。
+#    误写 5 不改变居中的数，误写 3 却使它变成了 4。即使这样，两者移动的距离也比 MSE 小得多。
+
+# %%
+# 选项 ``delta`` 决定 Huber 损失从多大的误差开始改用直线。
+#
 # .. change-it::
 #
 #    把 Huber 损失的 ``delta`` 改成 100，大于所有的误差。最低点会在 3、12，还是两者之间？
@@ -178,8 +196,11 @@ for delta in (1.0, 5.0, 100.0):
     print(f"delta {delta:5.1f}: lowest at {best:5.2f}")
 
 # %%
-# ``delta`` 是平方与直线的分界。它越大，Huber 损失的最低点越接近均方误差的最低点。
+# .. outcome::
 #
+#    最低点从 3 移到 3.75，再移到 12。所有误差都小于 ``delta`` 时，Huber 损失就是均方误差的一半，所以最低点相同。
+
+# %%
 # 常见错误：形状不一致
 # --------------------
 # :term:`线性层` 的输出常常是 ``(n, 1)``，从表格读来的目标常常是 ``(n,)``。
@@ -201,18 +222,18 @@ print(f"(3,) and (3,):   {mse_loss_fn(column.squeeze(1), row):.4f}")
 # %%
 # 两者 :term:`广播` 成 ``(3, 3)``，于是每个预测与三个目标各比较一次，损失成了 1.3333。
 # PyTorch 只给出警告，程序会继续运行。改法是先用 ``squeeze(1)`` 去掉预测的最后一维，使两者形状相同。
-# 照错误的形状训练会怎样，见 :ref:`pitfalls-broadcasting-bug`。
+# 用错误的形状训练会怎样，见 :ref:`pitfalls-broadcasting-bug`。
 
 # %%
 # .. real-projects::
 #
-#    目标检测用 ``SmoothL1Loss`` 回归边框的坐标，它与 Huber 损失只差一个系数，来历见
-#    `Girshick, 2015 <https://arxiv.org/abs/1504.08083>`__。各个选项见
+#    目标检测网络 Fast R-CNN 用 ``SmoothL1Loss`` 回归边框的坐标，见
+#    `Girshick, 2015 <https://arxiv.org/abs/1504.08083>`__。这种损失与 Huber 损失只差一个系数。各个选项见
 #    `torch.nn.MSELoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：均方误差的梯度与误差成正比，目标里有离群值时可以改用 MAE 或 Huber，预测与目标的形状要相同。
+# - 规则：均方误差的梯度与误差成正比，所以离群的目标对它影响很大，对 MAE 和 Huber 影响较小。
 # - API：``torch.nn.MSELoss``、``torch.nn.L1Loss``、``torch.nn.HuberLoss``，函数形式如 ``torch.nn.functional.mse_loss``。
 # - 下一页：:ref:`networks-cross-entropy`
