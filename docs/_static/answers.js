@@ -1,8 +1,19 @@
-// One button shows or hides all that a page folds: answers, or code and outputs. What is closed is left out on paper.
+// What a reader chose in a prediction is remembered, in either language; and one button shows or hides all that a page
+// folds: answers, or code and outputs. What is closed is left out on paper.
 "use strict";
 (() => {
   const { show, hide, note, unfold, fold, foldNote } = document.currentScript.dataset; // in the page's language
   const answers = [...document.querySelectorAll("article details.hide")];
+  const page = location.pathname.replace(/.*\/([^/]+\/[^/]+)\.html$/, "$1");
+  for (const option of document.querySelectorAll(".choices input")) {
+    const key = `${page} ${option.name}`;
+    try {
+      if (localStorage.getItem(key) === option.value) option.checked = true;
+      option.addEventListener("change", () => localStorage.setItem(key, option.value));
+    } catch {
+      break; // the browser keeps nothing
+    }
+  }
   const folds = answers.some((answer) => answer.matches(".fold"));
   const title = document.querySelector("article h1");
   if (!answers.length || !title) return;
@@ -22,8 +33,9 @@
   });
   for (const answer of answers) answer.addEventListener("toggle", label);
   label();
-  // Under the facts of an example; else under the introduction, or under the title where there is none.
+  // At the end of an example, where it moves nothing; else under the introduction, or under the title where there is none.
   let place = title;
-  while (place.nextElementSibling?.matches("p, dl") && !(folds && place.matches("dl"))) place = place.nextElementSibling;
-  place.after(line);
+  while (place.nextElementSibling?.matches("p, dl")) place = place.nextElementSibling;
+  if (folds) title.parentElement.append(line);
+  else place.after(line);
 })();

@@ -38,7 +38,10 @@ MISSED = """() => {
   // The link back to the top comes and goes as one scrolls.
   const hidden = (element) => element.matches(".back-to-top") || !element.checkVisibility({ visibilityProperty: true })
     || element.closest("dialog:not([open])") || element.disabled || element.tabIndex < 0;
+  // Tab leads to one of a group of radio buttons, arrow keys to the others.
+  const groups = new Set([...document.querySelectorAll("[type=radio][data-reached]")].map((button) => button.name));
   return [...document.querySelectorAll(operable)]
+    .filter((element) => element.type !== "radio" || !groups.has(element.name))
     .filter((element) => !hidden(element) && !("reached" in element.dataset))
     .map((element) => element.outerHTML.slice(0, 120));
 }"""

@@ -25,7 +25,6 @@ UNUSED = (
 ASSETS = {
     "devices.js": 'class="device-outputs',
     "copy.js": '<div class="highlight">',
-    "predict.js": '<div class="choices"',
     "answers.js": '<details class="admonition hide',  # as MyST-NB writes a hidden cell
     "math.css": "<math",
     "mystnb.*.css": 'class="cell ',

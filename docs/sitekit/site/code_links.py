@@ -15,13 +15,16 @@ from sphinx.writers.html5 import HTML5Translator
 from sphinx_gallery import _doctree_links
 
 
+PUNCTUATION = ["p"]
+
+
 class tokens(nodes.General, nodes.TextElement):
     """Highlighted code without links; its children are the text."""
 
 
 def _kind(token: nodes.Node) -> str:
-    """The class of a token; blanks have none."""
-    if not isinstance(token, nodes.Element) or token.astext().isspace():
+    """The class of a token; blanks have none, nor has what both of our styles show as the code around it."""
+    if not isinstance(token, nodes.Element) or token.astext().isspace() or token["classes"] == PUNCTUATION:
         return ""
     return " ".join(token["classes"])
 

@@ -1,7 +1,7 @@
 """The parts of an example's page on the page: predictions that can be answered there, and cells that are folded.
 
 A reader's choice is a radio button, and the answer repeats it: the style sheet shows the line that belongs to the
-button, so this needs no script; ``predict.js`` only remembers the choice. A cell whose first line is ``# hide-input: title`` has
+button, so this needs no script; ``answers.js`` only remembers the choice. A cell whose first line is ``# hide-input: title`` has
 its code folded under that title, with ``# hide-cell: title`` its output, too; below “change it” it stands in that box. An “outcome” behind it is folded with it.
 """
 
@@ -146,4 +146,3 @@ def setup(app: Sphinx) -> None:
     app.add_node(fold, html=(_visit_fold, _depart_fold), **SKIPPED)
     app.add_transform(Parts)
     app.add_post_transform(Options)
-    app.add_js_file("predict.js", loading_method="defer")
