@@ -30,31 +30,32 @@ import torch
 # :term:`逐元素运算` 要求两个张量形状相同。形状不同时，PyTorch 按两条规则把它们变得相同：
 #
 # 1. 两个形状从右边对齐，轴较少的一方在左边补上长度为 1 的轴。
-# 2. 逐轴比较长度。相等就不变，有一方是 1 就把它拉伸到另一方的长度，其余情况报错。
+# 2. 逐轴比较长度。长度相等的轴不变。有一方的长度是 1，就把它拉伸到另一方的长度。其余情况报错。
 #
-# 例如 (2, 3) 加 (3,)，后者先补成 (1, 3)，再把第 0 个轴拉伸到 2，结果的形状是 (2, 3)。
+# 从右边数，最后一个轴的编号是 −1，倒数第二个轴的编号是 −2，所以对齐的就是编号相同的轴。
+# 例如 (2, 3) 加 (3,)，后者先补成 (1, 3)，再把轴 −2 拉伸到 2，结果的形状是 (2, 3)。
 #
 # .. predict::
 #
 #    形状为 (5, 1, 4, 1) 和 (3, 1, 1) 的两个张量相加，会得到什么？
 #
-#    - 报错，因为轴的个数不同
-#    - 报错，因为第 0 个轴一个长 5，一个长 3
-#    - 形状为 (5, 3, 4, 1) 的张量
-#    - 形状为 (5, 1, 4, 1) 的张量
+#    - 报错，因为两个张量的轴数不同
+#    - 报错，因为第一个轴的长度是 5 和 3
+#    - 形状 (5, 1, 4, 1)，因为只有轴较少的张量才拉伸
+#    - 形状 (5, 3, 4, 1)，因为两个张量都有要拉伸的轴
 
 x = torch.empty(5, 1, 4, 1)  # 没有设初值，这里只看形状
 y = torch.empty(3, 1, 1)
 print((x + y).size())
 
 # %%
-# .. answer:: C
+# .. answer:: D
 #
-#    轴的个数不同不要紧，因为 ``y`` 会补成 (1, 3, 1, 1)，所以 A 不对。
+#    轴数不同不要紧，因为 ``y`` 会补成 (1, 3, 1, 1)，所以 A 不对。
 #    对齐从右边开始，``y`` 的 3 对着 ``x`` 的 1，而不是对着 5，所以 B 不对。
-#    D 忘了 ``x`` 里长度为 1 的轴也要拉伸。
+#    ``x`` 的这个 1 要拉伸到 3，所以 C 也不对。
 #
-# 下图每个方框是一个轴，从右边对齐。橙色的轴由 1 拉伸而来，虚线框是补上的轴。
+# 下图的每个方框是一个轴，上下两个方框是对齐的轴。橙色的轴由 1 拉伸而来，虚线框是补上的轴。
 
 # hide-input: 画图
 result = (x + y).shape
@@ -78,15 +79,23 @@ ax.set_axis_off()
 plt.show()
 
 # %%
+# ``x`` 只有轴 −3 需要拉伸。``y`` 有两个轴需要拉伸，它们是补上的轴 −4 和原有的轴 −2。
+# 轴 −1 的长度在两边都是 1，所以结果里仍是 1。
+#
 # .. change-it::
 #
-#    把 ``y`` 的形状改成 (2,)。先在纸上从右边对齐，写出结果的形状，
-#    再用 ``torch.broadcast_shapes`` 检查，它只按形状计算，不需要数据。
+#    把 ``y`` 的形状改成 (4,)。``x`` 也有一个长度为 4 的轴，那么结果的形状是 (5, 1, 4, 1) 吗？
+#    可以用 ``torch.broadcast_shapes`` 检查，它只按形状计算，不需要数据。
 
-# hide-cell: y 的形状为 (2,)
-print(torch.broadcast_shapes((5, 1, 4, 1), (2,)))
+# hide-cell: y 的形状为 (4,)
+print(torch.broadcast_shapes((5, 1, 4, 1), (4,)))
 
 # %%
+# .. outcome::
+#
+#    不是。``y`` 唯一的轴对着 ``x`` 的轴 −1，它的长度是 1，所以被拉伸到 4。
+#    长度相等的两个轴不一定对齐，因为对齐只看从右边数的位置。
+#
 # 拉伸是否复制数据
 # ----------------
 # 再看数值。``column`` 是一列三个数，``row`` 是一行四个数，两者都要拉伸成 (3, 4)。
@@ -97,7 +106,7 @@ table = column + row  # (3, 1) + (4,) -> (3, 4)
 print(table)
 
 # %%
-# 下图画出三个张量，淡色的格子是拉伸出来的。
+# 下图画出这三个张量，淡色的格子由拉伸得到。
 
 # hide-input: 画图
 fig, axes = plt.subplots(1, 3, figsize=(8, 2.2), layout="constrained")
@@ -117,7 +126,9 @@ for ax, (name, tensor) in zip(axes, panels.items(), strict=True):
 plt.show()
 
 # %%
-# 拉伸这一步可以用 ``expand`` 单独完成。比较它的元素个数和内存里实际存放的个数。
+# ``column`` 向右重复，``row`` 向下重复，然后对应的格子相加。
+# 重复出来的格子占用内存吗？用 ``expand`` 可以只拉伸 ``column`` 而不做加法。
+# 下面比较拉伸后的元素个数和内存里实际存放的个数。
 
 stretched = column.expand(3, 4)
 stored = stretched.untyped_storage().nbytes() // stretched.element_size()
@@ -125,13 +136,13 @@ print(f"{stretched.shape=}  {stretched.stride()=}")
 print(f"elements: {stretched.numel()}, stored: {stored}")
 
 # %%
-# 形状里有 12 个元素，内存里只存了 3 个。因为第 1 个轴的 :term:`步幅` 是 0，
-# 沿这个轴前进一格，读到的还是同一个数，所以拉伸不用复制。
+# 拉伸后的形状有 12 个元素，内存里却只存了 3 个。这是因为轴 1 的 :term:`步幅` 是 0，
+# 沿这个轴前进一格，读到的还是内存里的同一个数。PyTorch 的文档说明，广播时的拉伸也不复制数据。
 #
 # 轴没有对齐的减法
 # ----------------
-# ``scores`` 有 5 行 3 列，要让每一行减去自己的均值。``mean(dim=1)`` 沿第 1 个轴求平均，
-# 结果里就没有这个轴了，5 行得到 5 个均值。
+# ``scores`` 有 5 行 3 列，要让每一行减去自己的均值。``mean(dim=1)`` 对每一行的 3 个数求平均，
+# 所以 5 行得到 5 个均值，结果里不再有轴 1。
 
 torch.manual_seed(0)
 scores = torch.randn(5, 3)
@@ -144,49 +155,60 @@ except RuntimeError as error:
 
 # %%
 # 从右边对齐，``scores`` 的 3 对着 ``means`` 的 5，两个长度不相等，也都不是 1，所以报错。
-# 报错里的 ``dimension 1`` 是 ``scores`` 的第 1 个轴。
-# 求均值时加上 ``keepdim=True``，就会保留长度为 1 的轴，均值成为一列。
+# 报错里的 ``tensor a`` 和 ``tensor b`` 依次是减号左边和右边的张量，``non-singleton`` 的意思是长度不是 1。
+# 轴号 ``dimension 1`` 是补齐以后从左边数的，从 0 开始，所以这里说的是最后一个轴。
+#
+# 求均值时加上 ``keepdim=True``，就会把求平均的轴保留下来，长度是 1。这样均值成为一列，与每一行对齐。
 
 means = scores.mean(dim=1, keepdim=True)
 centered = scores - means
 print(f"{means.shape=}  {centered.shape=}")
-print(f"largest row mean: {centered.mean(dim=1).abs().max():.4f}")
+print(f"largest |row mean|: {centered.mean(dim=1).abs().max():.6f}")
 
 # %%
-# 每一行的均值都成了 0，这才是想要的减法。
+# 不计舍入误差，每一行的均值都成了 0，这才是想要的减法。
 # 但是忘记 ``keepdim`` 不一定报错。如果行数和列数恰好相等，错误的减法也能算出结果。
+# 下面取出前 3 行，打印两种写法在每个位置上减去的数。
 
 square = scores[:3]
-wrong = square - square.mean(dim=1)
-right = square - square.mean(dim=1, keepdim=True)
-print(f"wrong row means: {wrong.mean(dim=1).numpy().round(2)}")
-print(f"right row means: {right.mean(dim=1).abs().numpy().round(2)}")
+flat = square.mean(dim=1)  # (3,)
+kept = square.mean(dim=1, keepdim=True)  # (3, 1)
+print(f"without keepdim, subtract:\n{flat.expand(3, 3).numpy().round(2)}")
+print(f"largest |row mean|: {(square - flat).mean(dim=1).abs().max():.6f}")
+print(f"with keepdim, subtract:\n{kept.expand(3, 3).numpy().round(2)}")
+print(f"largest |row mean|: {(square - kept).mean(dim=1).abs().max():.6f}")
 
 # %%
-# ``square.mean(dim=1)`` 的形状是 (3,)，它对齐的是 ``square`` 的列。
-# 于是每一列减去了某一行的均值，每一行的均值也就不是 0。
+# 三行的均值依次是 −0.31、−0.64 和 0.17。不写 ``keepdim`` 时，均值的形状是 (3,)，它的三个数各对着一列，
+# 于是列 0 减去的是行 0 的均值，列 1 减去的是行 1 的均值。所以减完以后，各行的均值不都是 0。
+# 写了 ``keepdim``，每一行减去的才是自己的均值。
 #
 # .. change-it::
 #
-#    形状为 (5, 1) 的预测减去形状为 (5,) 的目标，差的形状是什么？
+#    改成让每一列减去自己的均值，也就是把 ``dim=1`` 换成 ``dim=0``。这时不写 ``keepdim`` 的减法对不对？
 
-# hide-cell: (5, 1) 减 (5,)
-prediction = torch.zeros(5, 1)
-target = torch.zeros(5)
-print(f"{(prediction - target).shape=}")
+# hide-cell: 每一列减去自己的均值
+flat = square.mean(dim=0)  # (3,)
+kept = square.mean(dim=0, keepdim=True)  # (1, 3)
+print(f"without keepdim, subtract:\n{flat.expand(3, 3).numpy().round(2)}")
+print(f"largest |column mean|: {(square - flat).mean(dim=0).abs().max():.6f}")
+print(f"the same with keepdim: {torch.equal(square - flat, square - kept)}")
 
 # %%
-# 结果是 5 行 5 列，而不是 5 个差。所以相减之前要检查两边的形状。
+# .. outcome::
+#
+#    这次是对的。均值的三个数仍然各对着一列，而现在它们正是各列的均值。
+#    写上 ``keepdim=True`` 以后，均值的形状是 (1, 3)，结果相同。
 #
 # .. real-projects::
 #
-#    真实项目常在计算损失之前写 ``assert prediction.shape == target.shape``，
+#    计算损失之前可以写 ``assert prediction.shape == target.shape``，
 #    因为形状不同的损失也可能照样算出来，见 :ref:`pitfalls-broadcasting-bug`。
 #    参考 `Tensor.expand <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html>`__
 #    和 `广播的完整规则 <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>`__。
 #
 # 小结
 # ----
-# - 规则：从右边对齐，缺少的轴补 1，长度为 1 的轴拉伸，其余长度必须相等。
-# - API：``Tensor.expand``、``torch.broadcast_shapes`` 和 ``keepdim=True``。
+# - 规则：从右边对齐，缺少的轴补 1，长度为 1 的轴拉伸，其余的轴长度必须相等。
+# - API：``torch.broadcast_shapes``、``Tensor.expand`` 和 ``Tensor.mean`` 的 ``keepdim=True``。
 # - 下一页：:ref:`basics-computational-graph`
