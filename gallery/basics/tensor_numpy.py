@@ -33,7 +33,7 @@ import torch
 # - :term:`形状`，也就是每个 :term:`轴` 上有几个数
 # - :term:`数据类型`，也就是每个数怎样存成二进制
 #
-# 张量比数组多两种本领。它可以放到 GPU 上计算，也可以自动求导，后面的页会分别讲到。
+# 与数组不同的是，张量可以放到 GPU 上计算，也可以自动求导，后面的页会分别讲到。
 #
 # 数据类型的名字说明一个数占多少位。``float32`` 占 32 位，也就是 4 字节。
 # ``float64`` 占 64 位，也就是 8 字节，所以能保留更多有效数字。
@@ -54,7 +54,7 @@ print(x_numpy + y_numpy)
 
 # %%
 # 两个和的数值相同，但是张量后面多了 ``dtype=torch.float64``。
-# PyTorch 打印张量时省略默认的 ``float32``，所以看到 ``dtype`` 就说明类型不是默认的那一种。
+# PyTorch 打印浮点数张量时省略默认的 ``float32``，所以看到 ``dtype`` 就说明类型不是默认的那一种。
 # 下面打印四个变量各自的类型。
 
 print(f"x_numpy: {x_numpy.dtype}   x_torch: {x_torch.dtype}")
@@ -64,34 +64,58 @@ print(f"bytes per number: x {x_torch.element_size()}, y {y_torch.element_size()}
 # %%
 # 转换没有改变类型，因此 ``x`` 在两边都是 ``float64``，``y`` 在两边都是 ``float32``。
 # 两种类型相加之前，PyTorch 会把它们变成同一种，这叫 :term:`类型提升`。
-# 两种都是浮点数时，结果取位数较多的一种，所以和是 ``float64``。
+# 这两种都是浮点数，结果取位数较多的一种，所以和是 ``float64``。
 #
 # .. change-it::
 #
-#    把 ``np.array([1, 2, 3.0])`` 换成 ``np.array([1, 2, 3])``，它的类型就成了整数 ``int64``。
-#    PyTorch 的和与 NumPy 的和各是什么类型？先猜，再看下面的运行结果。
+#    把 ``np.array([1, 2, 3.0])`` 换成整数数组，类型分别是 16 位的 ``int16`` 和 64 位的 ``int64``。
+#    这时 ``x + y`` 在 PyTorch 和 NumPy 里还是同一种类型吗？
 
 # hide-cell: 整数加浮点数
-whole_numpy = np.array([1, 2, 3])
-whole_torch = torch.from_numpy(whole_numpy)
-print(f"PyTorch: int64 + float32 -> {(whole_torch + y_torch).dtype}")
-print(f"NumPy:   int64 + float32 -> {(whole_numpy + y_numpy).dtype}")
+for dtype in (np.int16, np.int64):
+    whole_numpy = np.array([1, 2, 3], dtype=dtype)
+    whole_torch = torch.from_numpy(whole_numpy)
+    print(f"{whole_torch.dtype} + {y_torch.dtype}")
+    print(f"    PyTorch: {(whole_torch + y_torch).dtype}")
+    print(f"    NumPy:   {(whole_numpy + y_numpy).dtype}")
 print(f"16777217 as float32: {np.float32(16777217):.0f}")
 
 # %%
-# 两个库在这里规则不同。整数加浮点数时，PyTorch 采用那个浮点数的类型。
-# NumPy 在这里改用 ``float64``，因为 ``float32`` 不能准确存下较大的整数，
-# 例如上面的 16777217 就变成了 16777216。
+# .. outcome::
 #
-# 共用一块内存
-# ------------
-# ``torch.from_numpy`` 不复制数据，它创建的张量直接使用数组的那块内存。
-# ``torch.tensor`` 则另开一块内存，把数复制过去。
+#    整数加浮点数时，PyTorch 在两种情况下都采用浮点数的类型 ``float32``。
+#    NumPy 遇到 ``int64`` 时改用 ``float64``，因为 ``float32`` 存不下所有的 64 位整数，
+#    例如 16777217 变成了 16777216。所有的 ``int16`` 都能用 ``float32`` 准确表示，所以那里不用改。
+#
+# 共用内存还是复制
+# ----------------
+# 转换之后，数组和张量是两个 Python 对象，但是它们的数不一定存放在两块内存里。
+# 为了比较，下面再用 ``torch.tensor`` 从同一个数组创建张量 ``copied``。
+#
+# .. predict::
+#
+#    ``x_torch`` 由 ``torch.from_numpy(x_numpy)`` 得到。先执行 ``x_numpy[0] = 100``，
+#    再执行 ``x_torch += 1``，最后两者各是什么？
+#
+#    - 数组是 100、2、3，张量是 2、3、4，因为转换时复制了数据
+#    - 数组和张量都是 101、3、4，因为它们共用一块内存
+#    - 数组是 100、2、3，张量是 101、3、4，因为只有张量跟着数组变
 
 copied = torch.tensor(x_numpy)
-print(f"copied: {copied}")
+x_numpy[0] = 100
+print(f"after x_numpy[0] = 100: x_torch {x_torch.numpy()}, copied {copied.numpy()}")
+x_torch += 1
+print(f"after x_torch += 1:     x_torch {x_torch.numpy()}, copied {copied.numpy()}")
+print(f"                        x_numpy {x_numpy}")
 
 # %%
+# .. answer:: B
+#
+#    改了数组以后，``x_torch`` 里下标为 0 的数也成了 100，所以 A 不对。
+#    张量加 1 以后，``x_numpy`` 的三个数也都加了 1，所以 C 不对。
+#
+# ``torch.from_numpy`` 不复制数据，它创建的张量直接使用数组的那块内存。
+# ``torch.tensor`` 另开一块内存，把数复制过去，所以 ``copied`` 没有变。
 # 下图的每一组方格是一块内存，箭头从变量名指向它使用的内存。
 
 # hide-input: 画图
@@ -108,33 +132,15 @@ ax.annotate("x_torch", (2, 1), (2.8, 1.8), **text)
 ax.annotate("copied", (6.5, 1), (6.5, 1.8), **text)
 ax.set(xlim=(-0.8, 8.3), ylim=(-0.1, 2.2), aspect="equal")
 ax.set_axis_off()
-# alt: 左边一组方格 1、2、3，x_numpy 和 x_torch 两个箭头都指向它；右边另一组方格 1、2、3，只有 copied 指向它。
+# alt: 左边一组方格 101、3、4，x_numpy 和 x_torch 两个箭头都指向它；右边另一组方格 1、2、3，只有 copied 指向它。
 plt.show()
 
 # %%
-# .. predict::
-#
-#    先执行 ``x_numpy[0] = 100``，再执行 ``x_torch += 1``。这时 ``x_numpy`` 里是哪三个数？
-#
-#    - 100、2、3，因为加 1 只改张量
-#    - 101、3、4，因为两次改动写在同一块内存里
-#    - 2、3、4，因为张量还保留着改动之前的 1
-
-x_numpy[0] = 100
-print(f"after x_numpy[0] = 100: x_torch {x_torch.numpy()}, copied {copied.numpy()}")
-x_torch += 1
-print(f"after x_torch += 1:     x_numpy {x_numpy}, copied {copied.numpy()}")
-
-# %%
-# .. answer:: B
-#
-#    改了数组以后，第一行里 ``x_torch`` 的第 0 个数也成了 100，所以 C 不对。
-#    张量加 1 以后，第二行里 ``x_numpy`` 的三个数都加了 1，所以 A 也不对。
-#    ``copied`` 有自己的内存，两次改动都没有影响它。
+# 左边的三个数只存了一份，所以不论通过哪个名字修改，另一个名字都会读到新的数。
 #
 # .. change-it::
 #
-#    把 ``x_torch += 1`` 换成 ``x_torch = x_torch + 1``。``x_numpy`` 还会再变一次吗？
+#    把 ``x_torch += 1`` 换成 ``x_torch = x_torch + 1``，再执行一次。这一次 ``x_numpy`` 还会跟着变吗？
 
 # hide-cell: 不用 += 的加法
 x_torch = x_torch + 1
@@ -142,8 +148,10 @@ print(f"x_torch {x_torch.numpy()}")
 print(f"x_numpy {x_numpy}")
 
 # %%
-# 这一次数组没有变。``+=`` 是 :term:`原地操作`，它把结果写回原来的内存。
-# ``x_torch + 1`` 却在新的内存里算出一个新张量，然后赋值语句让 ``x_torch`` 这个名字指向它。
+# .. outcome::
+#
+#    数组没有变。``+=`` 是 :term:`原地操作`，它把结果写回原来的内存。
+#    表达式 ``x_torch + 1`` 则在新的内存里算出一个新张量，等号再让 ``x_torch`` 这个名字指向新张量。
 #
 # 常用的转换写法还有几种。它们是否共用内存，可以用 ``np.shares_memory`` 检查。
 
@@ -158,11 +166,16 @@ for route, tensor in routes.items():
     shared = np.shares_memory(tensor.numpy(), x_numpy)
     print(f"{route:22} {tensor.dtype}  {shared=}")
 
+single = x_numpy.astype(np.float32)
+shared = np.shares_memory(torch.from_numpy(single).float().numpy(), single)
+print(f"from_numpy(x).float() of a float32 array: {shared=}")
+
 # %%
-# 前两种写法共用内存，后三种都复制。``torch.tensor`` 和 ``clone()`` 的用途就是复制。
-# ``float()`` 把类型改成 ``float32``，每个数从 8 字节变成 4 字节，所以不能再用原来的内存。
+# 前两种写法共用内存，后三种写法在这里都复制。``torch.tensor`` 和 ``clone()`` 每次都复制。
+# 表里的 ``float()`` 复制，因为类型从 ``float64`` 改成 ``float32``，每个数从 8 字节变成 4 字节。
+# 最后一行的数组本来就是 ``float32``，不需要改变类型，所以 ``float()`` 不复制。
 #
-# float64 进不了网络
+# float64 数据与网络
 # ------------------
 # 网络常由 :term:`线性层` 组成。``torch.nn.Linear(3, 2)`` 创建一个线性层，
 # 它读入 3 个数，把它们与自己的 :term:`权重` 做 :term:`矩阵乘法`，得到 2 个数。
@@ -191,20 +204,20 @@ for dtype in (torch.float64, torch.float32):
     print(f"0.1 as {dtype}: {torch.tensor(0.1, dtype=dtype).item():.10f}")
 
 # %%
-# ``float32`` 的 0.1 到第 9 位小数才出现误差。这样的误差对训练网络通常没有影响，
-# 所以训练时一般用 ``float32``，内存只占 ``float64`` 的一半。
+# ``float32`` 的 0.1 到第 9 位小数出现了误差，而 ``float64`` 的 0.1 打印十位小数还看不出误差。
+# 换来的好处是 ``float32`` 的内存只占 ``float64`` 的一半。
 #
 # .. real-projects::
 #
-#    真实项目通常在读取数据的地方统一转换一次，写法是 ``torch.as_tensor(x, dtype=torch.float32)``，
-#    类型已经相同时它不复制。
-#    反方向要注意两点，GPU 上的张量先用 ``cpu()`` 取回来，需要求导的张量先用 ``detach()`` 分离，
-#    然后才能调用 ``numpy()``。
+#    可以在读取数据的地方统一转换一次，写法是 ``torch.as_tensor(x, dtype=torch.float32)``。
+#    数组已经是 ``float32`` 时，得到的张量与数组共用内存。
+#    反方向的写法是 ``x.detach().cpu().numpy()``，其中 ``detach()`` 是需要求导的张量要用的，
+#    ``cpu()`` 是 GPU 上的张量要用的。
 #    参考 `torch.from_numpy <https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html>`__
 #    和 `类型提升的全部规则 <https://docs.pytorch.org/docs/stable/tensor_attributes.html>`__。
 #
 # 小结
 # ----
-# - 规则：``from_numpy`` 和 ``numpy()`` 共用内存并保留类型，``torch.tensor`` 总是复制。
+# - 规则：``from_numpy`` 和 ``numpy()`` 共用内存并保留类型，``torch.tensor`` 复制数据。
 # - API：``torch.from_numpy``、``Tensor.numpy``、``torch.as_tensor``、``torch.tensor`` 和 ``Tensor.float``。
 # - 下一页：:ref:`basics-shapes`
