@@ -8,19 +8,16 @@
 多元函数的梯度
 ==============
 
-训练时的损失是许多个参数的函数，每个参数都有自己的 :term:`偏导数`。
-只对损失调用一次 ``backward()``，能得到几个偏导数？
-如果结果也有好几个数，``backward()`` 又该从哪一个数开始？
+训练时的损失是许多个 :term:`参数` 的函数，它对每个参数都有一个 :term:`偏导数`。
+要求出全部偏导数，需要调用几次 ``backward()``？
+如果函数的结果不是一个数，而是好几个数，一次 ``backward()`` 又能求出什么？
 
 你将学到：
 
-- 用一次 ``backward()`` 求出全部偏导数
-- 修正“从计算图里取数”引出的警告
-- 用 ``backward(gradient=…)`` 对多个输出求导，得到雅可比矩阵
+- 求出一个函数的全部偏导数，并用公式核对
+- 求出多个输出各自的梯度，排成雅可比矩阵
+- 一次求出许多个点的梯度，用箭头画出来
 """
-
-import textwrap
-import warnings
 
 import matplotlib.pyplot as plt
 import torch
@@ -29,12 +26,14 @@ import torch
 # 思路
 # ----
 # 设 ``w`` 是 :term:`向量`，``g(w)`` 是一个数。
-# 对 ``w`` 的每个元素各求一个偏导数，按原来的位置排好，就得到 :term:`梯度`。
-# 所以梯度与 ``w`` 的 :term:`形状` 相同。梯度指向函数值上升最快的方向。
+# 对 ``w`` 的每个元素各求一个偏导数，按这些元素原来的位置排好，就得到 :term:`梯度`。
+# 所以梯度与 ``w`` 的 :term:`形状` 相同。
 #
 # :term:`反向传播` 从结果 ``z = g(w)`` 出发，起点的梯度是 :math:`\partial z / \partial z = 1`。
-# 从这个 1 开始，沿着计算图往回，每经过一步就乘上这一步的导数，最后得到各个偏导数。
-# 下面的函数和它的梯度是
+# 从这个 1 开始，沿着 :term:`计算图` 往回走，每经过一步就乘上这一步的 :term:`导数`。
+# 如果有好几条路通向同一个元素，就把各条路得到的乘积相加。
+#
+# 下面的函数有两项，每一项都用到 :math:`w_0` 和 :math:`w_1`，所以每个偏导数都是两条路的乘积之和。
 #
 # .. math::
 #
@@ -57,32 +56,11 @@ w = torch.tensor([torch.pi, 1], requires_grad=True)
 z = g(w)
 z.backward()
 
-print("Analytical grad g(w)", grad_g(w.detach()))
+print("Analytical grad g(w)", grad_g(w.detach()))  # 公式只要数值，不要计算图
 print("PyTorch's grad g(w)", w.grad)
 
 # %%
 # 一次 ``backward()`` 求出了两个偏导数，它们与公式的结果一致，其中 5.2832 就是 :math:`2\pi - 1`。
-#
-# 取数时的警告
-# ------------
-# 上面传给公式的是 ``w.detach()``。如果直接传 ``w``，就会出现一条警告。
-
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    from_numbers = grad_g(w)
-for warning in caught:
-    first_line = str(warning.message).splitlines()[0]
-    print(textwrap.fill(f"{warning.category.__name__}: {first_line}", 92))
-
-stacked = torch.stack([2 * w[1] - w[1] * torch.sin(w[0]), 2 * w[0] + torch.cos(w[0])])
-print("torch.tensor:", from_numbers)
-print("torch.stack: ", stacked)
-
-# %%
-# ``torch.tensor([...])`` 从列表的每个元素里取出一个 Python 数，而这个数不在 :term:`计算图` 里。
-# 结果没有 ``grad_fn``，不能再对 ``w`` 求导，PyTorch 因此发出警告。
-# 只需要数值时，先用 ``detach()``，警告就不会出现。
-# 还要继续求导时，改用 ``torch.stack``，它拼出的张量仍然带有 ``grad_fn``。
 #
 # 输出不止一个数
 # --------------
@@ -92,13 +70,15 @@ print("torch.stack: ", stacked)
 #
 #    h(u) = (u_0 u_1,\; u_0^2,\; 3 u_1)
 #
+# 用代码写，就是先算出三个数，再用 ``torch.stack`` 拼成一个张量，拼接也会记进计算图。
+#
 # .. predict::
 #
-#    对 ``h(u)`` 调用 ``backward()``，会得到什么？
+#    ``u`` 有 2 个元素，``h(u)`` 有 3 个元素。直接调用 ``h(u).backward()``，会得到什么？
 #
-#    - ``u.grad`` 的形状是 ``(3, 2)``，每个输出占一行
-#    - ``u.grad`` 的形状是 ``(2,)``，三个输出的梯度自动相加
-#    - 报错，因为没有指定三个输出的起点梯度
+#    - ``u.grad`` 的形状是 ``(3, 2)``，每一行是一个输出的梯度
+#    - ``u.grad`` 的形状是 ``(2,)``，它是三个输出的梯度之和
+#    - 一条报错，``u.grad`` 仍然是 ``None``
 
 
 def h(u):
@@ -111,16 +91,17 @@ try:
     h(u).backward()
 except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
+print(f"{u.grad=}")
 
 # %%
 # .. answer:: C
 #
-#    只有一个输出时，起点的梯度可以默认为 1。有三个输出时，每个输出的起点梯度都要由你指定。
-#    A 不成立，因为 ``u.grad`` 的形状必须与 ``u`` 相同。
-#    B 中的相加确实可以做到，但是要明确写出来，PyTorch 不会自动相加。
+#    报错说，只有结果是一个标量时，才能省略起点的梯度，这时它默认为 1。这里有三个输出，却没有给出起点的梯度。
+#    A 不成立，因为 ``u.grad`` 的形状只能与 ``u`` 相同，装不下三行。
+#    B 不成立，因为三个梯度相加只是一种可能的要求，PyTorch 不会自动这样做。
 #
-# 参数 ``gradient`` 用来指定起点的梯度，它与输出的形状相同。
-# 把其中一个元素设为 1，其余设为 0，得到的就是这一个输出的梯度。
+# 起点的梯度由参数 ``gradient`` 给出，它与输出的形状相同。
+# 下面每次只把其中一个元素设为 1，其余设为 0，于是得到这一个输出的梯度。
 
 for start in [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]:
     u.grad = None
@@ -131,17 +112,13 @@ print("Jacobian:")
 print(torch.autograd.functional.jacobian(h, u))
 
 # %%
-# 三次得到的三行排成一个矩阵，叫雅可比矩阵（Jacobian），它的第 i 行是第 i 个输出的梯度。
-# ``torch.autograd.functional.jacobian`` 直接算出整个矩阵，与上面的三行相同。
-# 一般来说，``backward(gradient=v)`` 求的是各行的加权和，权重就是 ``v`` 的元素。
+# 把三次的结果排成三行，就得到雅可比矩阵（Jacobian） :math:`J`，下标为 i 的行是输出 i 的梯度。
+# 函数 ``torch.autograd.functional.jacobian`` 直接返回整个矩阵，与上面的三行相同。
 #
-# .. change-it::
-#
-#    把 ``gradient`` 改成 ``[1.0, 1.0, 1.0]``，再改成 ``[1.0, 10.0, 100.0]``。
-#    先用上面的矩阵手算 ``u.grad``，再看运行结果。
+# ``gradient`` 也可以是任意的向量 :math:`v`。这时 ``backward()`` 求的是 :math:`v^\top J`，
+# 也就是把 :math:`J` 的各行乘上 :math:`v` 的对应元素，再相加。它叫向量与雅可比矩阵之积，英文缩写是 VJP。
 
-# hide-cell: 换起点的梯度
-for start in [[1.0, 1.0, 1.0], [1.0, 10.0, 100.0]]:
+for start in [[1.0, 10.0, 100.0], [1.0, 1.0, 1.0]]:
     u.grad = None
     h(u).backward(gradient=torch.tensor(start))
     print(f"gradient={start}  u.grad={u.grad.tolist()}")
@@ -151,12 +128,35 @@ h(u).sum().backward()
 print(f"h(u).sum().backward()  u.grad={u.grad.tolist()}")
 
 # %%
-# 元素全为 1 的 ``gradient`` 与先求和再调用 ``backward()`` 结果相同。
+# 第一行的两个元素是 :math:`1 \cdot 5 + 10 \cdot 4 + 100 \cdot 0 = 45`
+# 和 :math:`1 \cdot 2 + 10 \cdot 0 + 100 \cdot 3 = 302`。
+#
+# 后两行相同。因为 ``sum()`` 对每个输出的导数都是 1，
+# 所以反向传播经过 ``sum()`` 之后，``h(u)`` 处的梯度正好是三个 1。
+#
+# .. change-it::
+#
+#    把 ``h(u).sum()`` 改成 ``h(u).mean()``。先猜它相当于哪一个 ``gradient``，再看运行结果。
+
+# hide-cell: 用 mean 代替 sum
+u_new = torch.tensor([2.0, 5.0], requires_grad=True)
+h(u_new).mean().backward()
+print("h(u_new).mean().backward()", u_new.grad)
+u_new.grad = None
+h(u_new).backward(gradient=torch.tensor([1 / 3, 1 / 3, 1 / 3]))
+print("gradient=[1/3, 1/3, 1/3]  ", u_new.grad)
+
+# %%
+# .. outcome::
+#
+#    平均数对每个输出的导数都是三分之一，所以它相当于元素全为三分之一的 ``gradient``。
+#    两行相同，而且都是求和时的三分之一。
 #
 # 一次求许多个点
 # --------------
-# 先求和的写法可以一次求出许多个点的梯度。
-# ``W`` 是网格上的 24 个点，``W[0]`` 和 ``W[1]`` 分别存放它们的两个坐标。
+# 先求和的写法还能一次求出许多个点的梯度。``W`` 是网格上的 24 个点，
+# ``W[0]`` 存放它们的第一个坐标，``W[1]`` 存放第二个坐标，两者的形状都是 (4, 6)。
+# 因为 ``g`` 只对 ``W[0]`` 和 ``W[1]`` 做 :term:`逐元素运算`，所以 ``g(W)`` 的形状也是 (4, 6)。
 
 axis_0 = torch.linspace(0.5, 5.5, 6)
 axis_1 = torch.linspace(-0.5, 2.5, 4)
@@ -173,10 +173,42 @@ print("alone:      ", corner.grad)
 
 # %%
 # 左下角那个点在网格中求出的梯度，与单独求出的梯度相同。
-# 这是因为每个函数值只依赖自己的点，别的点对它的偏导数都是 0，求和时不会混进来。
+# 因为每个函数值只依赖自己的点，对其他点的偏导数都是 0，所以求和不会把各个点混在一起。
 #
-# 下图用箭头画出这 24 个梯度，箭头的长度是梯度的十二分之一。
-# 曲线是 ``g`` 的等高线，线上的数是函数值，负值画成虚线。
+# .. change-it::
+#
+#    让 24 个函数值先减去它们的平均数，再求和。这时每个数都依赖所有的点。
+#    先猜 ``W_new.grad`` 还是不是各个点的梯度，再看运行结果。
+
+# hide-cell: 先减去平均数
+W_new = W.detach().requires_grad_()
+values = g(W_new)
+(values - values.mean()).sum().backward()
+print(f"largest |W_new.grad|: {W_new.grad.abs().max():.4f}")
+
+# %%
+# .. outcome::
+#
+#    各个点的梯度不见了，剩下的数在四位小数之内都是 0。减去平均数之后，无论点在哪里，总和都是 0，所以总和的梯度也是 0。
+#    所以使用这种写法之前，要确认每个函数值只依赖自己的点。
+#
+# 梯度的方向
+# ----------
+# 从 :math:`(\pi, 1)` 出发，朝四个方向各走 0.01，比较 ``g`` 增加了多少。
+
+point = w.detach()
+uphill = w.grad / w.grad.square().sum().sqrt()  # 与梯度同向，长度为 1
+across = torch.stack([-uphill[1], uphill[0]])  # 与梯度垂直
+up = torch.tensor([0.0, 1.0])
+directions = {"gradient": uphill, "up": up, "across": across, "opposite": -uphill}
+for name, direction in directions.items():
+    print(f"{name:9} {g(point + 0.01 * direction) - g(point):+.5f}")
+
+# %%
+# 在这四个方向中，沿梯度走增加得最多，沿相反的方向走减少得最多，沿垂直的方向走时 ``g`` 几乎不变。
+#
+# 下图用箭头画出网格上的 24 个梯度和 :math:`(\pi, 1)` 处的梯度，长度都缩小到十二分之一。
+# 灰色曲线是 ``g`` 的等高线，线上的数是函数值，负值画成虚线。橙色曲线是经过 :math:`(\pi, 1)` 的等高线。
 
 # hide-input: 画图
 grid_0 = torch.linspace(0, 6.25, 126)
@@ -184,33 +216,35 @@ grid_1 = torch.linspace(-1, 3.5, 91)
 values = g(torch.stack(torch.meshgrid(grid_0, grid_1, indexing="xy")))
 
 fig, ax = plt.subplots(figsize=(6.5, 4.6), layout="constrained")
-levels = [-10, -5, 0, 5, 10, 15, 20, 25, 30]
+levels = range(-12, 33, 4)
 lines = ax.contour(grid_0, grid_1, values, levels=levels, colors="0.6", linewidths=1)
 ax.clabel(lines, fontsize=9, colors="0.3")
+ax.contour(grid_0, grid_1, values, levels=[g(point).item()], colors="C1")
 style = {"angles": "xy", "scale_units": "xy", "scale": 12}
 ax.quiver(*W.detach(), *W.grad, color="C0", width=0.004, **style)
-ax.quiver(*w.detach(), *w.grad, color="C1", width=0.006, **style)
-ax.plot(*w.detach(), "o", color="C1")
+ax.plot(*W.detach().flatten(1), "o", color="C0", markersize=3)
+ax.quiver(*point, *w.grad, color="C1", width=0.006, **style)
+ax.plot(*point, "o", color="C1")
+ax.text(*point - torch.tensor([0.1, 0.3]), r"$(\pi, 1)$", color="C1", ha="right")
 ax.set(xlabel="$w_0$", ylabel="$w_1$", aspect="equal")
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 标有函数值的灰色等高线，上面的蓝色箭头都与等高线垂直，指向数值更大的一边；橙色箭头从点 (π, 1) 指向右上方。
+# alt: 标有函数值的灰色等高线和 24 个蓝色箭头，箭头指向数值更大的一边；橙色箭头从点 (π, 1) 出发，与经过该点的橙色等高线垂直。
 plt.show()
 
 # %%
-# 箭头与经过它起点的等高线垂直，指向函数值更大的一边。等高线越密的地方，箭头越长。
-# 橙色的箭头从 :math:`(\pi, 1)` 出发，它就是开头求出的梯度。
+# 橙色的箭头是开头求出的梯度。它与橙色的等高线垂直，指向函数值更大的一边。
+# 相邻两条灰色等高线的函数值都相差 4，它们越密的地方，箭头越长。
 #
 # .. real-projects::
 #
-#    输出和参数都很多时，完整的雅可比矩阵会非常大。
-#    所以训练时先把各个样本的损失求和或求平均，得到一个标量，再调用 ``backward()``。
-#    确实需要整个矩阵时，可以用
+#    训练要让一个数变小，所以各个样本的损失先求平均，得到一个标量，再调用 ``backward()``。
+#    需要整个矩阵时，可以用
 #    `torch.autograd.functional.jacobian <https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html>`__
-#    或者 `torch.func <https://docs.pytorch.org/docs/stable/func.whirlwind_tour.html>`__
-#    中的 ``jacrev``。
+#    （默认对每个输出各做一次反向传播），也可以用
+#    `torch.func <https://docs.pytorch.org/docs/stable/func.whirlwind_tour.html>`__ 中的 ``jacrev``。
 #
 # 小结
 # ----
-# - 规则：``w.grad`` 与 ``w`` 形状相同，输出不止一个数时，要先求和或指定 ``gradient``。
+# - 规则：对一个数调用一次 ``backward()`` 得到全部偏导数，结果有多个数时，``gradient=v`` 求出 :math:`v^\top J`。
 # - API：``backward(gradient=…)``、``torch.stack`` 和 ``torch.autograd.functional.jacobian``。
 # - 下一页：:ref:`basics-gradient-descent`
