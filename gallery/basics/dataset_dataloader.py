@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["torch>=2.11", "numpy>=2", "matplotlib>=3.9"]
+# dependencies = ["torch>=2.11", "numpy>=2"]
 # ///
 """
 .. _basics-dataset-dataloader:
@@ -8,33 +8,31 @@
 数据集与数据加载器
 ==================
 
-训练时，模型每一步只看一小批样本。样本可能在数组里，也可能在许多文件里，长度还可能不同。
-怎样让训练循环不必关心这些差别？多开几个进程来取样本，是不是总能更快？
+训练时，模型每一步只用一小批样本。样本可能都在一个数组里，也可能分散在许多文件里。
+怎样换一种存放方式，而不必改写训练循环？
+取样本的工作还可以交给另外几个进程，这样跑完一 :term:`轮` 是不是总能更快？
 
 你将学到：
 
-- 编写数据集类，在其中确定 :term:`数据类型`、读取文件、变换样本
-- 设置 ``DataLoader`` 的 :term:`批量大小`、次序和拼批次的方法
+- 编写数据集类，从数组或文件返回样本
+- 设置 :term:`批量大小` 和取样本的次序，检查批次的 :term:`形状` 和 :term:`数据类型`
 - 判断 :term:`工作进程` 能不能节省时间
 """
 
 import tempfile
-import textwrap
 import timeit
 from functools import partial
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 # %%
 # 思路
 # ----
-# PyTorch 把取数据分成两件事。:term:`数据集` 按编号给出一个样本，并说明样本的总数。
-# :term:`数据加载器` 决定取样本的次序，再把样本拼成批次。所以换数据时只换数据集，训练循环不用改。
+# PyTorch 把取数据分成两件事。:term:`数据集` 按编号返回一个样本，并说明样本的总数。
+# :term:`数据加载器` 决定取样本的次序，再把样本拼成批次。
 #
 # 自己的数据集要写三个方法。``__init__`` 保存数据，``__len__`` 返回样本总数，
 # ``__getitem__`` 返回编号为 ``idx`` 的样本。
@@ -53,7 +51,8 @@ class FakeDataset(Dataset):
 
 
 # %%
-# 这一页要开工作进程，所以导入和定义之外的代码都写在 ``if __name__ == "__main__":`` 之下。
+# 这一页最后要启动工作进程。在 macOS 和 Windows 上，以及从 Python 3.14 起的 Linux 上，
+# 启动工作进程时会重新运行脚本的顶层。所以除了导入和定义，这一页的代码都写在 ``if __name__ == "__main__":`` 之下。
 
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
@@ -69,15 +68,7 @@ if __name__ == "__main__":
 #
 # 拼成批次
 # --------
-# ``DataLoader`` 每次取 ``batch_size`` 个样本，把它们转换成张量，再沿新的第 0 个轴叠起来。
-#
-# .. predict::
-#
-#    批量大小是 4。一个批次的 ``y_batch`` 是什么形状，什么数据类型？
-#
-#    - ``[4]``，``float32``，因为这是 PyTorch 的默认类型
-#    - ``[4]``，``float64``，因为 NumPy 的类型会保留
-#    - ``[4, 1]``，``float32``，因为每个样本占一行
+# ``DataLoader`` 每次取 ``batch_size`` 个样本，把它们转换成张量，再沿新的轴 0 叠起来。
 
 if __name__ == "__main__":
     torch.manual_seed(0)
@@ -88,14 +79,10 @@ if __name__ == "__main__":
     print(len(dataloader), "batches")
 
 # %%
-# .. answer:: B
+# 每个 ``y`` 是一个数，4 个数叠起来的形状是 ``[4]``，类型仍是 NumPy 的 ``float64``。
 #
-#    每个 ``y`` 是一个数，4 个数叠起来的形状是 ``[4]``，类型仍是 NumPy 的 ``float64``。
-#    A 不成立，因为从 NumPy 转换来的张量保留原来的类型，不用默认类型。
-#    C 不成立，因为叠起来只会增加一个轴，它用来数样本。
-#
-# 网络的参数一般是 ``float32``，遇到 ``float64`` 的输入会报错（见 :ref:`basics-tensor-numpy`）。
-# 所以创建数据集时就要把类型定好，训练循环里便不必再转换。
+# 网络的参数通常是 ``float32``，遇到 ``float64`` 的输入会报错（见 :ref:`basics-tensor-numpy`）。
+# 所以创建数据集时就转换一次，后面都用转换过的数据集。
 
 if __name__ == "__main__":
     dataset = FakeDataset(torch.from_numpy(x).float(), torch.from_numpy(y).float())
@@ -105,146 +92,159 @@ if __name__ == "__main__":
 # %%
 # .. change-it::
 #
-#    把 ``batch_size`` 改成 8，再加上 ``drop_last=True``。
-#    先猜两次各有几个批次，最后一个批次有几个样本。
+#    把 ``y`` 改成列表 ``y.tolist()``，它的元素是 Python 的浮点数。先猜 ``y_batch`` 的类型，再看运行结果。
 
-# hide-cell: batch_size=8
+# hide-cell: y 是 Python 的数
 if __name__ == "__main__":
-    for drop_last in (False, True):
-        dataloader = DataLoader(dataset, batch_size=8, drop_last=drop_last)
-        sizes = [len(y_batch) for _, y_batch in dataloader]
-        print(f"{drop_last=}  {len(dataloader)} batches, the last has {sizes[-1]}")
+    from_list = FakeDataset(x, y.tolist())
+    x_batch, y_batch = next(iter(DataLoader(from_list, batch_size=4)))
+    print(f"DataLoader:   {y_batch.dtype}")
+    print(f"torch.tensor: {torch.tensor(y.tolist()).dtype}")
 
 # %%
+# .. outcome::
+#
+#    ``DataLoader`` 把 Python 的浮点数变成 ``float64``，而 ``torch.tensor`` 把它们变成 ``float32``。
+#    所以样本里有 Python 的数时，也要检查批次的类型。
+#
 # 打乱次序
 # --------
-# ``shuffle=True`` 在每一 :term:`轮` 开始时重新打乱次序。下面把 ``y`` 换成样本的编号，
-# 这样就能看出每个样本进了哪个批次。
+# 下面把 ``y`` 换成样本的编号，读出两轮的次序。
+# 再假设样本按类别排列，前 50 个是一类，后 50 个是另一类，数一数有几个批次只含一类样本。
 
 if __name__ == "__main__":
-    orders = {}
+    numbered = FakeDataset(x, np.arange(100))
     for shuffle in (False, True):
-        dataloader = DataLoader(FakeDataset(x, np.arange(100)), 4, shuffle=shuffle)
-        order = orders[shuffle] = torch.cat([idx for _, idx in dataloader])
-        print(f"{shuffle=}: {order[:4].tolist()} ... {len(order.unique())} different")
+        dataloader = DataLoader(numbered, batch_size=4, shuffle=shuffle)
+        for epoch in range(2):
+            order = torch.cat([idx for _, idx in dataloader])
+            n_single = sum(len((idx // 50).unique()) == 1 for idx in order.split(4))
+            counts = f"{len(order.unique())} of {len(order)} different"
+            print(f"{shuffle=} {epoch=}: {order[:4].tolist()} ... {counts}", end=", ")
+            print(f"one class: {n_single} of {len(dataloader)} batches")
 
 # %%
-# 两次都有 100 个不同的编号，所以一轮之内每个样本恰好出现一次。把次序画出来，每个点是一个样本。
-
-# hide-input: 画图
-if __name__ == "__main__":
-    fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True, layout="constrained")
-    for ax, (shuffle, order) in zip(axes, orders.items(), strict=True):
-        ax.scatter(order, torch.arange(100) // 4, s=12, color="C0")
-        ax.set(title=f"{shuffle=}", xlabel="index in the dataset")
-    axes[0].set(ylabel="batch")
-    # alt: 两幅散点图，横轴是样本编号，纵轴是批次。不打乱时是一级级的台阶，打乱后各点散布在整个方框里。
-    plt.show()
-
-# %%
-# 左图中，编号相邻的样本在同一批。右图中，每个批次的样本来自各处。
+# 每一轮都有 100 个编号，而且各不相同，所以每个样本恰好用到一次。
+# ``shuffle=True`` 在每一轮开始时重新打乱，所以两轮的次序不同。
+# 不打乱时，25 个批次里有 24 个只含一类样本，这样的批次算出的梯度只反映一类。
+# 打乱以后，多数批次含有两类样本。
 #
-# 长短不一的样本
-# --------------
-# 叠起来要求 :term:`形状` 相同，所以遇到长度不同的序列会报错。这时要自己写拼批次的函数，
-# 交给参数 ``collate_fn``，函数的输入是样本的列表。下面的函数用 ``pad_sequence``
-# 在短的序列后面补 0，并记下原来的长度。
+# 同一个循环，两种数据集
+# ----------------------
+# 下面的训练循环与 :ref:`basics-gradient-descent` 的四步相同，只是每一步用一个批次。
+# 第二个数据集 ``FileDataset`` 从文件读取，``__init__`` 只记下路径，``__getitem__`` 才读其中一个文件。
 
 
-def pad(samples):
-    sequences, targets = zip(*samples, strict=True)
-    lengths = torch.tensor([len(sequence) for sequence in sequences])
-    return pad_sequence(sequences, batch_first=True), lengths, torch.tensor(targets)
-
-
-if __name__ == "__main__":
-    ragged = FakeDataset([torch.ones(3), torch.ones(5)], [0.0, 1.0])
-    try:
-        next(iter(DataLoader(ragged, batch_size=2)))
-    except RuntimeError as error:
-        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
-
-    padded, lengths, targets = next(iter(DataLoader(ragged, 2, collate_fn=pad)))
-    print(padded)
-    print(f"{lengths=}  {targets=}")
-
-# %%
-# 从文件读取
-# ----------
-# 数据太大时不必一次读进内存。``__init__`` 只记下文件的路径，``__getitem__`` 才读其中一个文件。
-# 对样本的变换也放在 ``__getitem__`` 里，例如把 0 到 255 的整数换成 0 到 1 的浮点数。
+def train_one_epoch(w, dataloader):
+    for x_batch, y_batch in dataloader:
+        w.grad = None
+        loss = (x_batch @ w - y_batch).square().mean()
+        loss.backward()
+        with torch.no_grad():
+            w -= 0.1 * w.grad
 
 
 class FileDataset(Dataset):
-    def __init__(self, folder, transform):
-        self.paths = sorted(Path(folder).glob("*.npy"))
-        self.transform = transform
+    def __init__(self, folder):
+        self.paths = sorted(Path(folder).glob("*.npz"))
 
     def __len__(self):
         return len(self.paths)
 
     def __getitem__(self, idx):
-        return self.transform(torch.from_numpy(np.load(self.paths[idx])))
-
-
-def to_float(image):
-    return image.float() / 255
+        with np.load(self.paths[idx]) as sample:
+            return torch.tensor(sample["x"]).float(), torch.tensor(sample["y"]).float()
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        for i in range(6):
-            image = rng.integers(0, 256, (1, 8, 8), dtype=np.uint8)
-            np.save(Path(folder) / f"{i}.npy", image)
-        images = next(iter(DataLoader(FileDataset(folder, to_float), batch_size=6)))
-    print(f"one file: {image.dtype}  batch: {images.dtype}  {images.shape}")
+        for i in range(100):  # 一个样本一个文件
+            np.savez(Path(folder) / f"{i:02}.npz", x=x[i], y=y[i])
+        for name, data in {"array": dataset, "files": FileDataset(folder)}.items():
+            torch.manual_seed(0)  # 两次用同样的次序
+            w = torch.zeros(10, requires_grad=True)
+            train_one_epoch(w, DataLoader(data, batch_size=4, shuffle=True))
+            print(f"{name}: w[:3] = {w[:3].detach()}")
 
 # %%
+# 两次训练打印的数相同，而 ``train_one_epoch`` 没有改动，因为它只用到数据加载器给出的批次。
+#
 # 工作进程
 # --------
-# ``num_workers=2`` 会另开两个进程来取样本，主进程只接收批次。
-# 在 macOS 和 Windows 上，以及从 Python 3.14 起的 Linux 上，每个工作进程先重新运行脚本的顶层，
-# 所以顶层只放导入和定义。写在笔记本里的类无法导入，因此下面改用 ``torchnotes`` 里的同一个类，
-# 它在本页的 zip 包里。
+# ``num_workers=2`` 会另开两个进程取样本、拼批次，主进程接收拼好的批次。
+# 一轮结束后，工作进程默认会关闭，``persistent_workers=True`` 让它们留到下一轮。
 #
-# 工作进程也要花时间把批次送回主进程。下面先核对批次是否相同，再比较两种数据集的用时。
-# 一种直接从内存里取样本，另一种每取一个样本要等 0.01 秒，好比读磁盘。
-# 每种数据集跑两轮，取较短的一轮，因此不含启动进程的时间。
+# .. predict::
+#
+#    ``dataset`` 的样本都在内存里。把 ``num_workers`` 从 0 改成 2，不计启动进程的时间，
+#    取完一轮批次的用时会怎样？
+#
+#    - 减少约一半，因为两个进程同时取样本
+#    - 变长，因为每个批次都要从工作进程送回主进程
+#    - 几乎不变，因为取内存里的样本本来就很快
+#
+# 下面先核对两种设置取到的批次是否相同，再计时。除了 ``dataset``，还有一个慢的数据集 ``SlowDataset``，
+# 它的 ``__getitem__`` 先等 0.015 秒，好比等待磁盘，再返回样本。每种设置取若干轮，用最短的一轮作比较。
+# 在开头提到的那些系统上，工作进程无法导入写在笔记本里的类，所以这里从 ``torchnotes`` 导入同样的类，它在本页的 zip 包里。
+
+
+def epoch_seconds(dataset, batch_size, n, repeat):
+    keep = n > 0  # 没有工作进程时，persistent_workers 不能是 True
+    dataloader = DataLoader(dataset, batch_size, num_workers=n, persistent_workers=keep)
+    return min(timeit.repeat(partial(list, dataloader), number=1, repeat=repeat))
+
 
 if __name__ == "__main__":
     from torchnotes.datasets import FakeDataset, SlowDataset
 
-    dataset = FakeDataset(x, y)
+    dataset = FakeDataset(dataset.x, dataset.y)
     x_by_workers = {}
     for n in (0, 2):
-        torch.manual_seed(0)  # 两次用同样的次序
+        torch.manual_seed(0)
         dataloader = DataLoader(dataset, batch_size=4, shuffle=True, num_workers=n)
         x_by_workers[n] = torch.stack([x_batch for x_batch, _ in dataloader])
     print(f"{torch.equal(x_by_workers[0], x_by_workers[2])=}")
 
-    slow = SlowDataset(dataset, seconds_per_item=0.01)
-    for name, data in {"fast items": dataset, "slow items": slow}.items():
-        seconds = {}
-        for n in (0, 2):
-            # 一轮之后不关闭工作进程，下一轮就不必再启动
-            dataloader = DataLoader(data, 4, num_workers=n, persistent_workers=n > 0)
-            one_epoch = partial(list, dataloader)
-            seconds[n] = min(timeit.repeat(one_epoch, number=1, repeat=2))
-        print(f"{name}: num_workers={min(seconds, key=seconds.get)} is faster")
+    fast = {n: epoch_seconds(dataset, batch_size=5, n=n, repeat=10) for n in (0, 2)}
+    print(f"in memory: more than twice as long with 2 workers: {fast[2] > 2 * fast[0]}")
+
+    slow_dataset = SlowDataset(dataset, seconds_per_item=0.015)
+    slow = {n: epoch_seconds(slow_dataset, batch_size=5, n=n, repeat=2) for n in (0, 2)}
+    print(f"slow: time with 2 workers / time with 0 workers: {slow[2] / slow[0]:.1f}")
 
 # %%
-# 工作进程没有改变批次的内容。直接从内存里取样本时，传送批次反而多花时间，所以不用工作进程更快。
-# 取样本要等待时，两个进程可以同时等，所以用工作进程更快。
+# .. answer:: B
+#
+#    用时变成原来的两倍以上。A 只对慢的数据集成立，那里的用时约为原来的 0.5 倍，因为两个进程可以同时等待。
+#    C 不成立，因为它只考虑取样本的时间，没有算上送回批次的时间。
+#
+# 两种设置取到的批次相同，所以工作进程在这里只影响用时。
+#
+# .. change-it::
+#
+#    把 ``batch_size`` 改成 100，于是整个数据集合成一个批次。
+#    先猜两个工作进程多花的时间会怎样变化，再看运行结果。
+
+# hide-cell: 一个批次
+if __name__ == "__main__":
+    one = {n: epoch_seconds(dataset, batch_size=100, n=n, repeat=10) for n in (0, 2)}
+    print(f"2 workers take longer: {one[2] > one[0]}")
+    print(f"extra time is less than before: {one[2] - one[0] < fast[2] - fast[0]}")
+
+# %%
+# .. outcome::
+#
+#    要取的样本一样多，批次少了，工作进程多花的时间也少了。可见这段时间与批次的个数有关，与 B 的解释相符。
 #
 # .. real-projects::
 #
-#    先用 ``num_workers=0``，模型要等数据时再增加，但不要超过可用的核数，否则
-#    `DataLoader <https://docs.pytorch.org/docs/stable/data.html>`__ 会发出警告。
-#    在 GPU 上训练时可以加上 ``pin_memory=True``，再用 ``x.to(device, non_blocking=True)`` 搬运，见
-#    `pin_memory 教程 <https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html>`__。
+#    先用 ``num_workers=0``，模型要等数据时再增加，并比较用时。解码图像这样的计算也可以分给工作进程，但是要有空闲的核。
+#    样本长短不一时不能直接叠起来，要写自己的拼批次函数，交给
+#    `DataLoader <https://docs.pytorch.org/docs/stable/data.html>`__ 的参数 ``collate_fn``。
+#    在 GPU 上训练时，还可以参考 `pin_memory 教程 <https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html>`__。
 #
 # 小结
 # ----
-# - 规则：数据集给出一个样本，数据加载器决定次序和批次，取样本慢时才用工作进程。
-# - API：``torch.utils.data.Dataset``、``torch.utils.data.DataLoader`` 和它的 ``collate_fn``。
+# - 规则：数据集返回一个样本，数据加载器决定次序和批次，取一个样本很慢时才用工作进程。
+# - API：``torch.utils.data.Dataset``、``torch.utils.data.DataLoader`` 和它的 ``persistent_workers``。
 # - 下一页：:ref:`networks-linear-layer`
