@@ -10,13 +10,13 @@
 
 :term:`梯度` 指出损失上升最快的方向，所以朝相反的方向走一小步，损失就会下降。
 把这一步重复许多次，就是 :term:`梯度下降`，整个循环只有几行。
-这几行的次序能不能随意调换？少写一行，损失还会下降吗？
+如果把其中清零的一行放到末尾，或者漏写了它，参数会走到哪里？
 
 你将学到：
 
 - 不用 :term:`优化器`，写出完整的梯度下降循环
 - 核对每一步是否等于 :term:`学习率` 乘以梯度
-- 解释 ``torch.no_grad()`` 的作用，避免用 ``.data`` 更新参数
+- 解释更新参数时 ``torch.no_grad()`` 的作用
 """
 
 import matplotlib.pyplot as plt
@@ -87,11 +87,12 @@ print("PyTorch's gradient ", text(gradient))
 #
 # 完整的循环
 # ----------
-# 下面就是梯度下降的全部代码，``step_size`` 是学习率。
+# 下面的循环就是梯度下降，``step_size`` 是学习率，``losses`` 和 ``path`` 记录结果，留到后面比较。
 # 表中的 ``loss`` 是这一步更新之前的损失，``w`` 是更新之后的参数。
 
 w = torch.tensor([[1.0], [0.0]], requires_grad=True)
 step_size = 0.1
+losses, path = [], [w.detach().flatten().clone()]
 
 print("iter,\tloss,\tw")
 for i in range(20):
@@ -101,6 +102,8 @@ for i in range(20):
     with torch.no_grad():
         w -= step_size * w.grad  # 更新
     print(f"{i},\t{loss.item():.2f},\t{text(w)}")
+    losses.append(loss.item())
+    path.append(w.detach().flatten().clone())
 
 print("\ntrue w\t\t", text(true_w))
 print("estimated w\t", text(w))
@@ -111,77 +114,70 @@ print("estimated w\t", text(w))
 #
 # 清零的位置
 # ----------
-# 另一种写法把清零放在循环的末尾，也就是更新之后。为了比较，下面把循环写成函数。
+# 另一种写法把清零放在循环的末尾，也就是更新之后。
 # 循环之前先调用一次 ``backward()``，就像上面核对公式时那样。
-
-
-def descend(step_size, clear):
-    w = torch.tensor([[1.0], [0.0]], requires_grad=True)
-    rss(y, model(X, w)).backward()  # w.grad 里留下一份梯度
-    losses, path = [], [w.detach().flatten().clone()]
-    for _ in range(20):
-        if clear == "first":
-            w.grad = None
-        loss = rss(y, model(X, w))
-        loss.backward()
-        with torch.no_grad():
-            w -= step_size * w.grad
-        if clear == "last":
-            w.grad = None
-        losses.append(loss.item())
-        path.append(w.detach().flatten().clone())
-    return losses, torch.stack(path)  # 20 个损失，路径的形状是 (21, 2)
-
-
-# %%
+#
 # .. predict::
 #
 #    学习率仍是 0.1，清零放在末尾。从 ``w[0] = 1`` 出发，第 0 步走到哪里？
 #
-#    - 0.7839，因为每一步都清零了一次，结果与上面相同
 #    - 0.5678，因为这一步用了两份梯度
-#    - 不会走，因为 ``w.grad`` 里已经有值，``backward()`` 会报错
+#    - 0.7839，因为每一步都清零了一次
+#    - 没有结果，因为已有梯度时 ``backward()`` 会报错
 
-losses, path = descend(step_size=0.1, clear="last")
-for i in [0, 1, 2, 19]:
-    print(f"{i},\t{losses[i]:.2f},\t{text(path[i + 1])}")
-print("estimated w\t", text(path[-1]))
+w = torch.tensor([[1.0], [0.0]], requires_grad=True)
+rss(y, model(X, w)).backward()
+last_path = [w.detach().flatten().clone()]
+for i in range(20):
+    loss = rss(y, model(X, w))
+    loss.backward()
+    with torch.no_grad():
+        w -= step_size * w.grad
+    w.grad = None  # 清零放在末尾
+    last_path.append(w.detach().flatten().clone())
+    if i in [0, 1, 2, 19]:
+        print(f"{i},\t{loss.item():.2f},\t{text(w)}")
+print("estimated w\t", text(w))
 
-for clear in ["last", "first"]:
-    _, path = descend(step_size=0.1, clear=clear)
-    ratio = (path[0] - path[1]) / (0.1 * gradient.flatten())
-    print(f"clear {clear:5}  first step / (step_size * gradient) = {text(ratio)}")
+for name, points in {"cleared last": last_path, "cleared first": path}.items():
+    ratio = (points[0] - points[1]) / (step_size * gradient.flatten())
+    print(f"{name}: first step / (step_size * gradient) = {text(ratio)}")
 
 # %%
-# .. answer:: B
+# .. answer:: A
 #
-#    核对公式时留下的梯度没有清掉，第 0 步的 ``backward()`` 又加上一份，所以这一步走了两倍远。
-#    A 只看到循环里有清零，但是第一次清零之前，旧梯度已经用掉了。
+#    循环之前留下的梯度没有清掉，第 0 步的 ``backward()`` 又加上一份，所以这一步用了两份梯度，走了两倍远。
+#    B 不成立，因为第 0 步的清零在更新之后，这时旧梯度已经用掉了。
 #    C 不成立，因为 ``backward()`` 遇到已有的梯度只会相加，不会报错。
 #
-# 打印的损失一直在下降，所以只看损失很难发现这个错误。下面用两个学习率比较第 1 步的损失。
+# 打印的损失一直在下降，所以只看损失很难发现这个错误。下面比较用一份梯度和用两份梯度，第 0 步之后的损失。
 
-for step_size in [0.1, 0.5]:
-    first, _ = descend(step_size, clear="first")
-    last, _ = descend(step_size, clear="last")
-    print(f"{step_size=}  clear first: {first[1]:.2f}  clear last: {last[1]:.2f}")
-
-# %%
-# 学习率为 0.1 时步子偏小，走两倍远反而更好。学习率为 0.5 时，走两倍远就走过了头。
-# 把清零放在 ``backward()`` 之前，无论 ``w.grad`` 里留下了什么，每一步都等于学习率乘以梯度。
-#
-# .. change-it::
-#
-#    删去 ``w.grad = None``，从不清零。先猜后面几步的损失怎样变化，再看运行结果。
-
-# hide-cell: 从不清零
-first, first_path = descend(step_size=0.1, clear="first")
-never, never_path = descend(step_size=0.1, clear="never")
-for i in [0, 1, 2, 6, 10, 12, 16, 19]:
-    print(f"step {i:2}  clear first: {first[i]:.2f}  never: {never[i]:.2f}")
+start = torch.tensor([[1.0], [0.0]])
+for rate in [0.1, 0.5]:
+    one, two = (rss(y, model(X, start - rate * k * gradient)) for k in (1, 2))
+    print(f"step_size {rate}: loss {one:.2f} with one gradient, {two:.2f} with two")
 
 # %%
-# 从不清零时，每一步用的是过去全部梯度的和，所以 ``w`` 到了最低点附近也停不下来。
+# 学习率为 0.1 时，走两倍远的损失反而更小，但是学习率为 0.5 时，走两倍远的损失大得多。
+# 如果把清零放在 ``backward()`` 之前，那么无论 ``w.grad`` 里留下了什么，每一步都等于学习率乘以梯度。
+#
+# 从不清零
+# --------
+# 如果漏写了清零，每一步用的都是过去全部梯度的和。
+
+w = torch.tensor([[1.0], [0.0]], requires_grad=True)
+never_path = [w.detach().flatten().clone()]
+for i in range(20):
+    loss = rss(y, model(X, w))
+    loss.backward()
+    with torch.no_grad():
+        w -= step_size * w.grad
+    never_path.append(w.detach().flatten().clone())
+    if i in [0, 1, 2, 3, 7, 10, 19]:
+        print(f"{i}, cleared first: {losses[i]:.2f}, never cleared: {loss.item():.2f}")
+
+# %%
+# 从不清零时，损失起初降得更快，后来时升时降，到第 19 步仍比正确的写法大。
 # 下图在损失的等高线上画出两条路径，线上的数是损失。
 
 # hide-input: 画图
@@ -193,48 +189,52 @@ values = (y - X @ W.flatten(1)).square().mean(dim=0).reshape(W.shape[1:])
 fig, ax = plt.subplots(figsize=(6.5, 4.8), layout="constrained")
 lines = ax.contour(axis_0, axis_1, values, levels=[0.1, 1, 3, 6, 10, 15], colors="0.8")
 ax.clabel(lines, fontsize=9, colors="0.4", fmt="%g")
-ax.plot(*never_path.T, "o-", color="C1", markersize=4)
-ax.plot(*first_path.T, "o-", color="C0", markersize=4)
+ax.plot(*torch.stack(never_path).T, "o-", color="C1", markersize=4)
+ax.plot(*torch.stack(path).T, "o-", color="C0", markersize=4)
 ax.plot(*true_w, "*", color="C2", markersize=14)
 ax.text(-2.4, 4.3, "never cleared", color="C1", size=12)
-ax.text(0.85, -0.2, "cleared first", color="C0", size=12, ha="right")
-ax.text(-1.15, 2.2, "true $w$", color="C2", size=12, ha="right")
+ax.text(0.75, 0.07, "cleared first", color="C0", size=12, ha="right")
+ax.text(-1.4, 1.93, "true $w$", color="C2", size=12, ha="right")
 ax.set(xlabel="$w_0$", ylabel="$w_1$", aspect="equal")
 # alt: 损失的等高线上，蓝色路径从右下的 (1, 0) 走向左上的星号；橙色路径冲过星号，绕着它来回摆动。
 plt.show()
 
 # %%
+# 蓝色路径走到了真实的权重附近。橙色路径到了那里也不停下，而是绕着它摆动。
+#
 # .. change-it::
 #
 #    保留清零，把学习率改成 0.01、0.5 和 0.9。先猜哪一个最好，哪一个会 :term:`发散`。
 
 # hide-cell: 换学习率
-for step_size in [0.01, 0.1, 0.5, 0.9]:
-    losses, _ = descend(step_size, clear="first")
-    start = "  ".join(f"{loss:6.2f}" for loss in losses[:5])
-    print(f"step_size {step_size:<4}  {start}  ...  {losses[-1]:.3g}")
+for rate in [0.01, 0.5, 0.9]:
+    w_new = torch.tensor([[1.0], [0.0]], requires_grad=True)
+    for i in range(20):
+        w_new.grad = None
+        loss = rss(y, model(X, w_new))
+        loss.backward()
+        with torch.no_grad():
+            w_new -= rate * w_new.grad
+        if i in [0, 1, 2, 19]:
+            print(f"step_size {rate:<4}  step {i:2}  loss {loss.item():.4g}")
 
 # %%
+# .. outcome::
+#
+#    在这三个学习率中，0.5 最后的损失最小，0.01 降得太慢。
+#    0.9 的损失先降到 4.052，后来越来越大，这就是发散。
+#
 # 更新参数用 no_grad
 # ------------------
-# 去掉 ``torch.no_grad()``，更新的那一行会报错。有些旧代码用 ``w.data`` 绕过这个错误，
-# 但是 ``.data`` 也绕过了 :term:`自动微分` 的检查。下面故意把 ``x.exp()`` 的结果改成 0。
-# 求梯度要用到这个结果，正确的梯度就等于 :math:`e^x`。
+# 去掉 ``torch.no_grad()``，更新的那一行会报错。
 
 try:
-    w -= 0.1 * w.grad
+    w -= step_size * w.grad
 except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
-x = torch.tensor([1.0, 2.0], requires_grad=True)
-y_exp = x.exp()
-y_exp.data.mul_(0)
-y_exp.sum().backward()
-print(f"with .data: x.grad = {text(x.grad)}, exp(x) = {text(x.exp())}")
-
 # %%
-# 用 ``.data`` 改动之后，梯度变成了 0，而且没有任何提示。
-# 不用 ``.data`` 时 PyTorch 怎样发现这种改动，见 :ref:`pitfalls-inplace-and-autograd`。
+# 报错说，要求梯度的 :term:`叶子张量` 不能用 :term:`原地操作` 修改。在 ``no_grad()`` 之下不记录运算，所以可以原地更新。
 #
 # .. real-projects::
 #
