@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
-from sklearn.metrics import classification_report, f1_score
+from sklearn.metrics import classification_report, f1_score, precision_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from torch import nn
 
@@ -30,7 +30,7 @@ from torch import nn
 # 按真实类别和预测类别计数
 # ------------------------
 # 混淆矩阵的行是真实类别，列是预测类别，每一格是样本的个数。
-# 认对的样本在对角线上，例如真实是 3、认成 8 的样本在第 3 行第 8 列。
+# 认对的样本在对角线上，例如真实是 3、认成 8 的样本在标签 3 的行、标签 8 的列。
 #
 # 先训练一个 :term:`线性层`。只用 400 张图训练，好让它多犯一些错。
 
@@ -45,12 +45,14 @@ loss_fn = nn.CrossEntropyLoss()
 torch.manual_seed(0)
 model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
+model.train()
 for _ in range(100):
     loss = loss_fn(model(images[train]), labels[train])
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
 
+model.eval()
 with torch.no_grad():
     logits = model(images[validation])
 true, predicted = labels[validation], logits.argmax(dim=1)
@@ -90,13 +92,14 @@ plt.show()
 
 # %%
 # 错误并不均匀。20 个错误里，1 认成 8 占了 5 个，4 认成 0 占了 3 个。
+# 两个方向要分开看，8 认成 1 只有 2 个。
 #
 # 召回率看行，精确率看列
 # ----------------------
 # 对某一类，例如 8，有两个不同的问题。
 #
-# - 真正的 8 里，有多少被认成了 8？这是召回率，等于对角线上的数除以第 8 行的和。
-# - 被认成 8 的图里，有多少真的是 8？这是精确率，等于对角线上的数除以第 8 列的和。
+# - 真正的 8 里，有多少被认成了 8？这是召回率，等于对角线上的数除以标签 8 那一行的和。
+# - 被认成 8 的图里，有多少真的是 8？这是精确率，等于对角线上的数除以标签 8 那一列的和。
 #
 # 想把两者合成一个数时，常用 F1，它等于 :math:`2PR / (P + R)`，
 # 其中 :math:`P` 是精确率，:math:`R` 是召回率。
@@ -116,14 +119,15 @@ for k in (1, 3, 8):
     print(f"{k:>5}  {precision[k]:>9.3f}  {recall[k]:>6.3f}  {f1[k]:>5.3f}")
 
 # %%
-# 8 的召回率 0.938，精确率只有 0.769，因为不少别的数字也被认成了 8。3 正相反，认成 3 的都是 3，但漏掉了一些。
+# 8 的召回率 0.938，精确率只有 0.769，因为不少别的数字也被认成了 8。3 正相反，认成 3 的都是 3，但是漏掉了一些。
+# 1 的两个指标相等，因为认成 1 的张数恰好等于真正的 1 的张数。
 #
 # .. predict::
 #
 #    在每张图的 :term:`logits` 里，给 8 这一类加上 2，模型就更容易把图认作 8。8 的召回率和精确率怎样变？
 #
-#    - 都升高，因为模型更重视 8。
 #    - 召回率升高，精确率降低。
+#    - 召回率和精确率都升高。
 #    - 召回率降低，精确率升高。
 
 more_eights = logits.clone()
@@ -138,10 +142,10 @@ for name, scores in (("as trained", logits), ("8 raised by 2", more_eights)):
     print(f"  precision {p[8]:.3f}  recall {r[8]:.3f}")
 
 # %%
-# .. answer:: B
+# .. answer:: A
 #
-#    认成 8 的图从 39 张增加到 56 张，其中真正的 8 只多了 1 张。召回率的分母不变，所以它升高一点。
-#    精确率的分母大了很多，所以它降低，A 不对。C 把两个指标说反了。
+#    认成 8 的图从 39 张增加到 56 张，其中真正的 8 只多了 1 张。召回率的分母是真正的 8 的张数，它不变，所以召回率升高一点，C 不对。
+#    精确率的分母是认成 8 的张数，它增加得比分子快，所以精确率降低，B 不对。
 #
 # 宏平均与微平均
 # --------------
@@ -149,15 +153,15 @@ for name, scores in (("as trained", logits), ("8 raised by 2", more_eights)):
 # 宏平均先算每一类的指标，再取平均，每一类的分量相同。微平均把所有类别的计数加在一起再算，每个样本的分量相同。
 # 每个样本只属于一类、也只认成一类时，微平均的精确率和召回率都等于准确率。
 #
-# scikit-learn 的函数直接给出这些指标：
+# scikit-learn 的函数直接给出这些指标。
 
 by_sklearn = sklearn_confusion_matrix(true.numpy(), predicted.numpy())
 print(f"same matrix: {np.array_equal(by_sklearn, matrix.numpy())}")
 report = classification_report(true.numpy(), predicted.numpy(), output_dict=True)
 print(f"macro recall: by hand {recall.mean():.4f}, ", end="")
 print(f"scikit-learn {report['macro avg']['recall']:.4f}")
-print(f"micro recall: by hand {matrix.trace() / matrix.sum():.4f}, ", end="")
-print(f"scikit-learn accuracy {report['accuracy']:.4f}")
+micro = precision_score(true.numpy(), predicted.numpy(), average="micro")
+print(f"micro precision: {micro:.4f}, accuracy {report['accuracy']:.4f}")
 
 # %%
 # .. change-it::
@@ -169,8 +173,11 @@ wrong = classification_report(predicted.numpy(), true.numpy(), output_dict=True)
 print(f"precision {wrong['8']['precision']:.3f}  recall {wrong['8']['recall']:.3f}")
 
 # %%
-# 两个数互换了，而且没有报错。
+# .. outcome::
 #
+#    两个数互换了，而且没有报错。参数写反，矩阵就转置了，行和列因此对调。
+
+# %%
 # 类别不均衡
 # ----------
 # 各类个数差不多时，宏平均和微平均很接近，就像上面那样。
@@ -185,7 +192,7 @@ for name, says in answers.items():
     print(f"  macro recall {(found + right_no) / 2:.3f}")
 
 # %%
-# 永远回答“不是”，准确率也有 0.893，但 8 的召回率是 0，宏平均是 0.5。
+# 永远回答“不是”，准确率也有 0.893，但是 8 的召回率是 0，宏平均是 0.5。它从不认成 8，8 的精确率要除以 0，没有定义。
 # 所以类别不均衡时，不要只看准确率，要看少数类的召回率和精确率，或者看宏平均。
 #
 # 选定之后，测试集只用一次：
