@@ -183,6 +183,8 @@ for name, layer in {"BatchNorm1d": batch_norm, "LayerNorm": nn.LayerNorm(5)}.ite
 pair = torch.tensor([[1.0, 5, -2, 10, 6], [4, 2, 7, 90, 6]])
 for row in nn.BatchNorm1d(5)(pair):
     print("  ".join(f"{value:5.2f}" for value in row))
+close = nn.BatchNorm1d(1)(torch.tensor([[0.0], [0.001]]))
+print(f"0 and 0.001 become {close[0].item():.2f} and {close[1].item():.2f}")
 try:
     nn.BatchNorm1d(5)(pair[:1])
 except ValueError as error:
@@ -193,7 +195,7 @@ except ValueError as error:
 #
 #    两个数减去它们的平均，再除以它们的标准差，只剩下谁大谁小，所以 B 不对，相差 3 和相差 80 已经分不出来。A 漏了最后一个特征，它的两个数相等，减去平均之后都是 0。
 #
-# 分母里还加了一个小的数 ``eps=1e-5``，所以两个数的差极小时，结果也达不到 1 和 −1。只有一个样本时，减去平均之后全是 0，所以训练模式报错。训练集的最后一个批次可能只剩一个样本，这时可以用 ``drop_last=True`` 丢掉它。
+# 分母里还加了一个小的数 ``eps=1e-5``，所以两个数的差极小时，结果达不到 1 和 −1，例如 0 和 0.001 就变成 −0.16 和 0.16。只有一个样本时，减去平均之后全是 0，所以训练模式报错。训练集的最后一个批次可能只剩一个样本，这时可以用 ``drop_last=True`` 丢掉它。
 #
 # 批量大小与批次的组成
 # --------------------
