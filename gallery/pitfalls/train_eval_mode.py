@@ -8,15 +8,14 @@
 忘记切换到 eval()
 =================
 
-网络训练好了，用它预测一张图却报错。换一个网络不报错，但是同一批数据算两次，结果不一样。
-:term:`Dropout` 和 :term:`批量归一化` 在训练与 :term:`推理` 时做的事不同，由 ``model.train()`` 和 ``model.eval()`` 切换。
-忘了切换会损失多少 :term:`准确率`？它与批次的大小和次序有关吗？
+一个网络训练好以后，用它预测一张图会报错，一次预测几张图却不报错。报错是因为评估之前忘了调用 ``model.eval()``。
+不报错的时候，算出的 :term:`准确率` 可信吗？它与批次的大小、图像的次序有没有关系？评估以后，网络还是原来的网络吗？
 
 你将学到：
 
-- 测量忘记 ``eval()`` 使 Dropout 和批量归一化损失多少准确率
-- 判断 ``torch.no_grad()`` 与 ``eval()`` 各管什么
-- 检查评估是否改动了模型
+- 测量忘记 ``eval()`` 时，Dropout 和批量归一化的准确率降低多少
+- 判断批次的大小和图像的次序有没有影响
+- 修正评估函数，并检查评估是否改动了网络
 """
 
 import copy
@@ -28,10 +27,11 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 # %%
-# 准备两组网络
-# ------------
-# 一组网络的中间放 Dropout，另一组放批量归一化，每组用五个种子各训练一个。
+# 两组网络
+# --------
+# :term:`Dropout` 和 :term:`批量归一化` 在训练时与 :term:`推理` 时的算法不同，``model.train()`` 和 ``model.eval()`` 在两种算法之间切换。
 # :ref:`training-regularization` 和 :ref:`training-normalization` 讲了这两种层。
+# 下面训练两组网络，每组五个，种子是 0 到 4。第一组的中间是 Dropout，第二组的中间是批量归一化。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -47,6 +47,7 @@ def fit(layer, seed):
     model = nn.Sequential(
         nn.Flatten(), nn.Linear(64, 64), layer, nn.ReLU(), nn.Linear(64, 10)
     )
+    model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for _ in range(10):
         for batch in train[torch.randperm(len(train))].split(50):
@@ -70,7 +71,7 @@ norm = [fit(nn.BatchNorm1d(64), seed) for seed in range(5)]
 # %%
 # 最短的错误代码
 # --------------
-# 训练刚结束时，网络仍在训练模式。这时用带批量归一化的网络预测一张图，再用带 Dropout 的网络把验证集算三次：
+# 训练刚结束时，网络仍在训练模式。下面用批量归一化的网络预测一张图，再用 Dropout 的网络把验证集算三次。
 
 try:
     norm[0](images[:1])
@@ -79,81 +80,78 @@ except ValueError as error:
 
 for attempt in (1, 2, 3):
     print(f"Dropout, attempt {attempt}: {accuracy(dropout[0], validation, 300):.3f}")
-model = copy.deepcopy(dropout[0]).eval()
-for attempt in (1, 2):
-    print(f"Dropout, eval(), attempt {attempt}: {accuracy(model, validation, 300):.3f}")
 
 # %%
-# 训练模式下，批量归一化要减去当前批次的均值，再除以当前批次的标准差，一张图算不出标准差，所以报错。
-# 训练中遇到这条报错，多半是因为最后一个批次只剩一个 :term:`样本`，给 ``DataLoader`` 写上 ``drop_last=True`` 就可以去掉它。
+# 训练模式下，批量归一化减去当前批次的均值，再除以当前批次的标准差。
+# 报错里的 ``[1, 64]`` 是一张图的 64 个 :term:`特征`，报错把特征叫做 channel。每个特征只有一个值，算不出标准差，所以报错。
+# 训练时，如果最后一个批次只剩一个 :term:`样本`，也会报这个错，这时给 ``DataLoader`` 加上 ``drop_last=True``。
 #
-# 训练模式下，Dropout 每次随机丢掉一半的值，所以三次的结果各不相同，而评估模式的两次相同。
-# 评估模式下，Dropout 什么也不做，批量归一化改用训练中积累的 ``running_mean`` 和 ``running_var``。
+# 训练模式下，Dropout 每次随机丢掉一半的值，所以三次的结果不同。
+# 评估模式下，Dropout 什么也不做，批量归一化改用训练中积累的均值 ``running_mean`` 和方差 ``running_var``。
+#
+# 没有报错也不说明没有问题。例如 ``nn.BatchNorm2d`` 对每个 :term:`通道` 归一化，一张图的一个通道有许多像素，所以一张图也能算。
+
+layer = nn.BatchNorm2d(1)
+alone = layer(images[:1])
+together = layer(images[:300])[:1]
+print(f"alone and with 299 others differ by up to {(alone - together).abs().max():.3f}")
+
+# %%
+# 同一张图，单独计算与同另外 299 张一起计算，结果不同。
 #
 # 批次的大小和次序
 # ----------------
 # .. predict::
 #
-#    忘了 ``eval()``，用带批量归一化的网络评估 300 张图。分成每批 128 张时，哪一种次序会使准确率明显下降？
+#    忘了 ``eval()``，用批量归一化的网络评估 300 张图，每批 100 张。图像按随机次序，或者按类别排列，哪一种的准确率明显低于 ``eval()``？
 #
-#    - 随机次序和按类别排列都下降，因为用的不是训练中积累的统计量
-#    - 只有按类别排列时下降，因为那时批次的均值与训练时的差别大
-#    - 两种都不下降，因为 128 张足够算出均值和方差
+#    - 两种都低，因为两种都没有用训练中积累的统计量
+#    - 两种都不低，因为 100 张图足够算出均值和方差
+#    - 只有按类别排列的低，因为一个批次里只有少数几类
 
-by_class = validation[labels[validation].argsort()]  # 同一类的排在一起
-sizes = [3, 8, 32, 128, 300]
+shuffled = []  # 每个网络各用一种随机次序
+for seed in range(5):
+    generator = torch.Generator().manual_seed(seed)
+    shuffled.append(validation[torch.randperm(300, generator=generator)])
+by_class = [validation[labels[validation].argsort(stable=True)]] * 5
 
 
-def over_seeds(models, rows, batch_size, mode):
-    """对每个网络的副本计算准确率。"""
-    copies = [copy.deepcopy(model).train(mode == "train") for model in models]
-    return torch.tensor([accuracy(model, rows, batch_size) for model in copies])
+def over_seeds(models, orders, batch_size, training):
+    """五个网络的准确率。每个网络先复制一份，所以各次评估互不影响。"""
+    copies = [copy.deepcopy(model).train(training) for model in models]
+    pairs = zip(copies, orders, strict=True)
+    return torch.tensor([accuracy(model, rows, batch_size) for model, rows in pairs])
 
 
 def text(values):
     return f"{values.mean():.3f} ± {values.std():.3f}"
 
 
-print("BatchNorm, training mode, 5 seeds")
-print("batch size  shuffled       by class")
+sizes = [3, 10, 30, 100, 300]
 means = {"shuffled": [], "by class": []}
+print("BatchNorm, training mode\nbatch size  shuffled       by class")
 for n in sizes:
-    shuffled = over_seeds(norm, validation, n, "train")
-    ordered = over_seeds(norm, by_class, n, "train")
-    means["shuffled"].append(shuffled.mean().item())
-    means["by class"].append(ordered.mean().item())
-    print(f"{n:>10}  {text(shuffled)}  {text(ordered)}")
-right = over_seeds(norm, validation, 300, "eval")
-print(f"\nBatchNorm, eval():        {text(right)}")
-print(
-    f"Dropout,   training mode: {text(over_seeds(dropout, validation, 300, 'train'))}"
-)
-print(f"Dropout,   eval():        {text(over_seeds(dropout, validation, 300, 'eval'))}")
+    results = [over_seeds(norm, orders, n, True) for orders in (shuffled, by_class)]
+    print(f"{n:>10}  {text(results[0])}  {text(results[1])}")
+    means["shuffled"].append(results[0].mean().item())
+    means["by class"].append(results[1].mean().item())
+right = over_seeds(norm, shuffled, 300, training=False)
+print(f"BatchNorm, eval():        {text(right)}")
+print(f"Dropout,   training mode: {text(over_seeds(dropout, shuffled, 300, True))}")
+print(f"Dropout,   eval():        {text(over_seeds(dropout, shuffled, 300, False))}")
 
 # %%
-# .. answer:: B
+# .. answer:: C
 #
-#    看 128 那一行。随机次序是 0.977，与 ``eval()`` 的 0.978 没有差别，按类别排列是 0.842。
-#    A 错在随机抽取的 128 张与训练集相似，算出的均值和方差也就接近积累的统计量。
-#    C 错在按类别排列时，128 张里只有少数几类，它们的均值与全部数据的均值不同。
+#    看 100 那一行。随机次序是 0.977，与 ``eval()`` 的 0.978 相差不到一个标准差。按类别排列是 0.820。
+#    A 不成立，因为随机抽取的 100 张图与训练集相似，用它们的统计量代替积累的统计量，准确率几乎不变。
+#    B 不成立，因为只看张数还不够，这些图像如果只来自几类，统计量就与全部数据的不同。
 #
-# 表中同一行的两个数用的是同一批网络和同样的图像，只有次序不同。Dropout 忘了 ``eval()`` 时，从 0.968 降到 0.905。
+# ± 是五个种子的标准差。表中同一行的两列用同样的网络和同样的 300 张图，只有次序不同。
+# 从每批 100 张到每批 3 张，两列都是批次越小，准确率越低，而且按类别排列总是低于随机次序。
+# 每批 300 张时，全部图像在一个批次里，所以次序没有影响。
 #
-# 下面对种子 0 的网络计算，批次的均值与积累的 ``running_mean`` 平均相差多少个标准差。
-
-model = copy.deepcopy(norm[0]).eval()
-with torch.no_grad():
-    for n in (3, 128):
-        shifts = []
-        for rows in (validation, by_class):
-            z = model[:2](images[rows])  # 批量归一化层的输入
-            batch_means = torch.stack([batch.mean(dim=0) for batch in z.split(n)])
-            shift = (batch_means - model[2].running_mean) / model[2].running_var.sqrt()
-            shifts.append(shift.abs().mean().item())
-        print(f"batch size {n:>3}: shuffled {shifts[0]:.2f}, by class {shifts[1]:.2f}")
-
-# %%
-# 这四种情况里，相差越大，上表中的准确率就越低。每批只有 3 张时，即使次序随机，均值也相差很多，所以准确率只有 0.691。
+# 忘了 ``eval()`` 时，Dropout 的准确率从 0.968 降到 0.902。
 
 # %%
 
@@ -163,49 +161,57 @@ ax.axhline(right.mean(), color="0.5", lw=1, ls=":")
 for name, color in (("shuffled", "C0"), ("by class", "C1")):
     ax.plot(sizes, means[name], "o-", color=color, lw=2)
 ax.annotate("evaluation mode", (3, 1.0), color="0.5")
-ax.annotate("training mode, shuffled", (9, 0.84), color="C0")
-ax.annotate("training mode, by class", (40, 0.35), color="C1")
+ax.annotate("training mode, shuffled", (8.5, 0.83), color="C0")
+ax.annotate("training mode, by class", (40, 0.3), color="C1")
 ax.set(xlabel="batch size", ylabel="validation accuracy", xscale="log", ylim=(0, 1.1))
 ax.set_xticks(sizes, [str(n) for n in sizes])
 ax.minorticks_off()
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 打乱的蓝线从批量大小 3 的 0.69 升到 32 起与评估模式的虚线几乎重合；按类别排列的橙线从 0.13 升起，到 300 才与虚线重合
+# alt: 随机次序的蓝线从批量大小 3 处的约 0.7 升起，从 30 起与评估模式的虚线几乎重合；按类别排列的橙线从约 0.1 升起，到 300 才与虚线重合
 plt.show()
 
 # %%
+# 蓝线从每批 30 张起就贴近虚线，橙线到每批 300 张才贴近。
+#
 # .. change-it::
 #
-#    把 ``nn.Dropout(0.5)`` 换成 ``nn.Dropout(0.2)`` 重新训练，先猜忘了 ``eval()`` 会降多少，再看下面的运行结果。
+#    每批仍是 10 张，但是让十个类别轮流出现，于是每批中每类恰好一张。先猜准确率比随机次序高还是低，再看下面的运行结果。
 
-# hide-cell: Dropout(0.2)
-weaker = [fit(nn.Dropout(0.2), seed) for seed in range(5)]
-print(
-    f"Dropout(0.2), training mode: {text(over_seeds(weaker, validation, 300, 'train'))}"
-)
-print(
-    f"Dropout(0.2), eval():        {text(over_seeds(weaker, validation, 300, 'eval'))}"
-)
+# hide-cell: 十个类别轮流出现
+classes = [validation[labels[validation] == k] for k in range(10)]
+turns = torch.stack([rows[:25] for rows in classes], dim=1).flatten()  # 250 张
+mixed = [turns[torch.randperm(250)] for _ in range(5)]
+print(f"shuffled:     {text(over_seeds(norm, mixed, 10, True))}")
+print(f"taking turns: {text(over_seeds(norm, [turns] * 5, 10, True))}")
+print(f"eval():       {text(over_seeds(norm, [turns] * 5, 10, False))}")
+
+# %%
+# .. outcome::
+#
+#    轮流出现时的 0.985 高于随机次序的 0.942，因为每批的各类一样多，随机抽取的 10 张图却可能缺少几类。
+#    它还高于 ``eval()`` 的 0.974，但是预测之前不知道类别，所以不能这样安排批次。
 
 # %%
 # no_grad() 不切换模式
 # --------------------
-# 函数 ``accuracy`` 用了 ``torch.no_grad()``，可是上面的结果仍然是错的，因为 ``no_grad()`` 只管是否记录 :term:`计算图`，与模式无关。
-# 训练模式下，批量归一化每次前向传播还会更新积累的统计量，在 ``no_grad()`` 里也一样。所以上面每次都先复制了网络。如果不复制，评估就会改动网络：
+# 函数 ``accuracy`` 已经用了 ``torch.no_grad()``，准确率仍然降低了。因为 ``no_grad()`` 只决定是否记录 :term:`计算图`，不切换模式。
+# 而且训练模式下，每次前向传播还会更新 ``running_mean`` 和 ``running_var``。下面先忘记 ``eval()`` 评估一次，然后正确地评估：
 
-after = []
-for trained in norm:
-    model = copy.deepcopy(trained)
-    accuracy(model, by_class, 8)  # 忘了 eval() 的一次评估
-    after.append(accuracy(model.eval(), validation, 300))
-print(f"eval(), before: {text(right)}")
-print(f"eval(), after:  {text(torch.tensor(after))}")
+for name, orders in (("shuffled", shuffled), ("by class", by_class)):
+    after = []
+    for trained, rows in zip(norm, orders, strict=True):
+        model = copy.deepcopy(trained)
+        accuracy(model, rows, 10)  # 忘了 eval() 的一次评估
+        after.append(accuracy(model.eval(), validation, 300))
+    print(f"eval() after one wrong evaluation, {name}: {text(torch.tensor(after))}")
 
 # %%
-# 做过一次错误的评估以后，再用正确的方式评估，准确率从 0.978 降到 0.954。
+# 按类别排列的一次错误评估，使正确评估的结果也从 0.978 降到 0.961。随机次序时没有降低，但是下面会看到，网络同样被改动了。
 #
-# 改正
-# ----
-# 把切换写进评估函数，评估完恢复原来的模式。
+# 改正和检查
+# ----------
+# 把切换写进评估函数，评估完恢复原来的模式。评估不应当改动网络，所以再比较评估前后的 ``state_dict()``。
+# 它包括 :term:`参数` 和 :term:`缓冲区`，积累的统计量就是缓冲区。
 
 
 def evaluate(model, rows, batch_size):
@@ -216,11 +222,6 @@ def evaluate(model, rows, batch_size):
     return result
 
 
-# %%
-# 怎样早点发现
-# ------------
-# 评估不应当改动网络，所以比较评估前后的 ``state_dict()``。它包括 :term:`参数` 和积累的统计量等 :term:`缓冲区`。
-
 for evaluation in (accuracy, evaluate):
     model = copy.deepcopy(norm[0])
     before = copy.deepcopy(model.state_dict())
@@ -230,19 +231,17 @@ for evaluation in (accuracy, evaluate):
     print(f"{evaluation.__name__}: changed {changed}")
 
 # %%
-# 改动的三项都是批量归一化层的缓冲区，参数没有变。Dropout 没有缓冲区，要用另一种办法检查，把同一批数据算两次，结果应当相等。
-#
-# 反过来，评估以后忘了切回 ``train()`` 也不报错，这时 Dropout 在后面的训练中不起作用。
+# 改动的三项都是缓冲区。Dropout 没有缓冲区，要检查它，就把同一批数据算两次，看结果是否相等。
 #
 # .. real-projects::
 #
-#    Hugging Face 等库的 ``from_pretrained`` 返回的模型已经是评估模式，自己接着训练时要先调用 ``train()``。
+#    预测服务常把几个用户的图像合成一个批次。忘了 ``eval()`` 时，批量归一化会使一个用户的结果随别人的图像改变。
 #    接口见 `torch.nn.Module.eval <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval>`__，
-#    `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__ 比较了 ``no_grad``、``inference_mode`` 和 ``eval()``。
+#    `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__ 解释了 ``no_grad()`` 与 ``eval()`` 为什么无关。
 
 # %%
 # 小结
 # ----
-# - 规则：评估前 ``eval()``，接着训练前 ``train()``，``no_grad()`` 代替不了它们。
-# - API：``model.train()``、``model.eval()``、``model.training``。
+# - 规则：评估前调用 ``eval()``，继续训练前调用 ``train()``，``no_grad()`` 代替不了它们。
+# - API：``model.train()``、``model.eval()``、``model.training``、``torch.no_grad()``。
 # - 下一页：:ref:`pitfalls-backward-twice`
