@@ -15,7 +15,7 @@
 你将学到：
 
 - 解释第一次 ``backward()`` 释放了什么
-- 修正循环里留到下一步的三种张量
+- 修正循环里带着旧图的三种张量
 - 判断什么时候才该用 ``retain_graph=True``
 """
 
@@ -23,7 +23,6 @@ import textwrap
 
 import torch
 from torch import nn
-from torch.autograd.graph import saved_tensors_hooks
 
 
 def show(call):
@@ -45,16 +44,16 @@ print(f"{w.grad=}")
 show(y.backward)
 
 # %%
-# 求 :math:`w^2` 的导数要用 :math:`w` 的值，所以 :term:`前向传播` 保存了它，报错里叫 saved tensors。
-# 第一次 ``backward()`` 用完就释放它，这样可以少占内存，但是第二次 :term:`反向传播` 就找不到它了。
+# 求 :math:`w^2` 的导数要用 :math:`w` 的值，所以 :term:`前向传播` 把它保存在计算图里，报错把这样的值叫做 saved tensors。
+# 第一次 ``backward()`` 用完就释放它，以便少占内存。于是第二次 :term:`反向传播` 找不到它，就报错。
 #
 # .. predict::
 #
-#    换成 ``y = w + 3``，它的导数总是 1。连续两次 ``y.backward()`` 会怎样？
+#    换成 ``y = w + 3``，它的导数总是 1。连续调用两次 ``y.backward()``，结果是什么？
 #
-#    - 报错，因为计算图已经释放
-#    - 不报错，``w.grad`` 是 1
-#    - 不报错，``w.grad`` 是 2
+#    - 报错，因为第一次 ``backward()`` 已经释放了计算图
+#    - 不报错，``w.grad`` 是 2，因为两次的梯度相加
+#    - 不报错，``w.grad`` 是 1，因为第二次的梯度覆盖第一次的
 
 w = torch.tensor(2.0, requires_grad=True)
 y = w + 3
@@ -63,12 +62,12 @@ y.backward()
 print(f"{w.grad=}")
 
 # %%
-# .. answer:: C
+# .. answer:: B
 #
-#    A 错在加法求导不用任何保存的值，没有可释放的，也就不报错。
-#    B 错在 ``backward()`` 把新的 :term:`梯度` 加到 ``w.grad`` 原有的值上，两次就是 1 + 1。
+#    A 不成立，因为加法求导不用任何保存的值，也就没有值可以释放。
+#    C 不成立，因为 ``backward()`` 把新的 :term:`梯度` 加到 ``w.grad`` 原有的值上，两次就是 1 + 1。
 #
-# 所以不报错不等于写对了，梯度在这里悄悄地加倍了。
+# 所以不报错不等于写对了，这里的梯度是正确值的两倍。
 #
 # .. change-it::
 #
@@ -76,156 +75,176 @@ print(f"{w.grad=}")
 
 # hide-cell: 3 * w
 y = 3 * w
-print(f"saved: {y.grad_fn._saved_other}")
+print(f"saved by 3 * w: {y.grad_fn._saved_other!r}")
 y.backward()
-show(y.backward)
+try:
+    y.backward()
+    print("no error")
+except RuntimeError:
+    print("RuntimeError")
 
 # %%
-# 乘法把常数 3 也保存成了张量，所以报错。不必记住每个运算保存什么，写代码时让每张图只走一次。
+# .. outcome::
 #
-# 循环里留到下一步的张量
-# ----------------------
-# 下面三个循环各走三步，都在第二步报错，参数 ``cut=True`` 时是改正以后的写法。
+#    报错，因为乘法把常数 3 存成了一个张量，``_saved_other`` 就是 ``w`` 以外的另一个因数。不必记住哪个运算保存什么，只要让每张图只反向传播一次。
+
+# %%
+# 三个循环，一种原因
+# ------------------
+# 下面三个循环各走三步，每一步在 ``backward()`` 之前打印步数。
 # ``nn.RNNCell`` 是 :term:`循环神经网络` 的一步，它由这一步的输入和上一步的隐藏状态 ``h`` 算出新的 ``h``。
 
 torch.manual_seed(0)
-x = torch.randn(3, 5, 2)  # (T, B, 2)：三步，每步五个样本
+batches = torch.randn(3, 5, 2)  # 三步，每步五个样本，两个特征
 model = nn.Linear(2, 1)
 rnn = nn.RNNCell(2, 4)
 
 
-def hidden_state(cut):
+def hidden_state():
     h = torch.zeros(5, 4)
-    for step in range(3):
-        h = rnn(x[step], h.detach() if cut else h)
-        loss = h.square().mean()
-        loss.backward()
+    for step, x in enumerate(batches, start=1):
+        h = rnn(x, h)
+        print(f"step {step}", end=", ")
+        h.square().mean().backward()
 
 
-def running_total(cut):
+def running_total():
     total = 0.0
-    for step in range(3):
-        loss = model(x[step]).square().mean()
-        total = total + (loss.item() if cut else loss)
-        (loss if cut else total).backward()
+    for step, x in enumerate(batches, start=1):
+        total = total + model(x).square().mean()
+        print(f"step {step}", end=", ")
+        total.backward()
 
 
-def computed_outside(cut):
+def penalty_outside():
     penalty = model.weight.square().sum()
-    for step in range(3):
-        if cut:
-            penalty = model.weight.square().sum()
-        loss = model(x[step]).square().mean() + penalty
+    for step, x in enumerate(batches, start=1):
+        loss = model(x).square().mean() + penalty
+        print(f"step {step}", end=", ")
         loss.backward()
 
 
-for loop in (hidden_state, running_total, computed_outside):
-    for cut in (False, True):
+def run(loops):
+    for loop in loops:
+        print(loop.__name__, end=": ")
         try:
-            loop(cut)
-            print(f"{loop.__name__}, {cut=}: no error")
+            loop()
+            print("no error")
         except RuntimeError as error:
-            first_words = str(error).partition(" (")[0]
-            print(f"{loop.__name__}, {cut=}: {first_words}")
+            print(str(error).partition(" (")[0])
+
+
+run([hidden_state, running_total, penalty_outside])
 
 # %%
-# 三个循环里，都有一个张量把上一步的计算图带到了下一步：
+# 三个循环都在第二步报错，因为第二步的损失由一个带着旧图的张量算出：
 #
-# - ``hidden_state`` 里是 ``h``。改法是每一步先用 ``h.detach()`` 取出数值，从而与上一步的图 :term:`分离`。
-# - ``running_total`` 里是 ``total``，它由每一步的损失相加得到。改法是只对 ``loss`` 求导，用 ``loss.item()`` 累加数值。
-# - ``computed_outside`` 里是 ``penalty``，它只算了一次，三步共用一张图。改法是在循环里计算，参数更新以后它本来也应当重算。
+# - ``hidden_state`` 里是上一步的 ``h``
+# - ``running_total`` 里是 ``total``，它是此前各步损失的和
+# - ``penalty_outside`` 里是 ``penalty``，它在循环之前只算了一次，每一步都用它的图
+#
+# 下面的循环同时有这三个张量，三处都改正了。
+
+
+def all_fixed():
+    h, total = torch.zeros(5, 4), 0.0
+    for step, x in enumerate(batches, start=1):
+        h = rnn(x, h.detach())  # 只用 h 的值
+        penalty = model.weight.square().sum()  # 在循环里计算
+        loss = model(x).square().mean() + h.square().mean() + penalty
+        total = total + loss.item()  # 累加数值
+        print(f"step {step}", end=", ")
+        loss.backward()
+
+
+run([all_fixed])
+
+# %%
+# ``detach()`` 使 ``h`` 与旧的图 :term:`分离`，因此这一步的梯度不再包括经过前面各步的部分。
 #
 # 加上 retain_graph=True 会怎样
 # -----------------------------
-# 给第一个循环加上 ``retain_graph=True``，就不报错了。下面数一数，每次反向传播取用多少个保存的张量。
-# ``saved_tensors_hooks`` 接受两个函数，保存张量时调用第一个，取用张量时调用第二个。
+# 参数 ``retain_graph=True`` 使 ``backward()`` 不释放图。下面给前两个循环加上它，再加上参数的更新。
 
 
-def count_used(cut):
-    used = []
-
-    def unpack(tensor):
-        used.append(tensor)
-        return tensor
-
-    h, counts = torch.zeros(5, 4), []
-    with saved_tensors_hooks(lambda tensor: tensor, unpack):
-        for step in range(3):
-            h = rnn(x[step], h.detach() if cut else h)
-            loss = h.square().mean()
-            used.clear()
-            loss.backward(retain_graph=not cut)
-            counts.append(len(used))
-    return counts
-
-
-print(f"detach():          {count_used(cut=True)}")
-print(f"retain_graph=True: {count_used(cut=False)}")
-
-# %%
-# 用 ``detach()`` 时，每一步取用的张量一样多。用 ``retain_graph=True`` 时，每一步都要沿旧的图一直走回第一步，取用的张量一步比一步多。
-# 所有旧的图都要留着，所以内存也一步比一步多。
-#
-# 真正训练时还要更新 :term:`参数`，这时 ``retain_graph=True`` 会引出另一条报错：
-
-
-def train_with_retain_graph():
+def hidden_state_retained():
     optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
     h = torch.zeros(5, 4)
-    for step in range(3):
-        h = rnn(x[step], h)
-        loss = h.square().mean()
+    for x in batches:
+        h = rnn(x, h)
         optimizer.zero_grad()
-        loss.backward(retain_graph=True)
+        h.square().mean().backward(retain_graph=True)
         optimizer.step()
 
 
-show(train_with_retain_graph)
+show(hidden_state_retained)
 
 # %%
-# ``step()`` 原地更新了参数，所以旧的图里保存的参数已经不是当时的值，见 :ref:`pitfalls-inplace-and-autograd`。
+# 第一个循环换成了另一条报错。``[4, 4]`` 是 ``rnn`` 里与 ``h`` 相乘的权重，它每 :term:`原地 <原地操作>` 更新一次，版本号就加 1。
+# 反向传播走到第二步的图，要用版本 2 的权重，而权重已经更新到版本 3，见 :ref:`pitfalls-inplace-and-autograd`。
+#
+# 第二个循环则不报错。下面每一步打印对 ``model.weight`` 第一个元素的两个梯度，``used`` 是更新所用的，``right`` 是这一步损失的。
+
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+total = 0.0
+for step, x in enumerate(batches, start=1):
+    loss = model(x).square().mean()
+    total = total + loss  # 仍带着前面各步的图
+    (right,) = torch.autograd.grad(loss, model.weight, retain_graph=True)
+    optimizer.zero_grad()
+    total.backward(retain_graph=True)
+    used = model.weight.grad[0, 0]
+    print(f"step {step}: used {used:.3f}, right {right[0, 0]:.3f}")
+    optimizer.step()
+
+# %%
+# ``torch.autograd.grad(loss, w)`` 返回 ``loss`` 对 ``w`` 的梯度，不改变 ``w.grad``。
+# 从第二步起，更新所用的梯度是错的。例如第二步的 1.017 是第一步的 0.842 加上第二步的 0.175，``zero_grad()`` 也去不掉第一步的部分。
+# 所以 ``retain_graph=True`` 只是消除了报错，没有消除错误。
 #
 # 什么时候该用 retain_graph=True
 # ------------------------------
-# 一次前向传播得到两个损失，要分别求导时，它们共用的部分要走两次。
-
-for retain in (False, True):
-    w = torch.tensor(2.0, requires_grad=True)
-    h = w.exp()
-    first, second = 3 * h, h**2
-    first.backward(retain_graph=retain)
-    show(second.backward)
-    print(f"{retain=}: {w.grad:.2f}\n")
+# 两个损失来自同一次前向传播，又需要它们各自的梯度时，共用的部分必须走两次。
 
 w = torch.tensor(2.0, requires_grad=True)
 h = w.exp()
+first, second = 3 * h, h**2
+(of_first,) = torch.autograd.grad(first, w, retain_graph=True)
+(of_second,) = torch.autograd.grad(second, w)
+print(f"{of_first:.1f} + {of_second:.1f} = {of_first + of_second:.1f}")
+
+h = w.exp()
 (3 * h + h**2).backward()
-print(f"one backward of the sum: {w.grad:.2f}")
+print(f"one backward() of the sum: {w.grad:.1f}")
 
 # %%
-# 不保留图时，``first.backward()`` 已经释放了 ``exp`` 保存的值，所以 ``second.backward()`` 报错。
-# 保留图时得到的梯度，与先相加、再一次 ``backward()`` 的相同。
-# 因此只要总的梯度时，就先把损失相加。需要两份各自的梯度时，才用 ``retain_graph=True``，而且最后一次不用。
+# 第一次求梯度时用 ``retain_graph=True`` 保留 ``exp`` 的值，第二次是最后一次，就不用保留。
+# 如果只要总的梯度，就先把损失相加，再调用一次 ``backward()``，结果相同。
 #
 # 怎样早点发现
 # ------------
-# 遇到这条报错时，在每一步开头检查从上一步留下来的变量。``grad_fn`` 不是 ``None``，就说明它带着旧的图。
+# 在每一步的末尾检查要留到下一步的变量。如果一个变量是张量，而且 ``grad_fn`` 不是 ``None``，这个变量就带着旧的图。
 
-h = torch.zeros(5, 4)
-for step in range(2):
-    print(f"step {step + 1}: {h.grad_fn is None=}")
-    h = rnn(x[step], h)
-print(f"after detach(): {h.detach().grad_fn is None=}")
+
+def carries_graph(value):
+    return isinstance(value, torch.Tensor) and value.grad_fn is not None
+
+
+h = rnn(batches[0], torch.zeros(5, 4))
+loss = model(batches[0]).square().mean()
+print(f"{carries_graph(h)=}, {carries_graph(h.detach())=}")
+print(f"{carries_graph(loss)=}, {carries_graph(loss.item())=}")
 
 # %%
 # .. real-projects::
 #
-#    训练循环神经网络时，一般每隔几十步才 ``detach()`` 一次，这样梯度仍能传过这几十步，这叫截断的反向传播（truncated backpropagation through time）。
-#    接口见 `torch.Tensor.backward <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__，计算图何时释放见 `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
+#    序列很长时，常常每隔固定的步数才 ``detach()`` 一次，使梯度能经过其间的各步，这叫截断的反向传播（truncated backpropagation through time）。
+#    参数 ``retain_graph`` 见 `torch.Tensor.backward <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__，
+#    计算图怎样保存张量见 `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：每一步建立一张新图，只走一次，留到下一步的变量只带数值。
-# - API：``Tensor.detach()``、``Tensor.item()``、``Tensor.backward(retain_graph=True)``。
+# - 规则：每一步建立新的图，只反向传播一次，留到下一步的变量只带数值。
+# - API：``Tensor.detach()``、``Tensor.item()``、``Tensor.backward(retain_graph=True)``、``torch.autograd.grad``。
 # - 下一页：:ref:`pitfalls-inplace-and-autograd`
