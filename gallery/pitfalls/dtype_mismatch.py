@@ -8,15 +8,15 @@
 数据类型不匹配
 ==============
 
-数据已经读进来，形状也对，网络却报错，说两边的 :term:`数据类型` 不同。
-报错里写的是 ``Double``、``Float`` 和 ``Long``，而你的代码里没有这些名字。
-它们各指什么类型？又该改哪一边？
+数据已经读进来，形状也对，网络却报错，说两个张量的 :term:`数据类型` 不同。
+报错里写着 ``Double``、``Float`` 或 ``Long``，而代码里没有这些名字。
+这些名字各指什么类型？应该改数据还是改网络？类型用错了，一定会报错吗？
 
 你将学到：
 
 - 读懂报错里的 ``Double``、``Float`` 和 ``Long``
 - 判断一个运算会自动做 :term:`类型提升`，还是会报错
-- 修正浮点、整数和布尔三种类型错误
+- 修正浮点、整数和布尔的类型错误，包括不报错的
 """
 
 import textwrap
@@ -51,14 +51,14 @@ show(lambda: convolution(X.view(5, 1, 8, 8)))
 print(f"{layer(X.float()).dtype=}")
 
 # %%
-# 两条报错说的是同一件事，输入是 ``float64``，参数是 ``float32``。
-# 报错用的是 C++ 一侧的名字：
+# 两条报错的原因相同，输入是 ``float64``，参数是 ``float32``。
+# 报错用的是 PyTorch 的 C++ 代码里的名字，第二条把它们写成小写：
 #
 # - ``Float`` 是 ``float32``，``Double`` 是 ``float64``，``Half`` 是 ``float16``
 # - ``Long`` 是 ``int64``，``Int`` 是 ``int32``，``Byte`` 是 ``uint8``
 #
-# 应当改输入，不改网络。读数据时就写 ``torch.tensor(digits.data, dtype=torch.float32)``，或者用 ``X.float()`` 转换。
-# 改网络也能运行，但是每个参数占的字节数加倍：
+# 改哪一边都能运行，但是一般改输入，因为把网络改成 ``float64``，每个参数占的字节数就加倍。
+# 读数据时就写 ``torch.tensor(digits.data, dtype=torch.float32)``，或者用 ``X.float()`` 转换。
 
 layer64 = nn.Linear(64, 10, dtype=torch.float64)
 print(f"{layer64(X).dtype=}")
@@ -68,8 +68,8 @@ print(
 print(f"{(X + X.float()).dtype=}")
 
 # %%
-# 最后一行说明，``float64`` 与 ``float32`` 相加不报错。
-# :term:`逐元素运算` 会做类型提升，而 :term:`矩阵乘法` 和卷积不做，:ref:`basics-tensor-numpy` 讲了这条界线。
+# 最后一行说明，``float64`` 与 ``float32`` 相加不报错，结果是 ``float64``。
+# 加法这样的 :term:`逐元素运算` 会做类型提升，而 :term:`矩阵乘法` 和卷积不做，见 :ref:`basics-tensor-numpy`。
 #
 # 该用浮点数时用了整数
 # --------------------
@@ -78,17 +78,18 @@ print(f"{(X + X.float()).dtype=}")
 loss_fn = nn.CrossEntropyLoss()
 show(lambda: nn.Linear(3, 2)(torch.tensor([[1, 2, 3]])))
 show(lambda: torch.tensor([1, 2, 3], requires_grad=True))
-show(lambda: loss_fn(torch.tensor([[2, 0, 1]]), torch.tensor([0])))
+logits, target = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([0])
+show(lambda: loss_fn(target, logits))
 
 # %%
-# 三条都要把整数换成浮点数，例如写成 ``torch.tensor([1.0, 2.0, 3.0])``。
-# 第三条的 ``NotImplementedError`` 也是一种 ``RuntimeError``，所以被同一个 ``except`` 捕获。
-# 其中的 ``log_softmax`` 是 :term:`交叉熵` 中的一步，``Long`` 说明交给它的 :term:`logits` 是整数。
-# 这时先查调用 ``loss_fn`` 时是否把 logits 和 :term:`标签` 写反了。
+# 前两条都要把整数换成浮点数，例如写成 ``torch.tensor([1.0, 2.0, 3.0])``。
+# 第三条的原因是两个参数写反了，:term:`标签` 被当作 :term:`logits`。
+# 报错里的 ``log_softmax`` 是 :term:`交叉熵` 中的一步，它的输入是 logits，所以 ``Long`` 说明 logits 是整数。
+# 异常 ``NotImplementedError`` 也是一种 ``RuntimeError``，所以被同一个 ``except`` 捕获。
 #
 # 该用整数时用了浮点数
 # --------------------
-# 编号必须是整数。标签是编号，:term:`嵌入` 的输入也是编号。``nn.Embedding(10, 4)`` 保存 10 个长度为 4 的向量，按编号取出其中的几个。
+# 编号必须是整数，例如类别的编号和 :term:`嵌入` 的输入。层 ``nn.Embedding(10, 4)`` 保存 10 个长度为 4 的向量，按编号取出其中的几个。
 
 show(lambda: nn.Embedding(10, 4)(torch.tensor([1.0, 2.0])))
 
@@ -104,19 +105,19 @@ show(lambda: (predicted == labels).mean())
 print(f"accuracy {(predicted == labels).float().mean():.4f}")
 
 # %%
-# ``mean`` 只接受浮点数和复数，所以先用 ``.float()`` 转换，``True`` 变成 1，``False`` 变成 0。
+# 方法 ``mean`` 只接受浮点数和复数，所以先用 ``.float()`` 转换，``True`` 变成 1，``False`` 变成 0。
 #
 # 不报错的：uint8 相减
 # --------------------
-# 图像文件里的像素多是 ``uint8``，也就是 0 到 255 的整数。比较两张图，可以相减、取绝对值、再求平均。
+# 图像文件里的像素常是 ``uint8``，也就是 0 到 255 的整数。要知道两张图相差多少，可以相减、取绝对值、再求平均。
 #
 # .. predict::
 #
 #    两个 ``uint8`` 的数，10 减 20 得多少？
 #
-#    - −10，类型自动变成能放下负数的类型
-#    - 0，小于 0 的结果变成 0
-#    - 246，小于 0 的结果加上 256
+#    - −10，因为结果自动换成能放下负数的类型
+#    - 0，因为 ``uint8`` 里最小的数是 0
+#    - 246，因为超出范围的结果按 256 取余
 
 a, b, c, d = torch.tensor([10, 20, 200, 100], dtype=torch.uint8)
 print(f"10 - 20 = {a - b}, modulo 256: {(10 - 20) % 256}, {(a - b).dtype=}")
@@ -125,32 +126,39 @@ print(f"200 + 100 = {c + d}, modulo 256: {(200 + 100) % 256}")
 # %%
 # .. answer:: C
 #
-#    ``uint8`` 只有 256 个值，超出范围的结果按 256 取余。200 加 100 也是这样得到 44 的。
-#    A 错在这里没有类型提升，因为两个数的类型相同，结果也就仍是 ``uint8``。
-#    B 说的是截断（clamp），整数运算不会自动截断。
+#    类型 ``uint8`` 只有 256 个值，200 加 100 也按 256 取余，得到 44。
+#    A 不成立，因为两个数的类型相同，没有类型提升，打印的结果仍是 ``uint8``。
+#    B 不成立，因为结果没有截断（clamp）到最近的边界。
 #
-# 下面用两种类型比较同一对图像。像素先乘以 15，乘完仍在 ``uint8`` 的范围以内。
+# 下面用两种类型比较同一对图像。这些图像的像素是 0 到 16 的整数，先乘以 15，乘积仍在 ``uint8`` 的范围之内。
 
 one, two = torch.from_numpy(digits.images[:2] * 15).to(torch.uint8)  # (8, 8)
 difference = (one.float() - two.float()).abs().mean()
 print(f"float32:               mean difference {difference:.1f}")
-print(f"uint8:                 mean difference {(one - two).float().mean():.1f}")
+difference = (one - two).abs().float().mean()
+print(f"uint8:                 mean difference {difference:.1f}")
 difference = (one / 255 - two / 255).abs().mean() * 255
 print(f"divide, then subtract: mean difference {difference:.1f}")
 difference = ((one - two) / 255).abs().mean() * 255
 print(f"subtract, then divide: mean difference {difference:.1f}")
 
 # %%
-# 正确的平均差是 78.5。``uint8`` 给出 63.5，既不报错，也看不出不对。
-# ``one / 255`` 的结果是 ``float32``，所以先除后减是对的。先减后除时，相减那一步已经错了。
+# 用 ``float32`` 相减，平均差是 78.5。用 ``uint8`` 相减得到 63.5，既不报错，也不像是错的。
+# 除法 ``one / 255`` 的结果是浮点数，所以先除后减是对的。先减后除时，相减那一步已经错了。
 #
 # .. change-it::
 #
-#    把像素转成 ``torch.int16``，它是有符号的整数，能放下负数。先猜平均差是多少，再看下面的运行结果。
+#    把像素先转成 ``torch.int8`` 或 ``torch.int16``，它们都能放下负数。先猜哪一种得到 78.5，再看下面的运行结果。
 
-# hide-cell: int16
-one16, two16 = one.to(torch.int16), two.to(torch.int16)
-print(f"int16: mean difference {(one16 - two16).abs().float().mean():.1f}")
+# hide-cell: int8 和 int16
+for dtype in (torch.int8, torch.int16):
+    difference = (one.to(dtype) - two.to(dtype)).abs().float().mean()
+    print(f"{dtype}: mean difference {difference:.1f}, up to {torch.iinfo(dtype).max}")
+
+# %%
+# .. outcome::
+#
+#    只有 ``int16`` 是对的。而 ``int8`` 最大只到 127，更大的像素在转换时已经变成了负数。
 
 # %%
 # 怎样早点发现
