@@ -9,14 +9,14 @@
 ==========
 
 模型已经搬到 GPU 上，程序跑到一半却报错，说有几个 :term:`张量` 不在同一台 :term:`设备` 上。
-报错指向的，是不同设备上的张量第一次参与同一运算的那一行。
-可是忘了搬的张量往往是在别处造出来的，那么怎样找到它？
+报错指向的，是这些张量一起参加运算的那一行。
+留在原处的张量可能是在别处造出来的。怎样找到它，又怎样让它跟着模型走？
 
 你将学到：
 
 - 读懂 CPU、``meta`` 和 CUDA 上各种写法的设备报错
 - 判断 ``model.to(device)`` 会搬走模块里的哪些张量
-- 修正没有跟着模块搬走的张量，并用一个函数找出它们
+- 找出并修正没有跟着搬走的张量
 """
 
 import textwrap
@@ -28,9 +28,9 @@ from torch import nn
 # 症状
 # ----
 # 有 :term:`加速器` 时，这一页用它作第二台设备。没有加速器时，这一页用 ``meta``，见 :ref:`basics-devices`。
-# ``meta`` 上的张量只有 :term:`形状` 和 :term:`数据类型`，没有数值，可是设备的检查照样会做，报错也是真的。
+# ``meta`` 上的张量只有 :term:`形状` 和 :term:`数据类型`，没有数值。下面这些运算照样会检查设备，报错也是真的。
 #
-# 下面的模型在第二台设备 ``other`` 上，输入和标签留在 CPU 上。
+# 模型在第二台设备 ``other`` 上，输入和标签留在 CPU 上。
 
 device = (
     torch.accelerator.current_accelerator()
@@ -63,105 +63,136 @@ attempt("labels not moved", lambda: loss_fn(logits, labels))
 attempt("result not moved back", lambda: logits.detach().numpy())
 
 # %%
-# 前两条报错的原因相同，一次运算里的张量在两台设备上。第三条是结果没有搬回 CPU。NumPy 只能读 CPU 的内存，所以要先写 ``.cpu()``，再写 ``.numpy()``。
+# 前两条报错的原因相同，一次运算里的张量在两台设备上。第三条是结果没有搬回 CPU。NumPy 只能读 CPU 的内存，
+# 所以结果在 GPU 上时，要先写 ``.cpu()``，再写 ``.numpy()``。``meta`` 上没有数值，搬不回来。
 #
-# 另一条报错与忘了搬无关，它来自写死的 ``"cuda"``。
+# 还有一条报错与忘了搬无关，它来自写死的 ``"cuda"``。
 
 cuda = torch.device("cuda")
 print(f"{cuda=}")
 attempt("hard-coded device", lambda: images.to(cuda))
 
 # %%
-# 选设备的那一行没有报错，因为 ``torch.device("cuda")`` 只是一个名字，PyTorch 在真正搬张量时才检查。
-# 上面的运行用的是 CPU 版的 PyTorch。改法是像 ``device`` 那样先问有没有加速器。
+# 选设备的那一行没有报错，因为 ``torch.device("cuda")`` 只是一个名字。真正搬张量的那一行才检查这台设备能不能用。
+# CPU 版的 PyTorch 不能用 CUDA，所以报错。改法是像 ``device`` 那样先问有没有加速器。
 #
 # 报错里的线索
 # ------------
-# ``meta`` 的报错不说是哪一个参数，而且它说的 ``expected`` 不一定是你想要的那台设备。
-# 上面忘了搬的是 CPU 上的张量，报错却说 ``meta`` 不对。CUDA 的报错说得更清楚，新旧两种写法都能遇到。
+# ``meta`` 的报错不说是哪一个张量，而且它说的 ``expected`` 不一定是你想要的那台设备。
+# 上面忘了搬的是 CPU 上的张量，报错却说 ``meta`` 不对。CUDA 的报错新旧两种写法都能遇到。
 #
 # - 旧：``Expected all tensors to be on the same device, but found at least two devices, cpu and cuda:0!``
 # - 新：``Expected all tensors to be on the same device, but got mat1 is on cpu, different from other tensors on cuda:0``
 #
-# 新的写法直接说出了留在 CPU 上的是 ``mat1``。:term:`线性层` 里的 ``mat1`` 是输入，``mat2`` 是转置后的权重。
+# 新的写法直接说出了留在 CPU 上的是 ``mat1``。:term:`线性层` 里的 ``mat1`` 是输入，``mat2`` 是转置后的 :term:`权重`。
 #
-# 模块里的普通张量
+# 模块里的三种张量
 # ----------------
-# 输入和标签都搬了，报错却还在，这时要查模块里面。下面的层先给每个像素乘一个系数。系数不用训练，
-# 于是有人把它写成普通的属性。``registered=True`` 则用 ``register_buffer`` 把它登记为 :term:`缓冲区`。
+# 下面的层先把像素减去 ``shift``，再乘上 ``scale``，最后交给线性层。这两个张量都不用训练。
+# ``shift`` 登记为 :term:`缓冲区`，``scale`` 是普通的属性，``linear.weight`` 是 :term:`参数`。
 
 
 class Scaled(nn.Module):
-    def __init__(self, registered):
+    def __init__(self):
         super().__init__()
         self.linear = nn.Linear(64, 10)
-        scale = torch.linspace(0.5, 1.5, 64)
-        if registered:
-            self.register_buffer("scale", scale)
-        else:
-            self.scale = scale
+        self.register_buffer("shift", torch.full((64,), 0.5))
+        self.scale = torch.linspace(0.5, 1.5, 64)
 
     def forward(self, x):
-        return self.linear(x * self.scale)
+        return self.linear((x - self.shift) * self.scale)
 
 
 # %%
 # .. predict::
 #
-#    系数是普通属性。先调用 ``model.to(other)``，再把输入也搬到 ``other``，然后运行模型，会发生什么？
+#    调用 ``model.to(other)`` 以后，这三个张量里哪些在 ``other`` 上？
 #
-#    - 不报错，因为 ``model.to()`` 会搬走模块里的所有张量
-#    - 不报错，因为不求梯度的张量可以留在 CPU 上
-#    - 报错，因为系数还在 CPU 上
+#    - 三个都在，因为 ``.to()`` 搬走整个模块
+#    - 只有 ``linear.weight``，因为 ``.to()`` 只搬要训练的张量
+#    - ``linear.weight`` 和 ``shift``，因为 ``.to()`` 只搬登记过的张量
 
-plain = Scaled(registered=False).to(other)
-attempt("attribute", lambda: plain(images.to(other)))
-for name, tensor in {
-    "linear.weight": plain.linear.weight,
-    "scale": plain.scale,
-}.items():
-    print(f"{name} on {tensor.device.type}")
-registered = Scaled(registered=True).to(other)
-attempt("buffer", lambda: registered(images.to(other)))
+model = Scaled().to(other)
+print(f"linear.weight on {model.linear.weight.device.type}")
+print(f"shift on {model.shift.device.type}")
+print(f"scale on {model.scale.device.type}")
+attempt("images on the other device", lambda: model(images.to(other)))
 
 # %%
 # .. answer:: C
 #
-#    线性层的权重搬走了，系数没有。A 不对，因为 ``.to()`` 只搬模块登记过的 :term:`参数` 和缓冲区，
-#    不看普通属性。B 不对，因为设备的检查与求不求梯度无关，系数本来就不求梯度，照样报错。
+#    权重和缓冲区搬走了，普通属性 ``scale`` 还在 CPU 上，所以输入搬好以后仍然报错。
+#    A 不成立，因为 ``scale`` 没有搬。B 不成立，因为 ``shift`` 不训练，却也搬走了。
 #
-# 所以改法是登记为缓冲区。缓冲区跟着模块一起搬，也会存进 ``state_dict()``。
-# 不想存它时，写 ``register_buffer("scale", scale, persistent=False)``。
-#
-# 在 ``forward`` 里临时造的张量也默认在 CPU 上，例如 ``torch.zeros(64)``。
-# 应当写成 ``torch.zeros(64, device=x.device)`` 或 ``x.new_zeros(64)``，让它跟着输入的设备。
+# 怎样改
+# ------
+# 把 ``scale`` 也登记为缓冲区，别处不改。
+
+
+class Fixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(64, 10)
+        self.register_buffer("shift", torch.full((64,), 0.5))
+        self.register_buffer("scale", torch.linspace(0.5, 1.5, 64))
+
+    def forward(self, x):
+        return self.linear((x - self.shift) * self.scale)
+
+
+fixed = Fixed().to(other)
+print(f"scale on {fixed.scale.device.type}")
+attempt("images on the other device", lambda: fixed(images.to(other)))
+print(f"names in state_dict: {list(fixed.state_dict())}")
+
+# %%
+# 缓冲区也会存进 ``state_dict()``。不想存它时，写 ``register_buffer("scale", scale, persistent=False)``。
 #
 # .. change-it::
 #
-#    改用登记过缓冲区的 ``registered``，这次忘了搬的是输入。报错会和 ``attribute`` 那一条一样吗？
+#    不保存 ``scale``，改为每次在 ``forward`` 里写 ``torch.linspace(0.5, 1.5, 64)`` 造一个。模型和输入都在 ``other`` 上时，还会报错吗？
 
-# hide-cell: 输入不搬
-attempt("input of the buffered model", lambda: registered(images))
+# hide-cell: 在 forward 里造张量
+
+
+class MadeInForward(Scaled):
+    def forward(self, x):
+        scale = torch.linspace(0.5, 1.5, 64)
+        return self.linear((x - self.shift) * scale)
+
+
+class FollowsInput(Scaled):
+    def forward(self, x):
+        scale = torch.linspace(0.5, 1.5, 64, device=x.device)
+        return self.linear((x - self.shift) * scale)
+
+
+for kind in (MadeInForward, FollowsInput):
+    model = kind().to(other)
+    attempt(kind.__name__, lambda model=model: model(images.to(other)))
 
 # %%
+# .. outcome::
+#
+#    ``MadeInForward`` 仍然报错，因为新造的张量默认在 CPU 上。第二个类写上 ``device=x.device``，新张量就与输入在同一台设备上。
+#
 # 下次怎样发现
 # ------------
-# 报错指向 ``forward`` 里的一行时，列出模块里不在 ``other`` 上的张量。
-# ``named_parameters()`` 和 ``named_buffers()`` 给出登记过的张量和它们的名字，
-# ``vars(module)`` 给出普通属性。
+# 报错指向 ``forward`` 里的一行，而输入已经搬好时，列出模块的普通属性里不在 ``device`` 上的张量。
+# ``named_modules()`` 给出模块和它的每个子模块，``vars(module)`` 给出一个模块的普通属性。
 
 
-def stray(model, device):
-    found = dict(model.named_parameters()) | dict(model.named_buffers())
+def left_behind(model, device):
+    names = []
     for path, module in model.named_modules():
         for name, value in vars(module).items():
-            if isinstance(value, torch.Tensor):
-                found[f"{path}.{name}".removeprefix(".")] = value
-    return [name for name, value in found.items() if value.device.type != device.type]
+            if isinstance(value, torch.Tensor) and value.device.type != device.type:
+                names.append(f"{path}.{name}".removeprefix("."))
+    return names
 
 
-print(f"attribute: {stray(plain, other)}")
-print(f"buffer:    {stray(registered, other)}")
+print(f"Scaled: {left_behind(model, other)}")
+print(f"Fixed:  {left_behind(fixed, other)}")
 
 # %%
 # 列表和字典里的张量，这个函数看不到，见 :ref:`pitfalls-unregistered-parameters`。
@@ -169,12 +200,12 @@ print(f"buffer:    {stray(registered, other)}")
 # .. real-projects::
 #
 #    训练循环里，每个批次只在开头搬一次，例如 ``images, labels = images.to(device), labels.to(device)``。
-#    有几块 GPU 时，``cuda:0`` 与 ``cuda:1`` 也是两台设备，报错相同。更多的写法见
+#    有几块 GPU 时，``cuda:0`` 与 ``cuda:1`` 也是两台不同的设备。更多的写法见
 #    `register_buffer <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__ 和
 #    `CUDA 的说明 <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__。
 #
 # 小结
 # ----
-# - 规则：数据在循环开头搬一次，模块用的常数登记为缓冲区，新张量跟着输入的设备造。
-# - API：``nn.Module.register_buffer``、``nn.Module.named_buffers``、``Tensor.new_zeros``。
+# - 规则：``model.to(device)`` 只搬参数和缓冲区，所以常数登记为缓冲区，新张量跟着输入的设备造，数据在循环开头搬一次。
+# - API：``nn.Module.to``、``nn.Module.register_buffer``、``nn.Module.named_modules``。
 # - 下一页：:ref:`pitfalls-nan-hunting`
