@@ -9,12 +9,12 @@
 ============
 
 回归模型输出的 :term:`形状` 是 ``(n, 1)``，而目标的形状是 ``(n,)``。
-程序能运行，损失也在下降，可是模型的预测怎么看都不对。
-那么这两个形状相减，算的到底是什么，训练又会停在哪里？
+程序能运行，损失也在下降，可是模型的预测不对。
+这两个形状相减，算的到底是什么？用这样的损失训练，最后会得到什么样的模型？
 
 你将学到：
 
-- 计算形状不同的预测与目标相减的结果，并推出损失的最小值在哪里
+- 算出形状不同的预测与目标相减的结果，并推出这个损失的最小值
 - 判断一个现成的损失遇到这两个形状会警告、报错，还是没有任何提示
 - 修正损失和准确率里的形状，并用一行代码检查
 """
@@ -65,25 +65,16 @@ print(f"{prediction.shape=} {y.shape=}")
 print(f"{difference.shape=} {difference.numel()=}")
 
 # %%
-# 第 :math:`i` 行第 :math:`j` 列是 :math:`p_i - y_j`，每个预测都与全部目标相减，一共 10000 个差。
-# 这 10000 个差的平方的平均值可以拆成两项，其中 :math:`\bar y` 是 ``y`` 的平均值。
+# 结果的第 :math:`i` 行第 :math:`j` 列是 :math:`p_i - y_j`，也就是第 :math:`i` 个预测减去第 :math:`j` 个目标，一共 10000 个差。
+# 正确的损失只用其中 :math:`i = j` 的 100 个。
 #
-# .. math::
-#
-#    \frac{1}{n^2} \sum_{i,j} (p_i - y_j)^2 = \frac{1}{n} \sum_i (p_i - \bar y)^2 + \mathrm{var}(y)
-
-left_side = difference.square().mean()
-right_side = (prediction - y.mean()).square().mean() + y.var(correction=0)
-print(f"{left_side=:.4f} {right_side=:.4f}")
-
-# %%
 # .. predict::
 #
-#    用这个错误的损失训练到底，线性层会变成什么样？
+#    用这个错误的损失训练到底，线性层的斜率是多少？
 #
-#    - 斜率约为 2，因为每个预测也与自己的目标相减过，只是收敛慢一些
-#    - 斜率为 0，截距等于 ``y`` 的平均值
-#    - 斜率和截距都停在初值附近，因为相互矛盾的误差正好抵消
+#    - 约为 2，因为每个预测也与自己的目标相减过
+#    - 与初值相同，因为相互矛盾的误差正好抵消
+#    - 0，因为每个预测都要同时接近全部 100 个目标
 
 
 def wrong(prediction, y):
@@ -108,24 +99,24 @@ def fit(loss_fn, seed, bias=True):
 
 for loss_fn in (wrong, right):
     for seed in range(5):
-        _, y = make_data(seed)
+        _, target = make_data(seed)
         model, loss = fit(loss_fn, seed)
         print(
             f"{loss_fn.__name__} seed {seed}: |slope| {model.weight.abs().item():.3f}, "
             f"intercept {model.bias.item():.3f}, loss {loss:.4f}, "
-            f"mean(y) {y.mean():.3f}, var(y) {y.var(correction=0):.4f}"
+            f"mean(y) {target.mean():.3f}, var(y) {target.var(correction=0):.4f}"
         )
 
 # %%
-# .. answer:: B
+# .. answer:: C
 #
-#    用 ``wrong`` 训练时，5 个种子的斜率都是 0，截距都等于 ``y`` 的平均值，损失都等于 ``y`` 的方差。
-#    等式右边的第二项与模型无关，第一项在每个预测都等于平均值时最小。A 忘了其余的目标占着同样大的权重。
-#    C 不对，因为 5 个种子的初值各不相同，
-#    截距最后却都等于各自的平均值。
+#    用 ``wrong`` 训练时，5 个种子的斜率都是 0.000，截距都等于 ``y`` 的平均值。用 ``right`` 训练时，斜率在 1.983 与 2.014 之间。
+#    A 不成立，因为与自己的目标相减只占 10000 个差里的 100 个。
+#    B 不成立，因为初值由种子决定，而 5 个种子的斜率最后都是 0。
+
+# %%
 
 # hide-input: 画图
-x, y = make_data(seed=0)
 ends = torch.tensor([[-2.0], [2.0]])
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 ax.plot(x, y, "o", ms=3, color="0.5")
@@ -140,26 +131,46 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# .. change-it::
+# 橙线是水平线，不论 :math:`x` 是多少，预测都是 ``y`` 的平均值。
 #
-#    去掉线性层的偏置，``wrong`` 的损失还会停在 ``y`` 的方差 5.4101 吗？
+# 为什么停在平均值
+# ----------------
+# 10000 个差的平方的平均值可以拆成两项，其中 :math:`\bar y` 是 ``y`` 的平均值。下面用训练以前的预测 ``prediction`` 核对。
+#
+# .. math::
+#
+#    \frac{1}{n^2} \sum_{i,j} (p_i - y_j)^2 = \frac{1}{n} \sum_i (p_i - \bar y)^2 + \mathrm{var}(y)
 
-# hide-cell: 没有偏置
-x, y = make_data(seed=0)
-model, loss = fit(wrong, seed=0, bias=False)
-first_term = (model(x) - y.mean()).square().mean().item()
-print(f"slope {model.weight.item():.3f}, loss {loss:.4f}, first term {first_term:.4f}")
+first_term = (prediction - y.mean()).square().mean()
+variance = y.var(correction=0)
+print(f"wrong loss {wrong(prediction, y):.4f}")
+print(f"two terms  {first_term:.4f} + {variance:.4f} = {first_term + variance:.4f}")
 
 # %%
-# 没有偏置的模型只能过原点，给不出处处相等的平均值，所以第一项降不到 0。
+# 第二项与模型无关，所以训练只能减小第一项。第一项在每个预测都等于 :math:`\bar y` 时是 0，
+# 于是种子 0 的损失从 8.1968 降到 5.4101，也就是 ``y`` 的方差，然后停住。
+#
+# .. change-it::
+#
+#    去掉线性层的偏置。``wrong`` 的损失还会停在 5.4101 吗？
+
+# hide-cell: 没有偏置
+model, loss = fit(wrong, seed=0, bias=False)
+first_term = (model(x) - y.mean()).square().mean()
+print(f"slope {model.weight.item():.3f}, loss {loss:.4f}")
+print(f"two terms {first_term:.4f} + {variance:.4f}")
+
+# %%
+# .. outcome::
+#
+#    损失停得更高，在 6.2316。这个模型的直线总是过原点，所以第一项降不到 0，停在 0.8215。
 #
 # 现成的损失会不会提醒
 # --------------------
 # 用同样的两个形状，试六种现成的损失。``L1Loss`` 是误差绝对值的平均，``BCEWithLogitsLoss`` 和
 # ``SoftMarginLoss`` 用于二分类，``PoissonNLLLoss`` 用于预测次数，``KLDivLoss`` 比较两个概率分布。
 
-x, y = make_data(seed=0)
-prediction = torch.rand(100, 1)
+output = torch.rand(100, 1)
 target = torch.rand(100)
 for loss_fn in (
     nn.MSELoss(),
@@ -173,40 +184,50 @@ for loss_fn in (
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            loss_fn(prediction, target)
+            loss_fn(output, target)
             show(name, "a warning" if caught else "silent")
         except (RuntimeError, ValueError) as error:
             show(name, f"{type(error).__name__}: {error}")
 
 # %%
-# ``MSELoss`` 和 ``L1Loss`` 警告，``BCEWithLogitsLoss`` 和 ``SoftMarginLoss`` 报错，
-# 最后两种没有任何提示。所以不能指望损失函数替你检查形状。
+# 前两种警告，中间两种报错，最后两种没有任何提示。所以不能指望损失函数替你检查形状。
 #
 # 准确率也会出错
 # --------------
-# 用斜率正确的模型，判断预测和目标是不是都大于 1。
+# 用 ``right`` 训练的模型判断每个点的 ``y`` 是不是大于 1，算两次 :term:`准确率`。
 
 model, _ = fit(right, seed=0)
 prediction = model(x).detach()
 for p in (prediction, prediction.squeeze(1)):
-    accuracy = ((p > 1) == (y > 1)).float().mean()
-    print(f"prediction {tuple(p.shape)}: accuracy {accuracy:.2f}")
+    correct = (p > 1) == (y > 1)
+    accuracy = correct.float().mean()
+    print(f"{tuple(p.shape)}: {correct.numel()} comparisons, accuracy {accuracy:.2f}")
 
 # %%
-# 同一个模型，形状不对时 :term:`准确率` 只有 0.50，因为比较的是 10000 对任意搭配的预测和目标。
+# 同一个模型，形状不对时的准确率是 0.50，形状相同时是 1.00。前一个数比较的是预测和目标的全部 10000 种搭配。
 #
 # 下次怎样发现
 # ------------
 # 自己写的损失和指标，第一行先核对形状。
 
-try:
+
+def checked(prediction, y):
     assert prediction.shape == y.shape, f"{tuple(prediction.shape)} != {tuple(y.shape)}"
-except AssertionError as error:
-    print(f"{type(error).__name__}: {error}")
+    return ((prediction - y) ** 2).mean()
+
+
+for p in (prediction, prediction.squeeze(1)):
+    try:
+        print(f"loss {checked(p, y):.4f}")
+    except AssertionError as error:
+        print(f"{type(error).__name__}: {error}")
+
+one = torch.rand(1, 1)  # 批次里只有一个样本
+print(f"{one.squeeze(1).shape=} {one.squeeze().shape=}")
 
 # %%
-# 改法是 ``prediction.squeeze(1)`` 或 ``y.unsqueeze(1)``。要写明轴的编号，
-# 因为只有一个样本时，``squeeze()`` 会把批量的轴也去掉。
+# 改法是 ``prediction.squeeze(1)`` 或 ``y.unsqueeze(1)``。要写明轴的编号。
+# 最后一行说明，批次里只有一个样本时，不写编号的 ``squeeze()`` 会把批量的轴也去掉。
 #
 # .. real-projects::
 #
@@ -216,6 +237,6 @@ except AssertionError as error:
 #
 # 小结
 # ----
-# - 规则：预测和目标的形状相同才能相减，去掉长度为 1 的轴时写明是哪一个轴。
+# - 规则：预测和目标的形状相同才能相减，否则每个预测都会与全部目标相减，均方误差的最小值就在平均值。
 # - API：``Tensor.squeeze``、``torch.nn.MSELoss``。
 # - 下一页：:ref:`pitfalls-memory-growth`

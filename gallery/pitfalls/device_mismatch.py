@@ -146,7 +146,7 @@ attempt("images on the other device", lambda: fixed(images.to(other)))
 print(f"names in state_dict: {list(fixed.state_dict())}")
 
 # %%
-# 缓冲区也会存进 ``state_dict()``。不想存它时，写 ``register_buffer("scale", scale, persistent=False)``。
+# 缓冲区也会存进 ``state_dict()``，它是从名字到张量的字典，保存模型时存的就是它。不想存它时，写 ``register_buffer("scale", scale, persistent=False)``。
 #
 # .. change-it::
 #
