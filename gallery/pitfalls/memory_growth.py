@@ -9,8 +9,8 @@
 ============
 
 训练或评估跑了几百步，内存一直在涨，最后有一次分配失败了。
-报错指向的只是最后那次分配，可是占着内存的，是前面几百步留下来的东西。
-那么是哪一行代码把它们留住了？
+报错指向的只是最后那次分配，可是内存是在前面的几百步里一点一点用掉的。
+是哪一行代码留住了这些内存？
 
 你将学到：
 
@@ -29,7 +29,7 @@ from torch import nn
 # %%
 # 症状
 # ----
-# 等内存真正用完要花很久，所以这里一次就要 :math:`2^{50}` 个数，看看分配失败时会读到什么。
+# 等内存真正用完要花很久，所以这里一次就要 :math:`2^{50}` 个数，看看分配失败时会读到什么。每个数占 4 字节。
 
 try:
     torch.empty(2**50)
@@ -44,10 +44,10 @@ except RuntimeError as error:
 # ----------------
 # 反向传播要用到前向传播的中间结果，所以计算图会把它们保存起来。例如线性层的梯度要用到这一层的输入，
 # ReLU 的梯度要用到它自己的输出，:term:`交叉熵` 的梯度要用到对数概率。
-# 只要还有变量指向这张图，这些中间结果就不能释放。
 #
 # ``saved_tensors_hooks`` 在每次保存张量时调用我们的函数 ``remember``。
 # 函数用 ``weakref`` 记下这个张量。弱引用不会阻止张量释放，而在张量释放以后，它给出 ``None``。
+
 
 references = []
 
@@ -73,12 +73,7 @@ target = torch.randint(10, (128,))
 loss_fn = nn.CrossEntropyLoss()
 
 
-def build(hidden):
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
-
-
-model = build(256)
+model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10))
 known = [x, target, *model.parameters()]
 with torch.autograd.graph.saved_tensors_hooks(remember, lambda kept: kept):
     loss = loss_fn(model(x), target)
@@ -89,141 +84,131 @@ print(f"one step: {held_kib(known):.0f} KiB")
 # %%
 # 输入 ``(128, 64)``、权重 ``(256, 10)`` 和标签 ``(128,)`` 本来就在内存里，所以不算。
 # 新占的内存主要是 ReLU 的输出 ``(128, 256)``，每个数 4 字节，共 128 KiB。
-# 再加上对数概率 ``(128, 10)`` 的 5 KiB，就是 133 KiB。
+# 再加上对数概率 ``(128, 10)`` 的 5 KiB，就是 133 KiB。形状为 ``()`` 的张量只有一个数，占 4 字节。
 #
 # .. predict::
 #
 #    在验证集上评估 50 步，每一步都写 ``total += loss``，不调用 ``backward()``。
 #    最后计算图里的中间结果占多少内存？
 #
-#    - 133 KiB，因为变量 ``loss`` 指向新的损失以后，上一步的图就释放了
-#    - 6650 KiB，因为 50 步的图都还留着
-#    - 0 KiB，因为没有调用 ``backward()``，图根本没有建立
+#    - 133 KiB，因为变量 ``loss`` 指向新的损失以后，上一步的中间结果就释放了
+#    - 0 KiB，因为没有调用 ``backward()``，所以什么也没有保存
+#    - 6650 KiB，因为 ``total`` 由每一步的损失算出，所以 50 步的中间结果都还在
 
 
-def keep_graph(model):
+def keep_graph():
     return loss_fn(model(x), target)
 
 
-def item(model):
+def item():
     return loss_fn(model(x), target).item()
 
 
-def detach(model):
+def detach():
     return loss_fn(model(x), target).detach()
 
 
-def no_grad(model):
+def no_grad():
     with torch.no_grad():
         return loss_fn(model(x), target)
 
 
-def train(model):
+def after_backward():
     loss = loss_fn(model(x), target)
     loss.backward()
     return loss
 
 
-def sum_of_losses(step, hidden=256):
-    """把 50 步的损失加起来，返回总和与最后占着的 KiB。"""
+def sum_of_losses(one_step):
+    """把 50 步的损失加起来，返回总和，以及每一步之后还占着的 KiB。"""
     references.clear()  # 只数这一次的
-    model = build(hidden)
-    total = 0.0
+    total, curve = 0.0, []
     with torch.autograd.graph.saved_tensors_hooks(remember, lambda kept: kept):
         for _ in range(50):
-            total += step(model)
-    return total, held_kib([x, target, *model.parameters()])
+            total += one_step()
+            curve.append(held_kib(known))
+    return total, curve
 
 
-for step in (keep_graph, item, detach, no_grad, train):
-    total, kib = sum_of_losses(step)
-    has_graph = isinstance(total, torch.Tensor) and total.requires_grad
-    print(f"{step.__name__:<10} {kib:5.0f} KiB, total has a graph: {has_graph}")
+curves = {}
+for one_step in (keep_graph, item, detach, no_grad, after_backward):
+    name = one_step.__name__
+    total, curves[name] = sum_of_losses(one_step)
+    has_graph = isinstance(total, torch.Tensor) and total.grad_fn is not None
+    print(f"{name:<14} {curves[name][-1]:5.0f} KiB, total has a graph: {has_graph}")
 
 # %%
-# .. answer:: B
+
+# hide-input: 画图
+fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+ax.plot(range(1, 51), curves["keep_graph"], ".-", color="C1")
+ax.plot(range(1, 51), curves["detach"], ".-", color="C0")
+ax.annotate("keep_graph", (24, 4000), color="C1", ha="right")
+ax.annotate("detach", (40, 300), color="C0")
+ax.set(xlabel="step", ylabel="held by the graph [KiB]")
+ax.spines[["top", "right"]].set_visible(False)
+# alt: 横轴是步数，纵轴是计算图占着的内存；橙线从 133 一直升到 6650，蓝线停在 0
+plt.show()
+
+# %%
+# .. answer:: C
 #
-#    ``keep_graph`` 占 6650 KiB，正好是 133 KiB 的 50 倍。``total`` 由每一步的损失相加得到，
-#    所以 ``total`` 的图连着每一步的图。A 只对变量 ``loss`` 成立，``total`` 却仍然连着旧的图。
-#    C 也不对，因为图在前向传播时就建好了，与是否调用 ``backward()`` 无关。
+#    写法 ``keep_graph`` 最后占 6650 KiB，是 133 KiB 的 50 倍，图里的橙线每一步都上升同样多。
+#    A 不成立，因为 ``total`` 由以前的损失算出，它的图连着每一步的图，所以这些图都不能释放。
+#    B 不成立，因为中间结果在前向传播时就保存了，前面算出 133 KiB 的那一步也没有调用 ``backward()``。
 #
 # 怎样改
 # ------
-# 中间三种写法都占 0 KiB，而且 ``total`` 不带图。
+# 中间三种写法最后都占 0 KiB，而且 ``total`` 不带图。
 #
 # - 只需要一个 Python 数时，写 ``total += loss.item()``。在 GPU 上，这一行会等 GPU 算完。
 # - 不想每一步都等待时，写 ``total += loss.detach()``，最后再取一次 ``.item()``。
 # - 整段评估都不需要梯度时，把它放进 ``torch.no_grad()``，这样图根本不会建立。
 #
-# ``train`` 的中间结果也是 0 KiB，因为 ``backward()`` 用完它们就释放。但是 ``total`` 仍然带着图，
+# 训练时先调用 ``backward()``，也就是最后一种写法。它的中间结果也是 0 KiB，因为 ``backward()`` 用完就释放它们。
+# 但是 ``total`` 仍然带着图，图的节点一步比一步多，:ref:`exercises-pitfalls-average` 数了这些节点。
 # 所以训练时也应该写 ``.item()`` 或 ``.detach()``。
-# 把模型输出收进列表的 ``outputs.append(model(x))`` 是同一个问题，改法也相同。
 #
 # .. change-it::
 #
-#    把隐藏层从 256 改成 512，``keep_graph`` 的 50 步一共占多少？先照上面的办法算出每一步，再看结果。
+#    评估时不加损失，改为把模型的输出收进列表，写 ``outputs.append(model(x))``。
+#    再换成只收预测的类别，写 ``outputs.append(model(x).argmax(dim=1))``。50 步以后各占多少内存？
 
-# hide-cell: 隐藏层 512
-total, kib = sum_of_losses(keep_graph, hidden=512)
-print(f"hidden=512: {kib:.0f} KiB, {kib / 50:.0f} KiB per step")
-
-# %%
-# 必须跨步使用的张量
-# ------------------
-# 有些张量必须带到下一步，例如 :term:`循环神经网络` 的隐藏状态。它从上一步的状态算出下一步的状态，
-# 所以图会随着序列一直变长。常用的办法是每隔几步反向传播一次，再用 ``.detach()`` 断开状态，
-# 这叫截断的沿时间反向传播（truncated BPTT）。代价是梯度传不到断开处以前。
+# hide-cell: 收集输出，收集类别
 
 
-def read_sequence(detach_every, n_steps=50):
+def logits():
+    return model(x)
+
+
+def classes():
+    return model(x).argmax(dim=1)
+
+
+for one_step in (logits, classes):
     references.clear()
-    torch.manual_seed(0)
-    cell = nn.Linear(256, 256)
-    start = state = torch.zeros(128, 256)
-    curve = []
     with torch.autograd.graph.saved_tensors_hooks(remember, lambda kept: kept):
-        for step in range(1, n_steps + 1):
-            state = cell(state).tanh()
-            curve.append(held_kib([start, *cell.parameters()]))
-            if step % detach_every == 0:
-                state.square().mean().backward()
-                state = state.detach()
-    return curve
-
-
-curves = {every: read_sequence(every) for every in (1000, 10)}
-for every, curve in curves.items():
-    print(f"detach_every={every}: peak {max(curve):.0f} KiB")
+        outputs = [one_step() for _ in range(50)]
+    print(f"{one_step.__name__:<7} {held_kib(known):5.0f} KiB")
 
 # %%
-
-# hide-input: 画图
-fig, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
-for every, color, label, place in (
-    (1000, "C1", "never detached", (24, 4000)),
-    (10, "C0", "detached every 10 steps", (27, 1700)),
-):
-    ax.plot(range(1, 51), curves[every], ".-", color=color)
-    ax.annotate(label, place, color=color, ha="right" if every == 1000 else "left")
-ax.set(xlabel="step", ylabel="held by the graph [KiB]", ylim=(0, None))
-ax.spines[["top", "right"]].set_visible(False)
-# alt: 横轴是步数，纵轴是图占着的内存；从不断开的橙线一直上升，每 10 步断开一次的蓝线呈锯齿形，不再升高
-plt.show()
-
-# %%
-# 从不断开时，内存随步数一直增长，第 50 步达到 6400 KiB。
-# 每 10 步断开一次时，内存最多到 1408 KiB，后面的几段不再升高。
+# .. outcome::
+#
+#    收集输出时，每一步都留住 ReLU 的输出，50 步共 6400 KiB。
+#    收集类别时是 0 KiB，因为 ``argmax`` 的结果是整数，不带计算图。
 #
 # 下次怎样发现
 # ------------
-# 每一轮结束时，检查留下来的张量是否还带着图。
+# 每一轮结束时，检查留到下一轮的张量是否还带着图，也就是它的 ``grad_fn`` 是不是 ``None``。
 
-kept = {"keep_graph": keep_graph(model), "detach": detach(model)}
-print(f"still on a graph: {[name for name, t in kept.items() if t.requires_grad]}")
+kept = {"keep_graph": keep_graph(), "detach": detach()}
+for name, loss in kept.items():
+    print(f"{name}: on a graph: {loss.grad_fn is not None}")
 
 # %%
 # .. real-projects::
 #
+#    有些张量必须带到下一步，例如循环神经网络的隐藏状态，怎样断开它的图见 :ref:`pitfalls-backward-twice`。
 #    在 GPU 上，每隔几步打印一次 ``torch.cuda.memory_allocated()``，这个数随步数持续上升，
 #    就说明有张量被留住了。怎样找到它们，见
 #    `CUDA 内存的说明 <https://docs.pytorch.org/docs/stable/torch_cuda_memory.html>`__ 和
@@ -231,6 +216,6 @@ print(f"still on a graph: {[name for name, t in kept.items() if t.requires_grad]
 #
 # 小结
 # ----
-# - 规则：需要跨步保留的张量，先用 ``.detach()`` 或 ``.item()`` 离开计算图。
-# - API：``Tensor.item``、``Tensor.detach``、``torch.no_grad``、``torch.cuda.memory_allocated``。
+# - 规则：留到下一步的张量如果带着计算图，就会留住每一步的图，所以先用 ``.detach()`` 或 ``.item()`` 取出数值。
+# - API：``Tensor.item``、``Tensor.detach``、``torch.no_grad``、``torch.autograd.graph.saved_tensors_hooks``。
 # - 下一页：:ref:`pitfalls-unregistered-parameters`
