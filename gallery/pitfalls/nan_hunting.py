@@ -10,13 +10,13 @@
 
 训练一直正常，损失忽然打印出 ``nan``，从此再也没有变回来。
 NaN 会随着运算传开，所以看见它的地方往往不是它产生的地方。
-那么第一个 NaN 是在哪里产生的，是数据、某一层，还是反向传播？
+第一个 NaN 是在哪里产生的，是数据、某一层，还是反向传播？
 
 你将学到：
 
 - 判断一个 NaN 会传到哪些 :term:`参数`，以及它会不会消失
 - 找出第一个输出不正常的层，和第一个给出 NaN :term:`梯度` 的运算
-- 修正前向正常、反向出 NaN 的写法，并在更新参数之前拦住 NaN
+- 修正产生 NaN 的写法，并在更新参数之前拦住 NaN
 """
 
 import textwrap
@@ -37,8 +37,8 @@ from torch import nn
 #
 #    坏图像在第 7 批（从 0 数起）。这一批更新以后，2410 个参数里有多少个变成 NaN？
 #
-#    - 32 个，也就是与坏像素相连的那些权重
-#    - 2410 个
+#    - 2410 个，因为每个参数的梯度里都有坏图像的一份
+#    - 32 个，因为只有这些权重与坏像素相连
 #    - 0 个，因为损失是 100 张图像的平均，一张坏图像的影响很小
 
 digits = load_digits()
@@ -48,9 +48,19 @@ order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
 train, validation, _ = order.split([1200, 300, 297])
 images[train[700], 0, 2, 4] = torch.nan
 
-torch.manual_seed(0)
 loss_fn = nn.CrossEntropyLoss()
-model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+def make_model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+def count_nan(model):
+    return sum(p.isnan().sum().item() for p in model.parameters())
+
+
+model = make_model()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 for step, batch in enumerate(train.split(100)):
     loss = loss_fn(model(images[batch]), labels[batch])
@@ -58,8 +68,7 @@ for step, batch in enumerate(train.split(100)):
     loss.backward()
     optimizer.step()
     if step >= 6:
-        n_bad = sum(p.isnan().sum().item() for p in model.parameters())
-        print(f"step {step}: loss {loss:.2f}, {n_bad} NaN parameters")
+        print(f"step {step}: loss {loss:.2f}, {count_nan(model)} NaN parameters")
 
 with torch.no_grad():
     predicted = model(images[validation]).argmax(dim=1)
@@ -68,8 +77,7 @@ print(f"classes predicted on validation: {predicted.unique().tolist()}")
 # %%
 # 再用一个新模型算这一批，看损失对每张图像的 logits 的梯度。
 
-torch.manual_seed(0)
-fresh = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+fresh = make_model()
 batch = train[700:800]
 logits = fresh(images[batch]).detach().requires_grad_()
 loss = loss_fn(logits, labels[batch])
@@ -78,14 +86,12 @@ n_bad = logits.grad.isnan().any(dim=1).sum()
 print(f"loss {loss:.2f}, NaN gradients for {n_bad} of {len(batch)} images")
 
 # %%
-# .. answer:: B
+# .. answer:: A
 #
-#    全部 2410 个参数都变成了 NaN。100 张图像里，只有坏图像的梯度是 NaN，可是 :term:`反向传播` 把它传到了
-#    每个参数。一个参数的梯度是 100 张图像的梯度之和，其中有一个 NaN，和就是 NaN，所以 C 不对。
-#    A 只算了与坏像素直接相连的权重，可是坏图像的隐藏值和 logits 也都是 NaN。
+#    全部 2410 个参数都变成了 NaN。100 张图像里，只有坏图像的梯度是 NaN，可是 :term:`反向传播` 把它传到了每个参数。一个参数的梯度是 100 张图像的梯度的平均，其中有一个 NaN，平均值就是 NaN，所以 C 不成立。
+#    B 不成立，因为坏图像的隐藏值和 logits 也都是 NaN，别的权重也受到影响。
 #
-# 后面几批的数据都正常，损失却还是 ``nan``，因为参数已经坏了。模型仍然给得出预测，
-# 只是每张验证图像都判成 0，所以只看预测也许发现不了。
+# 后面几批的数据都正常，损失却还是 ``nan``，因为参数已经坏了。模型仍然给得出预测，只是每张验证图像都判成 0。
 #
 # 先查输入，再查各层
 # ------------------
@@ -95,8 +101,7 @@ finite = images[batch].flatten(1).isfinite().all(dim=1)
 print(f"bad examples in the batch: {(~finite).nonzero().flatten().tolist()}")
 
 # %%
-# 如果输入正常，就要找第一个输出不正常的层。``register_forward_hook`` 登记一个函数，
-# 每次某一层算完输出，PyTorch 就调用它，这种函数叫 :term:`钩子`。
+# 如果输入正常，就要找第一个输出不正常的层。``register_forward_hook`` 登记一个函数，每次某一层算完输出，PyTorch 就调用它，这种函数叫 :term:`钩子`。
 # 下面的第二个网络在 ReLU 之后取对数。
 
 
@@ -128,31 +133,26 @@ first_bad_layer(fresh, images[batch])
 first_bad_layer(with_log, images[batch[finite]].flatten(1))
 
 # %%
-# 第一个网络在展平的那一层就停下，它的输入已经不正常，所以问题在数据。
-# 第二个网络用的是没有坏图像的批次，输入正常，``Log`` 的输出却不正常，所以问题在这一层。
+# 第一个网络停在展平的那一层。它是第一层，它的输入就是数据，而输入已经不正常，所以问题在数据。
+# 第二个网络用的是没有坏图像的批次。``Log`` 的输入正常，输出却不正常，所以问题在这一层。
 # ReLU 给出许多 0，而 0 的对数是负无穷。
 #
-# 前向正常，反向出 NaN
-# --------------------
-# 平方根在 0 处的斜率是无穷大。有人用 ``torch.where(condition, a, b)`` 避开它，
-# 条件成立的位置取 ``a``，不成立的位置取 ``b``。
+# 钩子只在模块算完时调用。如果停在后面的一层，而且输入已经不正常，就要查它与前一层之间那些不是模块的运算。
+#
+# 避开 0 处的平方根
+# ----------------
+# 平方根在 0 处的斜率是无穷大。有人用 ``torch.where(condition, a, b)`` 避开它，条件成立的位置取 ``a``，不成立的位置取 ``b``。
 #
 # .. predict::
 #
 #    ``torch.where(x > 0, x.sqrt(), 0.0)`` 在 ``x = 0`` 处取 0。它在这里的梯度是多少？
 #
-#    - 0，因为没有选中 ``x.sqrt()``
+#    - 0，因为这里取的是常数 0.0
+#    - NaN，因为没有选中的一支也参加反向传播
 #    - 无穷大，因为平方根在 0 处的斜率是无穷大
-#    - NaN，因为没有选中的一支也要求梯度
 
-functions = {
-    "where": lambda x: torch.where(x > 0, x.sqrt(), 0.0),
-    "clamp first": lambda x: torch.where(x > 0, x.clamp(min=1e-12).sqrt(), 0.0),
-    "sqrt(x - 1)": lambda x: (x - 1).sqrt(),
-    "log(x - 1)": lambda x: (x - 1).log(),
-    "exp(100 x)": lambda x: (100 * x).exp(),
-}
-for name, function in functions.items():
+
+def value_and_gradient(name, function):
     x = torch.tensor([0.0, 4.0], requires_grad=True)
     y = function(x)
     y.sum().backward()
@@ -160,60 +160,81 @@ for name, function in functions.items():
     gradients = " ".join(f"{number:5.3g}" for number in x.grad.tolist())
     print(f"{name:<12} at x = 0, 4: value {values}   gradient {gradients}")
 
+
+functions = {
+    "where": lambda x: torch.where(x > 0, x.sqrt(), 0.0),
+    "clamp first": lambda x: torch.where(x > 0, x.clamp(min=1e-12).sqrt(), 0.0),
+}
+for name, function in functions.items():
+    value_and_gradient(name, function)
+print(f"0 times infinity: {0.0 * torch.inf}")
+
 # %%
-# .. answer:: C
+# .. answer:: B
 #
-#    没有选中的一支传回的梯度是 0，它还要乘上平方根的斜率，而 0 乘无穷大是 NaN，所以 A 和 B 都不对。
+#    没有选中的一支传回的梯度是 0，它还要乘上平方根的斜率，而 0 乘无穷大是 NaN，所以 A 和 C 都不成立。
 #
-# 改法见第二行，先用 ``clamp`` 把 0 换成一个很小的正数，再开方，于是斜率是有限的，梯度就是 0。
+# 改法见第二行，先用 ``clamp`` 把 0 换成一个很小的正数，再开方。这时斜率是有限的数，梯度就是 0。
 #
 # .. change-it::
 #
 #    把 ``where`` 里的 ``x > 0`` 改成 ``x >= 0``，这次在 0 处选中了平方根。值和梯度各是多少？
 
 # hide-cell: x >= 0
-x = torch.tensor([0.0, 4.0], requires_grad=True)
-y = torch.where(x >= 0, x.sqrt(), 0.0)
-y.sum().backward()
-print(f"value {y.tolist()}, gradient {x.grad.tolist()}")
+value_and_gradient("x >= 0", lambda x: torch.where(x >= 0, x.sqrt(), 0.0))
 
 # %%
-# 这类 NaN 在前向传播中看不到。``torch.autograd.detect_anomaly`` 检查反向传播的每个运算，遇到 NaN 就报错。
+# .. outcome::
+#
+#    值仍是 0，梯度是无穷大。选中的一支传回的梯度是 1，它乘上斜率，就是无穷大。
+#
+# 这类 NaN 在前向传播中看不到。``torch.autograd.detect_anomaly`` 检查反向传播的每个运算，梯度里有 NaN 就报错。
 
+functions["log(x - 1)"] = lambda x: (x - 1).log()
+functions["exp(100 x)"] = lambda x: (100 * x).exp()
 for name, function in functions.items():
+    value_and_gradient(name, function)
     x = torch.tensor([0.0, 4.0], requires_grad=True)
     with warnings.catch_warnings(record=True):  # 警告里写着前向代码的位置
         warnings.simplefilter("always")
         try:
             with torch.autograd.detect_anomaly():
                 function(x).sum().backward()
-            print(f"{name}: nothing found")
+            print("  no error")
         except RuntimeError as error:
-            print(f"{name}: {type(error).__name__}: {error}")
+            print(f"  {type(error).__name__}: {error}")
 
 # %%
-# 报错说出了运算的名字。它只检查梯度里的 NaN，所以 ``log(x - 1)`` 的值虽然是 NaN，却没有被发现，
-# ``exp(100 x)`` 的梯度是 ``inf``，也没有被发现。因此前向用钩子查，反向用 ``detect_anomaly`` 查。
+# 报错说出了运算的名字，``SqrtBackward0`` 是平方根的反向。修正以后的写法没有报错。
+# 可是后两个函数也没有报错。``log(x - 1)`` 在 0 处的值是 NaN，梯度却是有限的数。``exp(100 x)`` 在 4 处的梯度是无穷大，不是 NaN。
+# 因此前向用钩子查，反向用 ``detect_anomaly`` 查。
 #
 # 下次怎样发现
 # ------------
-# 在 ``optimizer.step()`` 之前拦住 NaN，参数就还是好的。:term:`梯度裁剪` 的函数 ``clip_grad_norm_`` 会计算
-# 全部梯度的 :term:`范数`，打开 ``error_if_nonfinite`` 以后，范数不是有限数就报错。
+# 在 ``optimizer.step()`` 之前拦住 NaN，参数就还是好的。:term:`梯度裁剪` 的函数 ``clip_grad_norm_`` 会计算全部梯度的 :term:`范数`，打开 ``error_if_nonfinite`` 以后，范数不是有限数就报错。下面把它加进开头的训练。
+
+model = make_model()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for batch in train.split(100):
+    loss = loss_fn(model(images[batch]), labels[batch])
+    optimizer.zero_grad()
+    loss.backward()
+    try:
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
+    except RuntimeError as error:
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+        break
+    optimizer.step()
+print(f"stopped: loss {loss:.2f}, {count_nan(model)} NaN parameters")
 
 good, bad = torch.ones(3, requires_grad=True), torch.ones(1, requires_grad=True)
-for error_if_nonfinite in (False, True):
-    good.grad, bad.grad = torch.ones(3), torch.tensor([torch.nan])
-    try:
-        nn.utils.clip_grad_norm_(
-            [good, bad], 1.0, error_if_nonfinite=error_if_nonfinite
-        )
-        print(f"{error_if_nonfinite=}: gradient of good {good.grad.tolist()}")
-    except RuntimeError as error:
-        print(f"{error_if_nonfinite=}:")
-        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+good.grad, bad.grad = torch.ones(3), torch.tensor([torch.nan])
+nn.utils.clip_grad_norm_([good, bad], 1.0)
+print(f"by default: gradient of good {good.grad.tolist()}")
 
 # %%
-# 默认的 ``False`` 不但不报错，还把所有梯度都乘上了 NaN，原来正常的 ``good`` 也坏了。
+# 训练在坏图像的那一批停下，这时还没有一个参数是 NaN。
+# 最后一行是默认的 ``error_if_nonfinite=False``，它不但不报错，还把所有梯度都乘上了 NaN，原来正常的 ``good`` 也坏了。
 #
 # .. real-projects::
 #
