@@ -9,8 +9,8 @@
 ============
 
 建优化器时报错，说参数列表是空的，可是模型里明明有好几层。
-更麻烦的情形是没有报错，训练照常进行，却有几层一步也没有更新。
-那么 :term:`参数` 是怎样登记到模型里，又怎样交给优化器的？
+还有的时候没有报错，训练照常进行，却有几层一步也没有更新。
+:term:`参数` 是怎样登记到模型里，又怎样交给优化器的？
 
 你将学到：
 
@@ -19,6 +19,7 @@
 - 修正这两种写法，并用两个检查找出漏掉的参数
 """
 
+import copy
 import textwrap
 
 import torch
@@ -65,20 +66,17 @@ for mistake in (empty, scaled_parameter, plain_tensor, NoSuper):
         print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 # %%
-# 给 :term:`模块` 的属性赋值时，``nn.Module`` 检查值的类型，只有 ``nn.Parameter``、缓冲区和模块才会登记下来。
-# ``parameters()``、``state_dict()`` 和 ``.to()`` 都只看登记过的东西。
-# 其中 ``state_dict()`` 返回从名字到参数和缓冲区的字典，保存模型时存的就是它。
+# 给 :term:`模块` 的属性赋值时，``nn.Module`` 检查值的类型，``nn.Parameter`` 和模块会登记下来。缓冲区则用 ``register_buffer`` 登记。
+# ``parameters()``、``state_dict()`` 和 ``.to()`` 都只看登记过的东西。其中 ``state_dict()`` 返回从名字到参数和缓冲区的字典，保存模型时存的就是它。
 #
-# - ``empty``：列表不属于这几种类型，所以里面的层没有登记，模型一个参数也没有。
-# - ``scaled_parameter``：参数乘过 0.1 以后是运算的结果，不再是 :term:`叶子张量`。
-#   应当先算好初值，再用 ``nn.Parameter`` 包起来。
+# - ``empty``：列表不属于这两种类型，所以里面的层没有登记，模型一个参数也没有。
+# - ``scaled_parameter``：参数乘过 0.1 以后是运算的结果，不再是 :term:`叶子张量`。应当先算好初值，再用 ``nn.Parameter`` 包起来。
 # - ``plain_tensor``：登记过的名字只能换成另一个 ``nn.Parameter`` 或 ``None``。
-# - ``NoSuper``：登记用的表由 ``super().__init__()`` 建立，所以它要写在 ``__init__`` 的第一行。
+# - ``NoSuper``：登记用的表由 ``super().__init__()`` 建立，所以它要写在给属性赋值之前。
 #
 # 没有报错：列表里的层
 # --------------------
-# ``empty`` 会报错，是因为模型一个参数也没有。只要另有一层登记过，就没有报错。
-# 下面的网络有两个 :term:`隐藏层` 和一个输出层，隐藏层放进普通的 ``list`` 或 ``nn.ModuleList``。
+# ``empty`` 会报错，是因为模型一个参数也没有。只要另有一层登记过，就没有报错。下面的网络有两个 :term:`隐藏层` 和一个输出层，隐藏层放进普通的 ``list`` 或 ``nn.ModuleList``。
 # ``nn.ModuleList`` 用起来像列表，但它本身是模块，会登记里面的每一层。
 
 
@@ -98,35 +96,46 @@ class Net(nn.Module):
 for container in (list, nn.ModuleList):
     model = Net(container)
     n_parameters = sum(p.numel() for p in model.parameters())
-    print(f"{container.__name__}: {n_parameters} parameters")
-    print(f"  names in state_dict: {len(model.state_dict())}")
+    n_names = len(model.state_dict())
+    print(f"{container.__name__}: {n_parameters} parameters, {n_names} names")
 
 # %%
-# 放进列表以后，3466 个参数只剩下输出层的 330 个，存文件时也只存这一层。
+# 放进列表以后，3466 个参数只剩下输出层的 330 个，``state_dict()`` 里也只有这一层的 2 个名字，所以存文件时只存这一层。
 #
 # .. change-it::
 #
-#    把两个隐藏层放进字典，再用 ``nn.ModuleDict`` 登记。``state_dict()`` 里会是哪些名字？
+#    把列表换成普通的字典 ``dict``，再换成 ``nn.ModuleDict``。``state_dict()`` 里各有哪些名字？
 
-# hide-cell: nn.ModuleDict
-layers = nn.ModuleDict({"first": nn.Linear(64, 32), "second": nn.Linear(32, 32)})
-print(f"names: {list(layers.state_dict())}")
+# hide-cell: 字典
+
+
+class WithDict(nn.Module):
+    def __init__(self, container):
+        super().__init__()
+        self.layers = container({"a": nn.Linear(64, 32), "b": nn.Linear(32, 32)})
+
+
+for container in (dict, nn.ModuleDict):
+    print(f"{container.__name__}: {list(WithDict(container).state_dict())}")
 
 # %%
+# .. outcome::
+#
+#    普通的字典与列表一样，里面的层没有登记。``nn.ModuleDict`` 登记每一层，键成为名字的一部分。
+#
 # 没有报错：后来换的层
 # --------------------
-# 优化器只更新建立它时交给它的那些参数。微调时常常给模型换一个输出层。如果优化器已经建好，
-# 它包含的就还是旧的输出层，而不是新的。
+# 优化器只更新建立它时交给它的那些参数。微调时常常给模型换一个输出层。如果优化器已经建好，它包含的就还是旧的输出层，而不是新的。
 #
 # .. predict::
 #
-#    把隐藏层放在列表里的网络，和建好优化器以后换了输出层的网络，各训练 200 步。
+#    ``plain_list`` 的隐藏层放在列表里，``new_head`` 在建好优化器以后换了输出层，各训练 200 步。
 #    哪一种的损失会停在 :math:`\ln 10 \approx 2.30`，一点也不下降？
 #
-#    - 隐藏层放在列表里的网络
-#    - 换了输出层的网络
-#    - 两种都停住
-#    - 两种都下降
+#    - ``plain_list``，因为隐藏层占了大部分参数，它们都不更新
+#    - ``new_head``，因为损失由输出层算出，而它不更新
+#    - 两种都停住，因为它们各有不更新的层
+#    - 两种都不停住，因为它们各有仍在更新的层
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -136,12 +145,27 @@ train, validation, _ = order.split([1200, 300, 297])
 loss_fn = nn.CrossEntropyLoss()
 
 
-def fit(seed, container=nn.ModuleList, replace_head=False):
-    torch.manual_seed(seed)
-    model = Net(container)
+def right():
+    model = Net(nn.ModuleList)
+    return model, torch.optim.SGD(model.parameters(), lr=0.5)
+
+
+def plain_list():
+    model = Net(list)
+    return model, torch.optim.SGD(model.parameters(), lr=0.5)
+
+
+def new_head():
+    model = Net(nn.ModuleList)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    if replace_head:
-        model.head = nn.Linear(32, 10)
+    model.head = nn.Linear(32, 10)
+    return model, optimizer
+
+
+def fit(build, seed):
+    torch.manual_seed(seed)
+    model, optimizer = build()
+    start = copy.deepcopy(model)
     losses = []
     for _ in range(200):
         optimizer.zero_grad()
@@ -151,62 +175,71 @@ def fit(seed, container=nn.ModuleList, replace_head=False):
         losses.append(loss.item())
     with torch.no_grad():
         correct = model(images[validation]).argmax(dim=1) == labels[validation]
-    return model, optimizer, losses[0], losses[-1], correct.float().mean().item()
+    result = losses[0], losses[-1], correct.float().mean().item()
+    return model, optimizer, start, result
 
 
-ways = {
-    "right": {},
-    "plain list": {"container": list},
-    "new head": {"replace_head": True},
-}
 trained = {}
 print(f"ln 10 = {torch.tensor(10.0).log():.2f}")
-for name, options in ways.items():
-    runs = [fit(seed, **options) for seed in range(5)]
-    trained[name] = runs[0][:2]
-    first, last, accuracy = torch.tensor([run[2:] for run in runs]).T
+for build in (right, plain_list, new_head):
+    runs = [fit(build, seed) for seed in range(5)]
+    model, optimizer, start, _ = runs[0]
+    trained[build.__name__] = model, optimizer
+    first, last, accuracy = torch.tensor([run[-1] for run in runs]).T
     print(
-        f"{name:<10}  loss {first.mean():.2f} -> {last.mean():.2f}, "
+        f"{build.__name__:<10}  loss {first.mean():.2f} -> {last.mean():.2f}, "
         f"validation accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}"
     )
+    hidden = not torch.equal(model.hidden[0].weight, start.hidden[0].weight)
+    head = not torch.equal(model.head.weight, start.head.weight)
+    print(f"  seed 0: hidden layer changed {hidden}, output layer changed {head}")
 
 # %%
 # .. answer:: D
 #
-#    两种网络的损失都在下降，所以看损失发现不了。列表里的隐藏层停在随机的初值，但是输出层在学。
-#    换了输出层的网络正好相反，新的输出层停在初值，隐藏层则在训练中适应了它。
+#    两种网络的平均损失都下降，所以 A、B、C 都不成立，只看损失是否下降发现不了错误。
+#    种子 0 的参数说明了原因。``plain_list`` 的隐藏层没有变，输出层变了，``new_head`` 正好相反。
 #
-# :term:`准确率` 说明了差别。隐藏层放在列表里时只有 0.497，换了输出层时是 0.907，正确的写法是 0.963。
+# 差别在最后的损失和 :term:`准确率` 里，± 前后是五个种子的平均值和标准差。
+# 隐藏层放在列表里时，准确率只有 0.497，换了输出层时是 0.907，正确的写法是 0.963。
+#
+# 怎样改
+# ------
+# 列表换成 ``nn.ModuleList`` 或 ``nn.Sequential``。换层的代码移到建优化器之前。
+
+
+def head_first():
+    model = Net(nn.ModuleList)
+    model.head = nn.Linear(32, 10)
+    return model, torch.optim.SGD(model.parameters(), lr=0.5)
+
+
+runs = [fit(head_first, seed) for seed in range(5)]
+accuracy = torch.tensor([run[-1][2] for run in runs])
+print(f"head_first: accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}")
+
+# %%
+# 先换层，再建优化器，准确率就回到正确的写法的水平。
 #
 # 下次怎样发现
 # ------------
 # 训练之前检查两件事，一是模型的参数总数是否等于自己算出的数，二是优化器是否包含模型的每个参数。
-
-
-def check(model, optimizer, n_expected):
+n_expected = (64 * 32 + 32) + (32 * 32 + 32) + (32 * 10 + 10)
+for name, (model, optimizer) in trained.items():
     n_parameters = sum(p.numel() for p in model.parameters())
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     left_out = [name for name, p in model.named_parameters() if id(p) not in held]
-    print(f"  parameters: {n_parameters} of {n_expected}")
+    print(f"{name}: {n_parameters} of {n_expected} parameters")
     print(f"  not in the optimizer: {left_out}")
-
-
-n_expected = (64 * 32 + 32) + (32 * 32 + 32) + (32 * 10 + 10)
-for name, (model, optimizer) in trained.items():
-    print(f"{name}:")
-    check(model, optimizer, n_expected)
     print(f"  gradient of the head: norm {model.head.weight.grad.norm():.2f}")
 
 # %%
-# 第一项查出了列表，第二项查出了新的输出层。新的输出层有 :term:`梯度`，而且 :term:`范数` 大得多，
-# 因为 ``optimizer.zero_grad()`` 也只清零优化器包含的参数，新输出层的梯度 200 步都没有清零。
-# 所以只检查 ``.grad`` 是不是 ``None``，发现不了这个错误。
-#
-# 改法有两条。列表换成 ``nn.ModuleList`` 或 ``nn.Sequential``，并且先换层，再建优化器。
+# 第一项查出了列表，第二项查出了新的输出层。新的输出层有 :term:`梯度`，所以只检查 ``.grad`` 是不是 ``None``，发现不了这个错误。
+# 它的 :term:`范数` 大得多，因为 ``optimizer.zero_grad()`` 也只清零优化器包含的参数，新输出层的梯度累加了 200 步。
 #
 # .. real-projects::
 #
-#    训练中途需要加一层时，用 ``optimizer.add_param_group`` 把新的参数交给优化器。登记的规则见
+#    训练中途需要加一层时，用 ``optimizer.add_param_group`` 把新的参数交给优化器。新的层还要搬到模型所在的设备。登记的规则见
 #    `torch.nn.ModuleList <https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html>`__ 和
 #    `模块的说明 <https://docs.pytorch.org/docs/stable/notes/modules.html>`__。
 #
