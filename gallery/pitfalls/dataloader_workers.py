@@ -9,14 +9,14 @@
 ==============
 
 为了让读数据快一些，你把 ``num_workers`` 从 0 改成了 2。
-有的脚本立刻报错，有的脚本照常运行，结果却悄悄变了，还有的脚本内存越用越多。
-那么 :term:`工作进程` 启动时，到底从主进程得到了什么？
+有的脚本立刻报错，有的脚本照常运行，读到的数据却与以前不同。
+:term:`工作进程` 启动时，到底从主进程得到了什么？
 
 你将学到：
 
 - 读懂漏写 ``if __name__ == "__main__":`` 的报错
-- 判断 :term:`数据集` 里的随机数发生器、数据流和列表，到了工作进程里会怎样
-- 修正重复的随机数、读了两遍的数据和不断增长的内存
+- 判断 :term:`数据集` 里的随机数发生器和数据流，到了工作进程里会怎样
+- 修正交给工作进程以后结果不对的数据集
 """
 
 import re
@@ -38,7 +38,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 #
 # - Linux 上到 Python 3.13 为止用 ``fork``，它复制主进程，不再读脚本。
 # - macOS 和 Windows 用 ``spawn``，Linux 从 Python 3.14 起用 ``forkserver``。
-#   这两种都启动新的解释器，再把脚本的顶层代码运行一遍。
+#   这两种都启动新的解释器，并且在那里再运行一遍脚本的顶层代码。
 #
 # 下面把两个最短的脚本各运行一次，都指定 ``spawn``，所以在哪个系统上结果都一样。
 
@@ -80,10 +80,9 @@ if __name__ == "__main__":
 # 有守卫的脚本正常读出了数据，因为工作进程里的 ``__name__`` 不是 ``"__main__"``。
 # 这一页要运行的代码也都写在守卫之下。
 #
-# 每个工作进程都有一份副本
-# ------------------------
-# 每一 :term:`轮` 开始时，每个工作进程得到数据集的一份副本，然后它们轮流交出批次。
-# 下面的数据集自己带着一个随机数发生器，每取一个 :term:`样本` 就给出下一个随机数，
+# 数据集里的发生器
+# ----------------
+# 几个工作进程轮流交出批次。下面的数据集自己带着一个随机数发生器，每取一个 :term:`样本` 就给出下一个随机数，
 # 好比 :term:`数据增强` 时抽到的角度。``n_fetched`` 数一共取了几次。
 
 
@@ -101,38 +100,58 @@ class NoiseDataset(Dataset):
         return float(self.rng.normal())
 
 
-def own_generator(worker_id):  # 每个工作进程启动时调用一次
-    worker = get_worker_info()
-    worker.dataset.rng = np.random.default_rng(worker.seed)
+def draw(title, dataset, **options):
+    torch.manual_seed(0)
+    loader = DataLoader(dataset, batch_size=4, **options)
+    numbers = torch.cat([batch for _ in range(2) for batch in loader])
+    n_different = len(numbers.unique())
+    print(f"{title}: {n_different} different, n_fetched={dataset.n_fetched}")
+    return numbers
 
 
 # %%
 # .. predict::
 #
-#    数据集有 16 个样本，每批 4 个，连续读两轮，共得到 32 个数。``num_workers=2`` 时，其中有几个不同的数？
+#    数据集有 16 个样本，每批 4 个，连续读两 :term:`轮`，共得到 32 个数。``num_workers=2`` 时，其中有几个不同的数？
 #
-#    - 32 个，因为发生器每次都给出新的数
-#    - 16 个，因为两个工作进程给出同样的数，但是第二轮与第一轮不同
-#    - 8 个，因为两个工作进程给出同样的数，而且第二轮又重复第一轮
+#    - 8 个，因为两个工作进程给出同样的数，第二轮又重复第一轮
+#    - 16 个，因为两个工作进程给出同样的数，第二轮接着往下取
+#    - 32 个，因为发生器每取一次就给出新的数
 
 if __name__ == "__main__":
     # 新启动的进程导入不到笔记本里的类，所以换成模块里同样的类
     from torchnotes import datasets  # torchnotes 在本页的 zip 包里
 
-    loaders = {
-        "num_workers=0": {},
-        "num_workers=2": {"num_workers": 2},
-        "own generator": {"num_workers": 2, "worker_init_fn": datasets.own_generator},
-    }
     drawn = {}
-    for name, options in loaders.items():
-        torch.manual_seed(0)
-        dataset = datasets.NoiseDataset(16)
-        loader = DataLoader(dataset, batch_size=4, **options)
-        numbers = torch.cat([batch for _ in range(2) for batch in loader])
-        drawn[name] = numbers
-        n_different = len(numbers.unique())
-        print(f"{name}: {n_different} different, n_fetched={dataset.n_fetched}")
+    for n in (0, 2):
+        name = f"num_workers={n}"
+        drawn[name] = draw(name, datasets.NoiseDataset(16), num_workers=n)
+
+# %%
+# .. answer:: A
+#
+#    每一轮开始时，每个工作进程得到数据集的一份副本。两份副本里的发生器都从种子 0 开始，所以两个工作进程给出同样的 8 个数。
+#    B 错在第二轮。工作进程在一轮结束时关闭，下一轮又从主进程复制，而主进程的发生器一步也没有走。
+#    ``n_fetched`` 停在 0，也是因为主进程的那一份没有用过。C 只对 ``num_workers=0`` 成立。
+#
+# 怎样改
+# ------
+# ``DataLoader`` 在每一轮给每个工作进程一个不同的种子 ``worker.seed``。
+# ``own_generator`` 用它换掉副本里的发生器。
+
+
+def own_generator(worker_id):  # 每个工作进程启动时调用一次
+    worker = get_worker_info()
+    worker.dataset.rng = np.random.default_rng(worker.seed)
+
+
+if __name__ == "__main__":
+    drawn["own generator"] = draw(
+        "own generator",
+        datasets.NoiseDataset(16),
+        num_workers=2,
+        worker_init_fn=datasets.own_generator,
+    )
 
 # %%
 
@@ -153,29 +172,28 @@ if __name__ == "__main__":
     plt.show()
 
 # %%
-# .. answer:: C
-#
-#    两份副本里的发生器都从种子 0 开始，所以每轮的前两批相同，后两批也相同。
-#    A 只对 ``num_workers=0`` 成立。B 错在第二轮。工作进程在一轮结束时关闭，下一轮又从主进程复制，
-#    而主进程的发生器一步也没有走。``n_fetched`` 停在 0，也是因为主进程的那一份没有用过。
-#
-# ``DataLoader`` 在每一轮给每个工作进程一个不同的种子 ``worker.seed``。
-# ``own_generator`` 用它换掉副本里的发生器，于是 32 个数又各不相同。
+# 细竖线分开各批，粗竖线分开两轮。中间一行里，每轮的前两批相同，后两批也相同，右半边与左半边相同。
+# 换掉发生器以后，32 个数又各不相同。
 #
 # .. change-it::
 #
-#    加上 ``persistent_workers=True``，工作进程就不在每一轮结束时关闭。这时有几个不同的数？
+#    不用 ``own_generator``，改为加上 ``persistent_workers=True``，工作进程就不在每一轮结束时关闭。这时有几个不同的数？
 
 # hide-cell: 工作进程不关闭
 if __name__ == "__main__":
-    torch.manual_seed(0)
-    dataset = datasets.NoiseDataset(16)
-    loader = DataLoader(dataset, batch_size=4, num_workers=2, persistent_workers=True)
-    numbers = torch.cat([batch for _ in range(2) for batch in loader])
-    print(f"persistent_workers=True: {len(numbers.unique())} different")
+    draw(
+        "persistent_workers=True",
+        datasets.NoiseDataset(16),
+        num_workers=2,
+        persistent_workers=True,
+    )
 
 # %%
-# 读了两遍的数据流
+# .. outcome::
+#
+#    有 16 个不同的数。工作进程不关闭，副本就一直留着，所以第二轮接着往下取，可是两个工作进程的数仍然相同。
+#
+# 没有编号的数据流
 # ----------------
 # ``IterableDataset`` 只会从头往后读，没有编号，所以 ``DataLoader`` 没法给工作进程分配编号，分工要自己写。
 
@@ -200,38 +218,9 @@ if __name__ == "__main__":
 # %%
 # 不分工时，两份副本各读一遍，每个样本都来了两次。分工以后，0 号进程取偶数，1 号进程取奇数，合起来正好一遍。
 #
-# 越用越多的内存
-# --------------
-# 用 ``fork`` 启动的工作进程，起初与主进程共用内存。只有其中一方改写某一页内存时，系统才复制那一页，
-# 这叫写时复制（copy-on-write）。可是每个 Python 对象都带着引用计数，读一个对象就要改写它的计数，
-# 所以读列表里的元素也会复制内存。
-# 下面有 500000 个文件名，分别存成列表和 NumPy 数组。``private_mib`` 读出工作进程独占了多少内存，这一格只在 Linux 上运行。
-
-
-def private_mib(batch):
-    rows = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    return sum(int(row.split()[1]) for row in rows if row.startswith("Private_")) / 1024
-
-
-if __name__ == "__main__" and sys.platform == "linux":
-    names = [f"{i:07d}.png" for i in range(500_000)]
-    for kind, dataset in {"list": names, "array": np.array(names)}.items():
-        loader = DataLoader(
-            dataset,
-            batch_size=10_000,
-            num_workers=1,
-            collate_fn=private_mib,
-            multiprocessing_context="fork",
-        )
-        first, *_, last = loader
-        print(f"{kind}: first batch {first:.1f} MiB, last batch {last:.1f} MiB")
-
-# %%
-# 读列表时，独占的内存从第一批到最后一批增加了许多。读数组时几乎不变，因为整个数组只是一个 Python 对象。
-# 所以很长的清单应当存成 NumPy 数组或 :term:`张量`。
-#
 # .. real-projects::
 #
+#    数据集里很长的列表也会随着副本占用内存，所以很长的清单应当存成 NumPy 数组或 :term:`张量`，见下面 ``DataLoader`` 的文档。
 #    工作进程用共享内存交出批次，容器里的共享内存默认很小，用完时的报错是
 #    ``DataLoader worker is killed by signal: Bus error``。启动容器时加 ``--ipc=host`` 或 ``--shm-size``，
 #    或者减少工作进程。更多的细节见
@@ -240,6 +229,6 @@ if __name__ == "__main__" and sys.platform == "linux":
 #
 # 小结
 # ----
-# - 规则：工作进程里的数据集是副本，随机数按 ``worker.seed`` 重设，数据流自己分工，会运行的代码写在守卫之下。
+# - 规则：每个工作进程得到数据集的一份副本，所以发生器用 ``worker.seed`` 重设，数据流自己分工，会运行的代码写在守卫之下。
 # - API：``DataLoader(..., worker_init_fn=...)``、``torch.utils.data.get_worker_info``。
 # - 下一页：:ref:`pitfalls-broadcasting-bug`
