@@ -10,13 +10,13 @@
 
 手写 :term:`梯度下降` 时，每个参数的更新公式都要自己写出来。
 一条直线只有两个参数，手写并不麻烦，但是一个网络常有几十个参数张量。
-PyTorch 的 :term:`优化器` 可以更新所有这些参数，那么它走一步究竟改动了什么，又改动了多少？
+PyTorch 的 :term:`优化器` 可以更新所有这些参数。它走一步究竟改动了什么，又改动了多少？
 
 你将学到：
 
 - 写出训练一步的三行代码，并说出每一行改动什么
 - 手算一步更新，并与优化器的结果核对
-- 判断一个 :term:`学习率` 是太小、合适还是太大
+- 从预测的变化判断 :term:`学习率` 是太小、合适还是太大
 """
 
 import matplotlib.pyplot as plt
@@ -67,13 +67,14 @@ print(f"prediction before: {y_hat.item():.4f}")
 # .. predict::
 #
 #    现在 :math:`w` 是 −0.0075，预测是 0.5290，目标是 2，学习率是 0.01。
-#    执行上面的三行之后，:math:`w` 怎样变化？
+#    执行上面的三行之后，预测增加多少？
 #
-#    - 变小，因为梯度是负数
-#    - 变大，增加的量是梯度绝对值的 0.01 倍
-#    - 变大，增加的量正好使预测等于 2
+#    - 与 :math:`w` 增加的一样多，因为 :math:`x = 1`，两者之差是 :math:`b`
+#    - 从 0.5290 直接增加到 2，因为这样损失才最小
+#    - 是 :math:`w` 增加的两倍，因为 :math:`b` 也同样增加
 
 w_before = model.weight.detach().clone()  # 复制旧值，后面手算要用
+b_before = model.bias.detach().clone()
 loss = loss_fn(y_hat, y_simple)
 
 optimizer.zero_grad()  # 预备：清掉上一步的梯度
@@ -81,43 +82,52 @@ loss.backward()  # 第一步：求导，每个参数得到自己的 grad
 optimizer.step()  # 第二步：优化器按 grad 更新每个参数
 print("model params after:", model.weight)
 print(f"prediction after: {model(X_simple).item():.4f}")
+print(f"increase of w: {(model.weight - w_before).item():.4f}")
+print(f"increase of the prediction: {(model(X_simple) - y_hat).item():.4f}")
 
 # %%
-# .. answer:: B
+# .. answer:: C
 #
-#    权重从 −0.0075 变成 0.0219。A 没有算上公式里的减号，减去一个负数会使权重变大。
-#    C 也不对，因为梯度只给出方向，而走多远还要看学习率，所以预测只从 0.5290 走到 0.5878。
+#    :math:`w` 从 −0.0075 变成 0.0219，增加 0.0294。预测从 0.5290 变成 0.5878，增加 0.0588，是 0.0294 的两倍。
+#    A 不成立，因为优化器拿到的是 ``model.parameters()``，其中也有 :math:`b`，所以 :math:`b` 不会停在原处。
+#    B 不成立，因为一步走多远由学习率和梯度决定，所以一步之后预测离 2 还很远。
 
 # %%
 # 手算核对
 # --------
 # 把出发时的数代入上面的两个公式，再与 ``grad`` 和更新后的权重比较。
+# 对 :math:`b` 求导时，公式里没有因子 :math:`x`，所以 :math:`b` 的梯度是 :math:`2(\hat{y} - y)`。
 
-grad_by_hand = 2 * (y_hat - y_simple).detach() * X_simple
-w_by_hand = w_before - 1e-2 * grad_by_hand
+error = (y_hat - y_simple).detach()
+w_grad, b_grad = 2 * error * X_simple, 2 * error
+w_by_hand = w_before - 1e-2 * w_grad
+b_by_hand = b_before - 1e-2 * b_grad.squeeze(1)  # (1, 1) -> (1,)
 
-print(f"grad: {model.weight.grad.item():.4f}, by hand: {grad_by_hand.item():.4f}")
-print(f"w:    {model.weight.item():.4f}, by hand: {w_by_hand.item():.4f}")
+print(f"w grad: {model.weight.grad.item():.4f}, by hand: {w_grad.item():.4f}")
+print(f"b grad: {model.bias.grad.item():.4f}, by hand: {b_grad.item():.4f}")
+print(f"w after: {model.weight.item():.4f}, by hand: {w_by_hand.item():.4f}")
+print(f"b after: {model.bias.item():.4f}, by hand: {b_by_hand.item():.4f}")
 torch.testing.assert_close(model.weight.detach(), w_by_hand)
+torch.testing.assert_close(model.bias.detach(), b_by_hand)
 
 # %%
-# 两行都相等，所以 ``step()`` 所做的正是公式里的那一次减法。
+# 四行都与手算的相同。两个梯度相等，所以 :math:`w` 和 :math:`b` 各增加 0.0294。
 #
 # 每一行改动了什么
 # ----------------
 # 再走一步，并在每一行之后打印权重和梯度。更新之前，用三种写法记下旧的权重：
 #
-# - ``model.weight`` 给同一个张量再起一个名字。
-# - ``model.weight.detach()`` 得到一个新的张量，它不在 :term:`计算图` 里，但是与权重共享内存。
-# - ``model.weight.detach().clone()`` 再把内存也复制一份。
+# - ``same = model.weight`` 直接赋值。
+# - ``detached = model.weight.detach()`` 得到一个新的张量，它不属于 :term:`计算图`。
+# - ``kept = model.weight.detach().clone()`` 再用 ``clone()`` 复制一份。
 #
 # .. predict::
 #
 #    ``step()`` 之后，哪几个变量里还是旧的权重？
 #
-#    - 三个都是，因为赋值之后它们与模型无关
-#    - ``detached`` 和 ``kept``，因为它们是新的张量
-#    - 只有 ``kept``
+#    - 三个都是，因为 ``step()`` 给模型换上了新的张量
+#    - 只有 ``kept``，因为另外两个与权重共用内存
+#    - ``detached`` 和 ``kept``，因为它们都是新的张量
 
 same = model.weight
 detached = model.weight.detach()
@@ -143,15 +153,16 @@ print(f"detached = {detached.item():.4f}")
 print(f"kept = {kept.item():.4f}")
 
 # %%
-# .. answer:: C
+# .. answer:: B
 #
-#    ``kept`` 还是 0.0219，另外两个变量都成了 0.0502。``step()`` 改写的是权重所在的那块内存。
-#    A 不对，因为 Python 的赋值不复制张量。B 也不对，因为 ``detached`` 虽然是新的张量，却与权重共享内存。
+#    ``kept`` 还是 0.0219，另外两个变量都成了 0.0502。
+#    A 不成立，因为 ``same`` 就是权重本身，它的值也变了，可见 ``step()`` 原地改写权重。
+#    C 不成立，因为 ``detached`` 虽然是新的张量，却与权重共用内存，只有 ``clone()`` 才复制内存。
 
 # %%
-# 前四行说明了三行代码的分工。``zero_grad()`` 把 ``grad`` 设为 ``None``，
+# 前四行说明了三行代码的分工。``zero_grad()`` 默认把 ``grad`` 设为 ``None``，
 # ``backward()`` 只写 ``grad``，只有 ``step()`` 改动权重。
-# ``step()`` 之后旧的梯度还留在 ``grad`` 里，所以下一步要先清零。
+# 最后的 ``grad`` 还是这一步的梯度。``backward()`` 会把新梯度加到旧梯度上，所以下一步要先清零。
 #
 # 学习率
 # ------
@@ -159,31 +170,29 @@ print(f"kept = {kept.item():.4f}")
 # 误差指预测与目标之差，``ratio`` 是第一步之后的误差与出发时的误差之比。
 
 
-def predictions(lr, n_steps=20):
+def predictions(lr, x):
     torch.manual_seed(0)
     model = torch.nn.Linear(1, 1).to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    history = [model(X_simple).item()]
-    for _ in range(n_steps):
-        loss = loss_fn(model(X_simple), y_simple)
+    history = [model(x).item()]
+    for _ in range(20):
+        loss = loss_fn(model(x), y_simple)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        history.append(model(X_simple).item())
+        history.append(model(x).item())
     return history
 
 
-def show(lr):
-    history = predictions(lr)
+def show(lr, x):
+    history = predictions(lr, x)
     ratio = (history[1] - 2) / (history[0] - 2)
     steps = " ".join(f"{value:6.2f}" for value in history[:4])
-    print(
-        f"lr {lr:<4}  first steps {steps}  last {history[-1]:8.2f}  ratio {ratio:z5.2f}"
-    )
+    print(f"lr {lr:<4}  steps 0-3: {steps}  last {history[-1]:.3g}  ratio {ratio:z.2f}")
     return history
 
 
-curves = {lr: show(lr) for lr in (0.01, 0.1, 0.5)}
+curves = {lr: show(lr, X_simple) for lr in (0.01, 0.1, 0.5)}
 
 # %%
 
@@ -203,32 +212,36 @@ plt.show()
 # 学习率 0.01 太小，走完 20 步，预测才到 1.35。学习率 0.1 合适，预测 :term:`收敛` 到 2。
 # 学习率 0.5 太大，每一步都越过目标，落到另一侧同样远的地方，所以预测在 0.53 与 3.47 之间来回跳。
 #
-# 最后一列有规律。这里 :math:`x = 1`，所以 :math:`w` 和 :math:`b` 的梯度都是误差的 2 倍，
-# 两者各减去 :math:`2\eta` 倍的误差，预测就一共减去 :math:`4\eta` 倍的误差。
+# 最后一列可以算出来。这里 :math:`x = 1`，所以 :math:`w` 和 :math:`b` 的梯度都是误差的 2 倍。
+# 两者各减去误差的 :math:`2\eta` 倍，预测就一共减去误差的 :math:`4\eta` 倍。
 # 于是每一步之后，误差是原来的 :math:`1 - 4\eta` 倍。三个学习率算出来是 0.96、0.60 和 −1.00，与表中相同。
 #
 # .. change-it::
 #
-#    把学习率改成 0.25，再改成 0.6。先用 :math:`1 - 4\eta` 算一算，
-#    哪一个一步就到达目标，哪一个越走越远？
+#    把 :math:`x` 从 1 改成 2，目标和三个学习率都不变。学习率 0.1 还合适吗，0.5 还是来回跳吗？
 
-# hide-cell: 学习率 0.25 和 0.6
-for lr in (0.25, 0.6):
-    show(lr)
+# hide-cell: x 改成 2
+for lr in (0.01, 0.1, 0.5):
+    show(lr, 2 * X_simple)
 
 # %%
-# 学习率 0.25 时误差一步就变成 0。学习率 0.6 时，误差每一步变成原来的 −1.40 倍，所以训练 :term:`发散`。
+# .. outcome::
 #
+#    学习率 0.1 一步就到 2，而 0.5 不再来回跳，预测 :term:`发散` 了，每一步的误差是前一步的 −4.00 倍。
+#    原因是 :math:`w` 的梯度含有因子 :math:`x`，现在是误差的 4 倍，:math:`w` 的变化传到预测又要乘以 2，
+#    所以预测一共减去误差的 :math:`8\eta + 2\eta = 10\eta` 倍。合适的学习率与数据的尺度有关。
+
+# %%
 # .. real-projects::
 #
-#    真实的训练每一步换一个小批量，优化器也常换成 AdamW，但是这三行不变。各个参数见
+#    多数训练程序每一步换一个小批量，优化器也常换成 AdamW，但是仍然用这三个方法。SGD 的各个参数见
 #    `torch.optim.SGD <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>`__
-#    的文档。学习率与收敛的关系见综述
+#    的文档，学习率与收敛的关系见综述
 #    `Optimization Methods for Large-Scale Machine Learning <https://arxiv.org/abs/1606.04838>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：先清零，再求导，再更新，而要留住旧权重，就用 ``.detach().clone()`` 复制一份。
-# - API：``torch.optim.SGD(model.parameters(), lr=...)`` 的 ``zero_grad()`` 和 ``step()``。
+# - 规则：每一步先清零，再求导，再更新，而更新就是每个参数减去学习率乘以它的梯度。
+# - API：``torch.optim.SGD(model.parameters(), lr=...)``、``optimizer.zero_grad()``、``loss.backward()``、``optimizer.step()``、``detach().clone()``。
 # - 下一页：:ref:`networks-momentum`
