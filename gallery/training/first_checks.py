@@ -8,8 +8,8 @@ r"""
 训练前的三项检查
 ================
 
-训练程序里的错误有许多不会报错，只让结果变差，往往训练结束才看得出来。
-这一页介绍三项检查，每一项只要几秒钟，然后故意犯四个错误。每一项检查能发现哪些错误，又有哪些发现不了？
+训练程序里有许多错误不会使程序报错，只使结果变差，往往训练结束才看得出来。
+这一页介绍训练之前的三项检查，然后故意犯四个错误。每一项检查能发现哪些错误，又有哪些发现不了？
 
 你将学到：
 
@@ -35,8 +35,8 @@ from torch import nn
 # - 亲眼看这个批次的图像和标签，两者应当相符。
 #
 # 第一项要算的值是 :math:`\ln K`，其中 :math:`K` 是类别数。还没训练的网络不知道答案，
-# 给每个类别的概率都接近 :math:`1/K`，而 :term:`交叉熵` 是正确类别的概率取对数再变号，
-# 所以损失接近 :math:`-\ln(1/K) = \ln K`。
+# 如果它给每个类别的概率都接近 :math:`1/K`，损失就接近 :math:`-\ln(1/K) = \ln K`，
+# 因为 :term:`交叉熵` 是正确类别的概率取对数再变号。
 #
 # 数据和划分与 :ref:`training-digits-dataloader` 相同，下面取训练集的前 32 张作为一个批次。
 
@@ -52,7 +52,8 @@ print(f"{tuple(x.shape)=}, {tuple(y.shape)=}")
 # %%
 # 第一项：第一个损失
 # ------------------
-# 网络的第一层 ``nn.Flatten`` 把每张 ``(1, 8, 8)`` 的图像摊平成 64 个数。换五个种子，各看一次第一个损失。
+# 网络的第一层 ``nn.Flatten`` 把每张 ``(1, 8, 8)`` 的图像摊平成 64 个数。
+# 先看种子 0 的网络给出的概率，再换五个种子，各看一次第一个损失。
 
 
 def make_model(seed=0):
@@ -61,17 +62,20 @@ def make_model(seed=0):
 
 
 loss_fn = nn.CrossEntropyLoss()
+p = make_model()(x).softmax(dim=1)
 first = torch.tensor([loss_fn(make_model(seed)(x), y).item() for seed in range(5)])
+print(f"probabilities: {p.min():.3f} to {p.max():.3f}")
 print(f"ln 10 = {math.log(10):.3f}")
 print(f"first loss, 5 seeds: {first.mean():.3f} ± {first.std():.3f}")
 
 # %%
-# 五个种子的平均是 2.321，与 :math:`\ln 10` 的差小于一个标准差，所以这个网络通过了第一项检查。
+# 概率都在 0.1 附近。第一个损失的平均是 2.321，± 后面是五个种子的标准差。
+# 平均与 :math:`\ln 10` 的差小于一个标准差，所以这个网络通过了第一项检查。
 #
 # 第二项：背下一个批次
 # --------------------
 # 用带 :term:`动量` 的 SGD 在这 32 张图像上走 100 步。网络的参数有几千个，背下 32 个答案不难。
-# 如果损失仍不接近 0，那么问题多半在训练的代码里，因为背下见过的图像不需要 :term:`泛化`。
+# 背下见过的图像不需要 :term:`泛化`，所以如果损失不接近 0，问题就不在数据太少，而在训练本身。
 
 
 def memorize(model, parameters, x, y, lr=0.1):
@@ -98,9 +102,9 @@ print(f"loss: {losses[0]:.3f} at first, {losses[-1]:.3f} after 100 steps")
 # --------
 # 现在故意犯错，每次只改一处：
 #
-# - “raw pixels”：像素没有缩放，大到 255。
+# - “raw pixels”：像素没有缩放到 0 与 1 之间，而是像 8 位图像那样最大到 255。
 # - “softmax”：网络末尾多了一层 ``nn.Softmax``，它把 logits 变成概率。
-# - “other model”：优化器拿到的是另一个模型的参数。先建好优化器，后来又重建模型，就会这样。
+# - “other model”：优化器拿到的是另一个模型的参数。如果先建好优化器，后来又重建模型，就会这样。
 # - “labels”：图像打乱了，标签没有跟着打乱。
 #
 # .. predict::
@@ -142,8 +146,8 @@ for name in names:
 # .. answer:: D
 #
 #    标签没有打乱时，第一个损失是 2.30，100 步之后降到 0.02。32 个错误的答案也是 32 个答案，网络照样能背下来。
-#    A 过不了第一项，因为没有缩放时第一个损失平均是 47.29，远离 2.303。
-#    B 和 C 过不了第二项，因为多一个 softmax 时最后的损失仍有 1.67，而参数属于另一个模型时损失完全不变。
+#    A 两项都不通过，因为第一个损失平均是 47.29，远离 2.303，最后的损失仍有 2.19。
+#    B 和 C 通过第一项，但是不通过第二项。多一个 softmax 时最后的损失仍有 1.67，参数属于另一个模型时损失没有变化。
 
 # %%
 
@@ -167,7 +171,7 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 只看标签错误的那条曲线，看不出问题。它比正确的那条降得慢，但是平时没有正确的曲线可以比较。
+# 标签错误的那条曲线也一直下降，只看它看不出问题。它比正确的那条降得慢，但是平时没有正确的曲线可以比较。
 #
 # 多一个 softmax 的网络为什么降不到 0，见 :ref:`networks-cross-entropy`。
 #
@@ -182,14 +186,38 @@ for seed in range(5):
     print(f"seed {seed}: {losses[0]:.2f} at first, {losses[-1]:.2f} after 100 steps")
 
 # %%
-# 五个种子都只降到 2.1 以上。所以这项检查不通过时，先换几个学习率，再去代码里找错误。
+# .. outcome::
 #
+#    不能。程序没有错，但是五个种子都只降到 2.1 以上，因为 100 步里每一步都太小。
+#    所以这项检查不通过时，先换几个学习率，再去代码里找错误。
+
+# %%
+# .. change-it::
+#
+#    学习率仍是 0.1，把批次从 32 张改成 128 张。错误的标签还能在 100 步之内背下来吗？
+
+# hide-cell: 128 张图像
+more_x = images[train[:128]]
+for name, more_y in {"correct": labels[train[:128]], "labels": labels[:128]}.items():
+    ends = []
+    for seed in range(5):
+        model = make_model(seed)
+        ends.append(memorize(model, model.parameters(), more_x, more_y)[-1])
+    print(f"{name:<7}  last loss", *(f"{loss:.2f}" for loss in ends))
+
+# %%
+# .. outcome::
+#
+#    不能，损失还在 1 左右，而正确的标签已经降到 0.02 左右。错误的标签没有规律，张数越多，背下来要走的步数越多。
+#    但是平时不知道正确的程序该走多少步，所以损失降得慢不足以说明标签有错。
+
+# %%
 # 第三项：看一个批次
 # ------------------
-# 标签没有打乱的错误要亲眼看数据才能发现。图像和标签要从送进网络的张量里取，
+# 标签没有打乱的错误，前两项检查都没有发现，现在亲眼看数据。图像和标签要从送进网络的张量里取，
 # 不要看原始文件，因为错误可能出在读取和打乱的过程中。
 
-print(f"labels: {labels[:8].tolist()}")
+print(f"labels given to the network: {labels[:8].tolist()}")
 
 # %%
 
@@ -199,15 +227,17 @@ for ax, image, label in zip(axes, x[:8, 0].numpy(), labels[:8].tolist(), strict=
     ax.imshow(image, cmap="Blues", vmin=0, vmax=1)
     ax.set_title(label)
     ax.set_axis_off()
-# alt: 一行八张手写数字，上方的标签依次是 0 到 7，与图像上的数字大多不符
+# alt: 一行八张手写数字 6、5、5、7、9、9、8、4，上方的标签依次是 0 到 7，没有一张相符
 plt.show()
 
 # %%
-# 标签依次是 0 到 7，与图像上的数字大多不符，看一眼就知道有错。
+# 标签依次是 0 到 7，而八张图像没有一张与标签相符，看一眼就知道有错。
+#
+# 于是四个错误各有检查可以发现。没有缩放靠第一项，多一个 softmax 和优化器拿错参数靠第二项，标签没有打乱靠第三项。
 #
 # .. real-projects::
 #
-#    数据大时这三项检查也只用一个批次，所以每次改动网络或数据之后都可以再做一遍。损失函数见
+#    数据再大，这三项检查也只用一个批次，所以每次改动网络或数据之后都可以再做一遍。损失函数见
 #    `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__
 #    的文档，更多的检查见
 #    `A Recipe for Training Neural Networks <https://karpathy.github.io/2019/04/25/recipe/>`__。
