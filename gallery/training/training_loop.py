@@ -8,13 +8,13 @@
 完整的训练循环
 ==============
 
-训练一 :term:`轮`，验证一次，如此反复，最后测试一次。多数 PyTorch 训练程序都是这样的骨架。
-骨架只有两个函数和一个循环，但是其中有几处写错了也不报错，只会得到错误的数。是哪几处？
+训练一 :term:`轮`，验证一次，如此反复，最后测试一次。这个骨架只有两个函数和一个循环，每一轮印出训练和验证的
+损失与 :term:`准确率`。这些数应当怎样算？训练的数与验证的数可以直接比较吗？
 
 你将学到：
 
 - 写出 ``train_one_epoch`` 和 ``evaluate`` 两个函数
-- 比较训练和验证的 :term:`准确率`，判断两者的差距从哪里来
+- 比较训练和验证的准确率，判断两者的差距从哪里来
 - 计算大小不等的批次的平均损失
 """
 
@@ -43,7 +43,6 @@ validation_data = TensorDataset(images[validation], labels[validation])
 test_data = TensorDataset(images[test], labels[test])
 validation_loader = DataLoader(validation_data, batch_size=64)
 test_loader = DataLoader(test_data, batch_size=64)
-print(f"{len(train_data)=}, {len(validation_data)=}, {len(test_data)=}")
 
 # %%
 # 训练一轮
@@ -51,7 +50,7 @@ print(f"{len(train_data)=}, {len(validation_data)=}, {len(test_data)=}")
 # 每个批次做五件事，依次是前向、算损失、清梯度、反向、更新。
 #
 # ``loss`` 是一个批次之内的平均。把它乘以这个批次的样本数，累加之后再除以总的样本数，得到的才是全部样本的平均。
-# ``item()`` 取出普通的 Python 数。如果累加的是 :term:`张量`，每一步的 :term:`计算图` 就都留在内存里，
+# ``item()`` 取出普通的 Python 数。如果累加的是 :term:`张量`，它就一直连着各步的 :term:`计算图`，占用的内存越来越多，
 # 见 :ref:`pitfalls-memory-growth`。
 
 loss_fn = nn.CrossEntropyLoss()
@@ -94,73 +93,84 @@ def evaluate(model, loader):
 # 循环
 # ----
 # 网络有一个 64 个单元的 :term:`隐藏层`，输出 10 个 :term:`logits`。
-# 每一轮记下四个数，即训练和验证的损失与准确率。训练的准确率是在这一轮之中累计的。
+# 每一轮记下四个数，即训练和验证的损失与准确率。
 #
 # .. predict::
 #
-#    第一轮结束时，累计的训练准确率与验证准确率相比，哪一个高？
+#    第一轮结束时，``train_one_epoch`` 给出的训练准确率与 ``evaluate`` 给出的验证准确率相比，哪一个高？
 #
 #    - 训练的高，因为网络见过训练的图像，没有见过验证的图像
 #    - 验证的高，因为训练的准确率是一边更新一边累计的
 #    - 差不多，因为只训练了一轮，网络还没有 :term:`过拟合`
 
 
-def fit(seed, n_epochs=20, momentum=0.9):
+def make_model(seed):
     torch.manual_seed(seed)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=momentum)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+def fit(model, n_epochs=20):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     train_loader = DataLoader(train_data, batch_size=64, shuffle=True)
     history = []
     for _ in range(n_epochs):
         train_loss, train_accuracy = train_one_epoch(model, train_loader, optimizer)
         validation_loss, validation_accuracy = evaluate(model, validation_loader)
-        history.append(
-            (train_loss, validation_loss, train_accuracy, validation_accuracy)
-        )
-    return model, history
+        row = (train_loss, validation_loss, train_accuracy, validation_accuracy)
+        history.append(row)
+    return history
 
 
-runs = [fit(seed) for seed in range(5)]
-model, history = runs[0]
+models, histories = [], []
+for seed in range(5):
+    model = make_model(seed)
+    histories.append(fit(model))
+    models.append(model)
+
 print("seed 0        loss               accuracy")
 print("epoch  train  validation    train  validation")
 for epoch in (1, 2, 5, 10, 20):
-    numbers = history[epoch - 1]
+    numbers = histories[0][epoch - 1]
     print(f"{epoch:>5}  {numbers[0]:.3f}  {numbers[1]:>10.3f}", end="")
     print(f"    {numbers[2]:.3f}  {numbers[3]:>10.3f}")
 
 # %%
-# 为了检验原因，把训练集用第一轮结束时的网络再评估一遍，五个种子都做。
+# 为了检验原因，用第一轮结束时的网络把训练集再评估一遍，五个种子都做，第 20 轮也做。
 
 train_again_loader = DataLoader(train_data, batch_size=64)
-print("epoch 1  train during  train at the end  validation")
-for seed in range(5):
-    one_epoch_model, one_epoch = fit(seed, n_epochs=1)
-    _, at_the_end = evaluate(one_epoch_model, train_again_loader)
-    print(f"seed {seed}  {one_epoch[0][2]:>13.3f}  {at_the_end:>16.3f}", end="")
-    print(f"  {one_epoch[0][3]:>10.3f}")
 
-_, at_the_end = evaluate(model, train_again_loader)
-print(
-    f"epoch 20, seed 0: train during {history[-1][2]:.3f}, at the end {at_the_end:.3f}"
-)
+
+def compare(seed, epoch, model, numbers):
+    _, at_the_end = evaluate(model, train_again_loader)
+    print(f"seed {seed}, epoch {epoch:>2}  {numbers[2]:>12.3f}", end="")
+    print(f"  {at_the_end:>16.3f}  {numbers[3]:>10.3f}")
+
+
+print("accuracy          train during  train at the end  validation")
+for seed in range(5):
+    model = make_model(seed)
+    history = fit(model, n_epochs=1)
+    compare(seed, 1, model, history[-1])
+for seed in range(5):
+    compare(seed, 20, models[seed], histories[seed][-1])
 
 # %%
 # .. answer:: B
 #
-#    五个种子都是验证的高，种子 0 是 0.680 对 0.411。开头几个批次的网络几乎什么都没学到，它们答错的也累计在训练的准确率里。
-#    验证用的却是这一轮结束时的网络。用这个网络重新评估训练集，五个种子的训练准确率都升高了，而且都不低于验证的。
-#    A 的理由只适用于同一个网络的两个数，而累计的准确率混合了网络在不同时刻的答案。C 也不对，0.680 与 0.411 相差很大。
+#    第一轮五个种子都是验证的高，种子 0 是 0.680 对 0.411。
+#    训练的准确率把这一轮开头的网络答错的也算在内，验证用的却是这一轮结束时的网络。
+#    用结束时的网络重新评估训练集，五个训练准确率都升高了，而且都不低于验证的。
+#    A 的理由只适用于同一个网络的两个数，而累计的准确率混合了不同时刻的网络。C 不成立，因为 0.680 与 0.411 相差很大。
 
 # %%
-# 到第 20 轮，累计的训练准确率是 0.987，用这一轮结束时的网络重新评估，结果相差很少，而验证是 0.960。
+# 到第 20 轮，五个种子累计的准确率都与重新评估的几乎相等，验证的却都更低。
 # 所以这时的差距不是累计造成的，它的来历见 :ref:`training-overfitting`。
 
 # hide-input: 画图
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 numbers = range(1, 21)
-ax.plot(numbers, [row[2] for row in history], "o-", ms=3, color="C0")
-ax.plot(numbers, [row[3] for row in history], "o-", ms=3, color="C1")
+ax.plot(numbers, [row[2] for row in histories[0]], "o-", ms=3, color="C0")
+ax.plot(numbers, [row[3] for row in histories[0]], "o-", ms=3, color="C1")
 ax.annotate("training, during the epoch", (2.2, 0.6), color="C0")
 ax.annotate("validation", (14.2, 0.91), color="C1")
 ax.set(xlabel="epoch", ylabel="accuracy, seed 0", xticks=(1, 5, 10, 15, 20))
@@ -169,26 +179,40 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
+# 图中是种子 0。验证的曲线开头在上，几轮之后累计的训练准确率反超。
+#
 # .. change-it::
 #
-#    把 ``momentum=0.9`` 改成 0，学习率不变。第 20 轮的验证准确率会怎样变化？
+#    在 ReLU 之后加一层 ``nn.Dropout(0.5)``。在训练模式下，这一层把每个数以一半的概率变成 0，其余的放大到 2 倍。
+#    在评估模式下，这一层什么也不做。如果评估时忘了 ``model.eval()``，验证准确率会偏高、偏低，还是不变？
 
-# hide-cell: 没有动量
-without_momentum = [fit(seed, momentum=0.0) for seed in range(5)]
-for momentum, results in {0.9: runs, 0.0: without_momentum}.items():
-    ends = torch.tensor([history[-1][3] for _, history in results])
-    print(f"momentum {momentum}: validation {ends.mean():.3f} ± {ends.std():.3f}")
+# hide-cell: 忘了 eval()
+for seed in range(5):
+    model = make_model(seed).insert(3, nn.Dropout(0.5))
+    fit(model)
+    _, right = evaluate(model, validation_loader)
+    model.train()
+    with torch.no_grad():
+        logits = model(images[validation])
+    wrong = (logits.argmax(dim=1) == labels[validation]).float().mean()
+    print(f"seed {seed}: with eval() {right:.3f}, without {wrong:.3f}")
 
 # %%
-# 没有 :term:`动量` 时，20 轮之后的验证准确率低得多，差距是标准差的好几倍。
+# .. outcome::
 #
+#    五个种子都偏低，因为 Dropout 在评估时仍然丢掉一半左右的数，而程序没有报错。
+#    这一页原来的网络没有这样的层，所以 ``eval()`` 写不写都一样，但是写上之后，换网络时就不会出错。
+
+# %%
 # 平均要加权
 # ----------
-# 验证集有 300 张，最后一个批次常常不满。用三种 :term:`批量大小` 各算两种平均，
-# 一种直接把各批次的损失平均，另一种是 ``evaluate`` 的按样本数加权。
+# 验证集有 300 张，:term:`批量大小` 取 64、128、256 时最后一个批次都不满，取 100 时正好分完。
+# 用这四种批量大小各算两种平均，一种直接把各批次的损失平均，另一种是 ``evaluate`` 的按样本数加权。
 
-for batch_size in (64, 128, 256):
+model = models[0]
+for batch_size in (64, 100, 128, 256):
     loader = DataLoader(validation_data, batch_size=batch_size)
+    model.eval()
     with torch.no_grad():
         batch_losses = [loss_fn(model(x), y).item() for x, y in loader]
     over_batches = sum(batch_losses) / len(batch_losses)
@@ -197,19 +221,19 @@ for batch_size in (64, 128, 256):
     print(f", over examples {over_examples:.4f}")
 
 # %%
-# 按样本数加权的平均与批量大小无关。直接平均却随批量大小从 0.1195 变到 0.0933，因为不满的批次与满的批次占同样的分量。
+# 按样本数加权的平均与批量大小无关。直接平均却随批量大小变化，因为不满的批次与满的批次占同样的分量。
+# 批量大小是 100 时没有不满的批次，两种平均就相等。
 #
 # 最后测试一次
 # ------------
 # 训练方法已经选定，这时才用测试集。五个种子的网络各测一次。
 
-accuracies = torch.tensor([evaluate(model, test_loader)[1] for model, _ in runs])
+accuracies = torch.tensor([evaluate(model, test_loader)[1] for model in models])
 print("test accuracy:", *(f"{accuracy:.3f}" for accuracy in accuracies))
 print(f"{accuracies.mean():.3f} ± {accuracies.std():.3f}")
 
 # %%
-# 报告 0.961 ± 0.008，而不是五个数里最好的一个。这个标准差只反映种子的影响，
-# 不包括换一批测试图像带来的变化。
+# 报告 0.961 ± 0.008，而不是五个数里最好的一个。± 后面是五个种子的标准差，不包括换一批测试图像带来的变化。
 #
 # .. real-projects::
 #
@@ -221,6 +245,6 @@ print(f"{accuracies.mean():.3f} ± {accuracies.std():.3f}")
 # %%
 # 小结
 # ----
-# - 规则：训练时用 ``train()``，评估时用 ``eval()`` 和 ``no_grad()``，损失按样本数加权，测试集只在最后用。
-# - API：``model.train()``、``model.eval()``、``torch.no_grad()``、``len(loader.dataset)``。
+# - 规则：要比较训练和验证，就用同一个网络在评估模式下各算一次，损失按样本数加权，测试集只在最后用。
+# - API：``model.train()``、``model.eval()``、``torch.no_grad()``、``loss.item()``、``len(loader.dataset)``。
 # - 下一页：:ref:`training-overfitting`
