@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from docutils.utils import Reporter
 
 LABELS = {
     "predict": "Predict first",
@@ -71,6 +72,9 @@ class Part(Directive):
         part.source, part.line = self.state_machine.get_source_and_line(self.lineno)
         part += nodes.title("", "", nodes.Text(str(self.labels.get(LABELS[self.name], LABELS[self.name]))))
         self.state.nested_parse(self.content, self.content_offset, part)
+        for message in list(part.findall(nodes.system_message)):
+            if message["level"] < Reporter.WARNING_LEVEL:  # that a role has its English name, and the like
+                message.parent.remove(message)
         self.complete(part)
         return [part]
 
