@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 import pytest
-from docutils import nodes
+from docutils import frontend, nodes
+from docutils.parsers.rst import Parser
+from docutils.utils import new_document
 from hypothesis import given
 from hypothesis import strategies as st
-from sitekit.markup import plain_text, python_source
+from sitekit.markup import parts, plain_text, python_source
 from sitekit.markup.notebook_text import to_markdown
-from sitekit.markup.text_cells import Cell
+from sitekit.markup.text_cells import Cell, registered
 from sitekit.markup.typography import close_up, closed_up
 from sitekit.markup.units import Unit, display_width, render
 from sitekit.project.errors import SourceError, SourceErrors
@@ -203,3 +206,14 @@ def test_blanks_are_closed_across_markup(letters: bool) -> None:
     assert paragraph.astext() == (
         "改形状不需要x y，用a 张 b吧ok" if letters else "改形状不需要 x y，用 a 张 b 吧 ok"
     )
+
+
+def test_the_first_formula_of_a_page_may_stand_in_an_option() -> None:
+    """Docutils mentions a role that a language has no name of its own for, right behind the paragraph."""
+    page = with_text(PREDICT.replace("- 一", "- 一 :math:`x` ") + "\n\n.. answer:: A\n\n   对。")
+    settings = frontend.get_default_settings(Parser)
+    settings.language_code, settings.report_level, settings.warning_stream = "zh_cn", 1, io.StringIO()
+    document = new_document("page", settings)
+    with registered(parts.directives({}), {}):
+        Parser().parse(cells(page)[1], document)
+    assert [option.astext() for option in document.findall(parts.choice)] == ["一 x", "二"]
