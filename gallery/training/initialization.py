@@ -8,17 +8,18 @@ r"""
 初始化与信号大小
 ================
 
-把一个学得好的网络从 3 层加深到 20 层，别的都不改，它可能就一点也学不会了。
-是训练的过程出了问题，还是训练开始之前，:term:`初始化` 就已经出了问题？怎样看出来？
+把一个学得好的网络从 3 层加深到 20 层，别的都不改，训练几轮后它可能还在乱猜。
+能不能在训练之前，从 :term:`初始化` 后的网络里就看出来？怎样看？
 
 你将学到：
 
-- 算出信号每过一层放大或缩小几倍
+- 算出信号每过一层变成原来的几倍
 - 量出一个网络的信号和 :term:`梯度` 有没有传到另一头
 - 为深的 ReLU 网络选择初始化
 """
 
 import math
+from functools import partial
 
 import matplotlib.pyplot as plt
 import torch
@@ -44,16 +45,16 @@ for std in (1, 0.01, math.sqrt(1 / n), math.sqrt(2 / n)):
     print(f"std {std:.4f}: times {factor:7.4f} per layer, {factor**20:.0e} in 20")
 
 # %%
-# 只有标准差取 :math:`\sqrt{2/n}` 时，信号既不放大也不缩小，这就是 Kaiming 初始化。输入和输出的个数相同时，Xavier 初始化的
+# 四个标准差中，只有 :math:`\sqrt{2/n}` 既不放大也不缩小信号，这就是 Kaiming 初始化。输入和输出的个数相同时，Xavier 初始化的
 # 标准差是 :math:`\sqrt{1/n}`，它没有把 ReLU 去掉的一半补回来。
 #
 # .. predict::
 #
-#    ``nn.Linear`` 的默认初值，权重的方差是 :math:`1/(3n)`。输入经过 20 个带 ReLU 的层以后，还剩下什么？
+#    ``nn.Linear`` 的默认初值，权重的方差是 :math:`1/(3n)`，偏置也是随机的。输入经过 20 个带 ReLU 的层以后，还剩下什么？
 #
-#    - 信号和输入差不多大，因为默认值应当适合大多数网络
-#    - 信号几乎消失，输出与输入几乎无关
-#    - 信号大到溢出
+#    - 输出和输入差不多大，因为默认值应当适合多数网络
+#    - 输出几乎不随输入改变，因为每层的倍数小于 1
+#    - 输出大到溢出，因为每层都有 256 个乘积相加
 
 
 def build(initialize, width, depth, seed=0):
@@ -83,11 +84,12 @@ def measure(initialize, activation):
 
 
 initializations = {
-    "normal, std 1": lambda weight: nn.init.normal_(weight, std=1.0),
-    "normal, std 0.01": lambda weight: nn.init.normal_(weight, std=0.01),
+    "normal, std 1": partial(nn.init.normal_, std=1.0),
+    "normal, std 0.01": partial(nn.init.normal_, std=0.01),
     "Xavier": nn.init.xavier_normal_,
     "Kaiming": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
     "PyTorch default": None,
+    "default, bias 0": partial(nn.init.kaiming_uniform_, a=math.sqrt(5)),  # 默认权重
 }
 
 
@@ -96,10 +98,8 @@ def report(activation):
     print("initialization     size 1  size 20   spread  gradient at the input")
     for name, initialize in initializations.items():
         sizes, spread, gradient = measure(initialize, activation)
-        print(
-            f"{name:<16}  {sizes[0]:>7.1e}  {sizes[-1]:>7.1e}  {spread:>7.1e}", end=""
-        )
-        print(f"  {gradient:>7.1e}")
+        print(f"{name:<16}  {sizes[0]:>7.1e}  {sizes[-1]:>7.1e}", end="")
+        print(f"  {spread:>7.1e}  {gradient:>7.1e}")
         results[name] = sizes
     return results
 
@@ -112,7 +112,7 @@ results = report(torch.relu)
 fig, ax = plt.subplots(figsize=(6.8, 3.9), layout="constrained")
 for i, (name, sizes) in enumerate(results.items()):
     ax.plot(range(1, 21), sizes, "o-", ms=3, color=f"C{i}")
-    above = {"Kaiming": 6, "Xavier": 0.2}.get(name, 1)
+    above = {"Kaiming": 6, "default, bias 0": 30, "Xavier": 0.1}.get(name, 1)
     ax.annotate(name, (20.4, sizes[-1] * above), color=f"C{i}", va="center")
 ax.set(xlabel="layer", ylabel="root mean square", yscale="log", xlim=(0.5, 27))
 # alt: 纵轴是对数，从 1e-20 到 1e20。标准差 1 的直线上升，0.01 的直线下降，Xavier 缓缓下降，Kaiming 水平，PyTorch 默认值先下降，再在 0.03 附近走平，偏置为 0 时一直下降
@@ -121,12 +121,12 @@ plt.show()
 # %%
 # .. answer:: B
 #
-#    表里的“size”是一层输出的均方根，“spread”是换一个输入时，第 20 层的输出改变多少。默认初值的 spread 只有 7.2e-09，所以
-#    输出与输入几乎无关，A 不成立。传回输入的梯度也只剩 1.7e-08，这叫 :term:`梯度消失`。C 不成立，方差 :math:`1/(3n)` 使每
-#    层的倍数小于 1，第 1 层的 4.1e-01 就是这个倍数。
+#    表里的“size”是一层输出的均方根，“spread”是换一个输入时，第 20 层的输出改变多少。默认初值的 spread 只有 7.2e-09，所以 A 不
+#    成立。C 不成立，第 1 层的 size 是 4.1e-01，与 :math:`\sqrt{1/6}` 相近，而不是大于 1。传回输入的梯度也只剩 1.7e-08，这叫
+#    :term:`梯度消失`。
 #
-# 前四种初始化的 size 与算出的倍数大致相符，Kaiming 的梯度也没有变小。默认初值的 size 停在 2.7e-02，spread 却几乎是 0。这
-# 样的输出不来自输入，只能来自 :term:`偏置`，因为默认的偏置不是 0。所以不能只看输出有多大，还要看它随不随输入改变。
+# 默认初值在第 20 层的 size 是 2.7e-02，比它的 spread 大得多。最后一行把偏置设成 0，size 就降到 2.0e-08，可见那 2.7e-02 来自
+# :term:`偏置`，而不是输入。所以不能只看输出有多大，还要看它随不随输入改变。Kaiming 那一行的信号和梯度都没有消失。
 #
 # .. change-it::
 #
