@@ -180,7 +180,8 @@ compare(clean, ["flip"])
 
 # hide-cell: 平移一个像素
 def shift(x):
-    moved = torch.nn.functional.pad(x[..., 1:], (0, 1))  # 去掉左列，右边补 0
+    moved = x.roll(-1, dims=3)  # 向左移一列
+    moved[..., -1] = 0  # 右边补 0
     chosen = torch.rand(len(x), 1, 1, 1) < 0.5
     return torch.where(chosen, moved, x)
 
