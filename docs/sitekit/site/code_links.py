@@ -14,7 +14,6 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.writers.html5 import HTML5Translator
 from sphinx_gallery import _doctree_links
 
-
 PUNCTUATION = ["p"]
 
 
