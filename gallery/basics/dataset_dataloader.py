@@ -21,7 +21,6 @@
 
 import tempfile
 import timeit
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -190,11 +189,14 @@ if __name__ == "__main__":
 def epoch_seconds(dataset, batch_size, n, repeat):
     keep = n > 0  # 没有工作进程时，persistent_workers 不能是 True
     dataloader = DataLoader(dataset, batch_size, num_workers=n, persistent_workers=keep)
-    return min(timeit.repeat(partial(list, dataloader), number=1, repeat=repeat))
+    return min(timeit.repeat(lambda: list(dataloader), number=1, repeat=repeat))
 
 
 if __name__ == "__main__":
-    from torchnotes.datasets import FakeDataset, SlowDataset
+    from torchnotes.datasets import (  # torchnotes 在本页的 zip 包里
+        FakeDataset,
+        SlowDataset,
+    )
 
     dataset = FakeDataset(dataset.x, dataset.y)
     x_by_workers = {}
@@ -222,8 +224,7 @@ if __name__ == "__main__":
 #
 # .. change-it::
 #
-#    把 ``batch_size`` 改成 100，于是整个数据集合成一个批次。
-#    先猜两个工作进程多花的时间会怎样变化，再看运行结果。
+#    把 ``batch_size`` 改成 100，于是整个数据集合成一个批次。先猜两个工作进程多花的时间会怎样变化，再看运行结果。
 
 # hide-cell: 一个批次
 if __name__ == "__main__":

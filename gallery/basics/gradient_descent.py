@@ -186,7 +186,7 @@ axis_1 = torch.linspace(-0.4, 4.6, 101)
 W = torch.stack(torch.meshgrid(axis_0, axis_1, indexing="xy"))
 values = (y - X @ W.flatten(1)).square().mean(dim=0).reshape(W.shape[1:])
 
-fig, ax = plt.subplots(figsize=(6.5, 4.8), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4.1), layout="constrained")
 lines = ax.contour(axis_0, axis_1, values, levels=[0.1, 1, 3, 6, 10, 15], colors="0.8")
 ax.clabel(lines, fontsize=9, colors="0.4", fmt="%g")
 ax.plot(*torch.stack(never_path).T, "o-", color="C1", markersize=4)

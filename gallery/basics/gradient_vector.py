@@ -215,7 +215,7 @@ grid_0 = torch.linspace(0, 6.25, 126)
 grid_1 = torch.linspace(-1, 3.5, 91)
 values = g(torch.stack(torch.meshgrid(grid_0, grid_1, indexing="xy")))
 
-fig, ax = plt.subplots(figsize=(6.5, 4.6), layout="constrained")
+fig, ax = plt.subplots(figsize=(6, 4.25), layout="constrained")
 levels = range(-12, 33, 4)
 lines = ax.contour(grid_0, grid_1, values, levels=levels, colors="0.6", linewidths=1)
 ax.clabel(lines, fontsize=9, colors="0.3")

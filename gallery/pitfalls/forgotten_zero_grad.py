@@ -123,7 +123,7 @@ curves = {name: compare(name, optimizer) for name, optimizer in optimizers.items
 # %%
 
 # hide-input: 画图
-fig, axes = plt.subplots(1, 4, figsize=(9.5, 2.9), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 4, figsize=(8, 2.9), sharey=True, layout="constrained")
 for ax, (name, (with_clearing, without)) in zip(axes, curves.items(), strict=True):
     ax.plot(range(1, 11), with_clearing, color="C0", lw=2, label="cleared")
     ax.plot(range(1, 11), without, color="C1", lw=2, label="not cleared")

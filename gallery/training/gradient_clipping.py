@@ -176,12 +176,12 @@ print(f"{(norms > 1).float().mean():.1%} of all steps have a norm above 1")
 # %%
 
 # hide-input: 画图
-fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
-ax.plot(range(1, 181), norms.flatten(1).T, color="C0", lw=0.7, alpha=0.6)
+fig, ax = plt.subplots(figsize=(6.5, 2.9), layout="constrained")
+ax.plot(range(1, 181), norms.flatten(1)[:2].T, color="C0", lw=0.8)
 ax.axhline(1, color="C1", ls=":")
 ax.annotate("limit 1", (3, 1.1), color="C1")
 ax.set(yscale="log", xlabel="step", ylabel="norm of the gradient", xlim=(0, 180))
-# alt: 五个种子的梯度范数，纵轴为对数。头二十多步在 0.2 附近，之后升高并上下摆动，后一半多数步在上限 1 的点线之上
+# alt: 前两个种子的梯度范数，纵轴为对数。头二十多步在 0.2 附近，之后升高并上下摆动，后一半多数步在上限 1 的点线之上
 plt.show()
 
 # %%

@@ -343,7 +343,7 @@ def test_the_number_of_results_is_announced(page: Page, url: Callable[..., str])
 def test_a_result_shows_page_section_and_marked_words(page: Page, url: Callable[..., str]) -> None:
     page.goto(url("en/index.html"))
     open_dialog(page)
-    links = ask(page, "RuntimeError: mat1 and mat2 must have the same dtype, but got Float and Double")
+    links = ask(page, "RuntimeError: mat1 and mat2 must have the same dtype, but got Double and Float")
     assert links[0].endswith("pitfalls/dtype_mismatch.html#float64-meets-float32")
     best = page.get_by_role("option").first
     expect(best).to_contain_text("Data type mismatch")
@@ -653,7 +653,7 @@ def test_a_hit_on_the_open_page_marks_it_too(page: Page, url: Callable[..., str]
     page.goto(url("en/basics/shapes.html"))
     open_dialog(page)
     ask(page, "view and reshape contiguous memory")
-    page.get_by_role("option").filter(has_text="Changing shapes").first.click()
+    page.get_by_role("option").filter(has_text="Changing a tensor’s shape").first.click()
     page.wait_for_function("() => CSS.highlights.has('search')")
     expect(page.get_by_role("dialog")).to_be_hidden()
 
@@ -732,7 +732,7 @@ def test_without_javascript_search_html_says_so(
 ) -> None:
     page = new_page(java_script_enabled=False)
     page.goto(url("zh/search.html?q=x"))
-    expect(page.get_by_text("请打开 JavaScript")).to_be_visible()
+    expect(page.get_by_text("请打开JavaScript")).to_be_visible()
     expect(page.locator("#search-form")).to_be_hidden()
     expect(page.get_by_role("button", name="搜索")).to_have_count(0)
 

@@ -1,4 +1,4 @@
-"""Code with links, and its tokens in one piece.
+"""Code with links, one to each place in a block, and its tokens in one piece.
 
 Sphinx-Gallery makes a node of each token, a thousand on a page, and everything that walks over the page
 afterwards walks over them. Here the tokens between two links become one node that knows its HTML.
@@ -67,7 +67,18 @@ class JoinTokens(SphinxPostTransform):
         """Replace the tokens in the document."""
         for block in list(self.document.findall(_doctree_links.code_links_block)):
             children: list[nodes.Node] = []
-            for linked, run in groupby(block.children, _is_link):
+            seen: set[str] = set()
+
+            def is_new(node: nodes.Node, seen: set[str] = seen) -> bool:
+                """Whether `node` is the first link of its block to where it leads."""
+                if not _is_link(node):
+                    return False
+                address = str(node["refuri"])  # type: ignore[index]  # it is a reference
+                new = address not in seen
+                seen.add(address)
+                return new
+
+            for linked, run in groupby(block.children, is_new):
                 if linked:
                     children += map(_plain_link, run)
                 else:

@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 from sphinx.locale import _
 
 from ..markup import rst
+from ..markup.inline import Piece
 from ..markup.typography import closed_up
 from ..project.layout import Chapter, Page
 from .state import site
@@ -24,6 +25,13 @@ def _typographic(app: Sphinx, text: str) -> str:
     return str(smartyPants(text, config.smartquotes_action, language.tag))
 
 
+def _shown(app: Sphinx, piece: Piece) -> str:
+    """What a reader sees of a piece of text: code as it is, and of a link its title."""
+    if piece.kept.startswith("``"):
+        return piece.shown
+    return _typographic(app, site(app).anchors["labels"].get(piece.shown, piece.shown))
+
+
 def page_title(app: Sphinx, docname: str) -> str:
     """The title of a page, without markup."""
     return _typographic(app, site(app).anchors["titles"][docname])
@@ -36,9 +44,9 @@ def promise(app: Sphinx, page: Page) -> str:
     app.env.note_dependency(path)
     for unit in json.loads(path.read_text(encoding="utf-8"))["units"]:
         if unit["kind"] == "paragraph":
-            text = rst.read(unit["text"][folder]).plain
+            text = "".join(_shown(app, piece) for piece in rst.read(unit["text"][folder]).pieces)
             first = SENTENCE.match(text)
-            return _typographic(app, first[0] if first else text)
+            return closed_up(first[0] if first else text, letters=True)
     return ""
 
 
