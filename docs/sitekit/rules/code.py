@@ -24,32 +24,27 @@ GROUPS = {
     "torch.utils.data",
 }
 """Modules, which are no API themselves."""
+METHOD = re.compile(r"\.[A-Z]\w*\.\w+$")
+"""Ends the full name of a method."""
 TEST_DATA = re.compile(r"test(_\w+)?|\w+_test")
 
 
-def _needed(project: Project, wanted: Iterator[str]) -> set[str]:
-    """The pages `wanted`, and all that they need."""
-    pages = {page.docname: page for page in project.pages()}
+def _before(project: Project, page: str) -> set[str]:
+    """The pages that a reader of `page` has read, itself included; exercises come after their chapter."""
+    pages, chapter = {item.docname: item for item in project.pages()}, page.rpartition("/")[2]
+    waiting = [name for name, item in pages.items() if name == page or item.chapter == chapter]
     found: set[str] = set()
-    waiting = list(wanted)
     while waiting:
         name = waiting.pop()
-        if name not in found and name in pages:
+        if name not in found:
             found.add(name)
             waiting += pages[name].prerequisites
     return found
 
 
-def _before(project: Project, page: str) -> set[str]:
-    """The pages that a reader of `page` has read, itself included; exercises come after their chapter."""
-    chapter = page.rpartition("/")[2]
-    own = [item.docname for item in project.pages() if item.docname == page or item.chapter == chapter]
-    return _needed(project, iter(own))
-
-
 def _methods(names: Mapping[str, str]) -> dict[str, str]:
     """Of the introduced `names`, those of methods, by the last part, by which code calls them."""
-    return {name.rpartition(".")[2]: name for name in names if re.search(r"\.[A-Z]\w*\.\w+$", name)}
+    return {name.rpartition(".")[2]: name for name in names if METHOD.search(name)}
 
 
 def _uses(page: Executed, methods: Mapping[str, str]) -> Iterator[tuple[int, str]]:
@@ -77,7 +72,7 @@ def _order(project: Project, page: Executed) -> Iterator[SourceError]:
     own_attributes = {node.name for node in ast.walk(page.tree) if isinstance(node, ast.FunctionDef)}
     for line, name in _uses(page, _methods(by_name)):
         same = {other for other in by_name if other.rpartition(".")[2] == name.rpartition(".")[2]}
-        is_method = bool(re.search(r"\.[A-Z]\w*\.\w+$", name))
+        is_method = bool(METHOD.search(name))
         if name in introduced or (
             is_method and (same & introduced or name.rpartition(".")[2] in own_attributes)
         ):

@@ -57,6 +57,27 @@ def _plain_link(node: nodes.Node) -> nodes.Node:
     return node
 
 
+def _parts(block: nodes.Element) -> list[nodes.Node]:
+    """What stands in a block of code: its first link to each place, and between two links one node of tokens."""
+    seen: set[str] = set()
+
+    def is_new(node: nodes.Node) -> bool:
+        if not isinstance(node, nodes.reference) or not _is_link(node):
+            return False
+        address = str(node["refuri"])
+        new = address not in seen
+        seen.add(address)
+        return new
+
+    parts: list[nodes.Node] = []
+    for linked, run in groupby(block.children, is_new):
+        if linked:
+            parts += map(_plain_link, run)
+        else:
+            parts.append(_joined(run))
+    return parts
+
+
 class JoinTokens(SphinxPostTransform):
     """Makes one node of the tokens between two links, in each block of code."""
 
@@ -66,24 +87,7 @@ class JoinTokens(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """Replace the tokens in the document."""
         for block in list(self.document.findall(_doctree_links.code_links_block)):
-            children: list[nodes.Node] = []
-            seen: set[str] = set()
-
-            def is_new(node: nodes.Node, seen: set[str] = seen) -> bool:
-                """Whether `node` is the first link of its block to where it leads."""
-                if not _is_link(node):
-                    return False
-                address = str(node["refuri"])  # type: ignore[index]  # it is a reference
-                new = address not in seen
-                seen.add(address)
-                return new
-
-            for linked, run in groupby(block.children, is_new):
-                if linked:
-                    children += map(_plain_link, run)
-                else:
-                    children.append(_joined(run))
-            block[:] = children
+            block[:] = _parts(block)
 
 
 def _write(self: Any, node: tokens) -> None:
