@@ -32,7 +32,7 @@ from torch.utils.data import DataLoader, TensorDataset
 # :term:`随机种子` 决定一条随机数流从哪里开始，每取一个数，这条流就前进一步。PyTorch 在 CPU 上有一条全局的流。初始权重、``shuffle=True`` 的打乱和 Dropout 默认都从它取数。Dropout 在训练时以概率 ``p`` 把每个数置零，评估时什么也不做。加载器也可以用一条单独的流，只要把一个 ``torch.Generator`` 传给它的 ``generator`` 参数。
 #
 # 下面的 ``fit`` 训练 3 :term:`轮`，返回全部参数。``validate=True`` 时，每轮之后在验证集上算一遍。后两个参数给出种子时，对应的加载器就用单独的发生器。
-# 本页要启动 :term:`工作进程`，所以要运行的代码都写在 ``if __name__ == "__main__":`` 之下，原因见 :ref:`basics-dataset-dataloader`。
+# 本页要启动 :term:`工作进程`，所以除了准备数据和定义函数，要运行的代码都写在 ``if __name__ == "__main__":`` 之下，原因见 :ref:`basics-dataset-dataloader`。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
