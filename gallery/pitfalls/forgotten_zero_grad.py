@@ -9,12 +9,12 @@
 ============
 
 训练循环正常结束，损失也下降了，这时你发现代码里少了一行 ``optimizer.zero_grad()``。
-少了这一行，训练的结果一定会变差吗？从损失和准确率能不能看出少了它？
+少了这一行，训练的结果会怎样？从损失和准确率能不能看出少了它？
 
 你将学到：
 
 - 解释没有 :term:`梯度清零` 时 ``.grad`` 里存的是什么
-- 判断结果在什么情况下变好，在什么情况下变差
+- 说明不清零怎样改变每一步的更新
 - 检查训练循环有没有清零
 """
 
@@ -40,7 +40,7 @@ for step in range(1, 4):
 #
 # 对训练的影响
 # ------------
-# 下面用手写数字训练同一个网络，有的清零，有的不清零，其余完全一样。:term:`准确率` 在验证集上计算。
+# 下面用手写数字训练同一个网络，一种清零，一种不清零，其余完全一样。:term:`准确率` 在验证集上计算。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -89,36 +89,35 @@ def compare(name, make_optimizer):
         accuracies = torch.tensor([accuracy for _, accuracy in runs])
         cells.append(f"{accuracies.mean():.3f} ± {accuracies.std():.3f}")
         curves.append(runs[0][0])
-    print(f"{name:<22}  {cells[0]}  {cells[1]}")
+    print(f"{name:<23}  {cells[0]}  {cells[1]}")
     return curves
 
 
 # %%
 # .. predict::
 #
-#    用 SGD 训练十轮，清零时学习率 0.01 偏小，十轮学不完，学习率 0.1 合适。与清零时相比，不清零的准确率会怎样？
+#    用 SGD 训练十轮，清零时学习率 0.01 太小，十轮学不完，学习率 0.5 则学得完。与清零时相比，不清零的准确率会怎样？
 #
-#    - 学习率 0.01 时变高，0.1 时变低，因为不清零使更新的步子变大
+#    - 学习率 0.01 时变高，0.5 时变低，因为不清零使更新的步子变大
 #    - 两种学习率都变低，因为每一步的梯度里混入了旧的梯度
 #    - 两种学习率都变高，因为旧的梯度也带有数据的信息
 
 optimizers = {
     "SGD 0.01": lambda p: torch.optim.SGD(p, lr=0.01),
-    "SGD 0.1": lambda p: torch.optim.SGD(p, lr=0.1),
-    "SGD 0.01, momentum 0.9": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
-    "Adam 0.001": lambda p: torch.optim.Adam(p, lr=0.001),
+    "SGD 0.5": lambda p: torch.optim.SGD(p, lr=0.5),
+    "SGD 0.1, momentum 0.9": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+    "Adam 0.01": lambda p: torch.optim.Adam(p, lr=0.01),
 }
-print("accuracy, 5 seeds       cleared        not cleared")
+print("accuracy, 5 seeds        cleared        not cleared")
 curves = {name: compare(name, optimizer) for name, optimizer in optimizers.items()}
 
 # %%
 # .. answer:: A
 #
-#    看前两行。学习率 0.01 时从 0.514 升到 0.923，学习率 0.1 时从 0.919 降到 0.769。
-#    B 不成立，因为步子变大补上了偏小的学习率。C 不成立，因为学习率合适时，步子再变大就有害。
+#    看前两行，± 是五个种子的标准差。学习率 0.01 时从 0.514 升到 0.923，学习率 0.5 时从 0.959 降到 0.137。
+#    B 不成立，因为学习率 0.01 的步子太小。清零而把学习率调到 0.5，准确率也会升高。C 不成立，因为学习率 0.5 的步子够大了，再变大就有害。
 #
-# ± 是五个种子的标准差。不清零时，学习率 0.1 的各个种子之间相差也更大。
-# 后两行用 :term:`动量` 和 Adam，学习率也合适，不清零时都变低。带动量的 SGD 只有 0.123，接近十类之中乱猜的十分之一。
+# 后两行用 :term:`动量` 和 Adam，清零时都超过 0.95，不清零时都变低。带动量的 SGD 只有 0.101，与十类之中乱猜一样。
 
 # %%
 
@@ -131,17 +130,16 @@ for ax, (name, (with_clearing, without)) in zip(axes, curves.items(), strict=Tru
     ax.title.set_fontsize(10)
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("training loss, seed 0")
-axes[1].legend(frameon=False)
-# alt: 四张图各有清零与不清零两条损失曲线；不清零的橙线在第 1 轮都较低，在 SGD 0.01 的图里一直较低，在 SGD 0.1 和带动量的图里后来升到 10 以上，在 Adam 的图里上下波动，最后仍较低
+axes[0].legend(frameon=False, loc="lower left", fontsize=8)
+# alt: 四张图各有清零与不清零两条损失曲线；清零的蓝线都下降；不清零的橙线在 SGD 0.01 的图里一直较低，在另外三张图里从第 2 轮起都较高，带动量时升到 100 以上
 plt.show()
 
 # %%
-# 第 1 轮时，四张图里不清零的损失都比清零的低。到第 10 轮，中间两张图里不清零的损失已经很高，左右两张图里却仍比清零的低。
-# 所以损失下降，甚至降得更低，都不能说明清零了。
+# 左图里，不清零的损失在十轮里都比清零的低，所以损失降得更低也不能说明清零了。其余三张图里，不清零的损失从第 2 轮起都比清零的高。
 #
 # 不清零相当于动量为 1
 # --------------------
-# 动量用系数乘以过去梯度的累积，再加上新的梯度。系数为 1 时，过去的梯度不衰减，累积的就是所有梯度的和。
+# SGD 的动量用系数乘以过去梯度的累积，再加上新的梯度（``dampening`` 默认是 0）。系数为 1 时，累积的就是所有梯度的和。
 # 所以清零而动量为 1 的 SGD，应当与不清零、没有动量的 SGD 一样：
 
 as_momentum, _ = fit(cleared, lambda p: torch.optim.SGD(p, lr=0.01, momentum=1), seed=0)
@@ -153,20 +151,36 @@ for epoch in (1, 5, 10):
 
 # %%
 # 三轮的损失都相同。所以对 SGD 来说，不清零的后果就是动量太大的后果。
-# 各步的梯度方向相近时，更新的步子越来越大。方向改变时，旧的梯度还会把 :term:`参数` 推向原来的方向。
+# 下面从 1 出发求 :math:`w^2` 的最小值，学习率 0.1，每两步打印一次 :term:`参数` ``w``。
+
+for update in (cleared, not_cleared):
+    w = torch.tensor(1.0, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    path = []
+    for _ in range(14):
+        update(optimizer, w**2)
+        path.append(f"{w.item():5.2f}")
+    print(f"{update.__name__:<11}", *path[1::2])
+
+# %%
+# 清零时 ``w`` 逐渐接近 0。不清零时，旧的梯度加大了更新，``w`` 先是更快地接近 0，接着越过 0 到了 -1.00，又回到 0.99，并不停在 0。
 #
 # .. change-it::
 #
-#    把 Adam 的学习率改成 0.0003，清零时十轮学不完。先猜不清零是变高还是变低，再看下面的运行结果。
+#    学习率太小的时候，不清零总是变高吗？把 ``optimizers`` 换成动量 0.9、学习率 0.001 的 SGD 和学习率 0.0003 的 Adam，先猜再看下面的运行结果。
 
-# hide-cell: Adam，学习率 0.0003
-print("accuracy, 5 seeds       cleared        not cleared")
-slow_adam = compare("Adam 0.0003", lambda p: torch.optim.Adam(p, lr=0.0003))
+# hide-cell: 更小的学习率
+optimizers = {
+    "SGD 0.001, momentum 0.9": lambda p: torch.optim.SGD(p, lr=0.001, momentum=0.9),
+    "Adam 0.0003": lambda p: torch.optim.Adam(p, lr=0.0003),
+}
+print("accuracy, 5 seeds        cleared        not cleared")
+slow = {name: compare(name, optimizer) for name, optimizer in optimizers.items()}
 
 # %%
 # .. outcome::
 #
-#    Adam 从 0.814 升到 0.866。所以变好还是变差，不由优化器决定，而要看学习率原来是偏小还是合适。
+#    不总是。Adam 从 0.814 升到 0.866，带动量的 SGD 却从 0.494 降到 0.247。所以从结果判断不了有没有清零，要用下面的检查。
 
 # %%
 # 改正
@@ -175,7 +189,7 @@ slow_adam = compare("Adam 0.0003", lambda p: torch.optim.Adam(p, lr=0.0003))
 #
 # 怎样早点发现
 # ------------
-# 方法 ``zero_grad()`` 默认把 ``.grad`` 设为 ``None``。所以在 ``backward()`` 之前，列出 ``.grad`` 不是 ``None`` 的参数。
+# 方法 ``zero_grad()`` 默认把 ``.grad`` 设为 ``None``，而不是 0。所以在 ``backward()`` 之前，列出 ``.grad`` 不是 ``None`` 的参数。
 
 
 def left_over(model):
@@ -196,13 +210,13 @@ print(f"after zero_grad():       {left_over(model)}")
 #
 # .. real-projects::
 #
-#    显存放不下大的批次时，人们有意隔几步才清零一次，这叫 :term:`梯度累积`，这时损失要除以累积的步数。
+#    显存放不下大的批次时，人们有意隔几步才更新并清零一次，这叫 :term:`梯度累积`。损失取平均时，要除以累积的步数。
 #    接口见 `torch.optim.Optimizer.zero_grad <https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html>`__，
 #    `混合精度的例子 <https://docs.pytorch.org/docs/stable/notes/amp_examples.html>`__ 里有梯度累积的完整写法。
 
 # %%
 # 小结
 # ----
-# - 规则：每一步先清零，再反向传播，再更新。不清零时，学习率偏小，结果可能反而变好，所以结果好不能说明清零了。
-# - API：``optimizer.zero_grad()``、``Tensor.grad``。
+# - 规则：每一步先清零，再反向传播，再更新。不清零的 SGD 相当于动量为 1，结果可能变好也可能变差，所以要查 ``.grad``。
+# - API：``optimizer.zero_grad(set_to_none=True)``、``Tensor.grad``。
 # - 下一页：:ref:`pitfalls-softmax-twice`
