@@ -64,10 +64,10 @@ print(f"{w.grad=}")
 # %%
 # .. answer:: B
 #
-#    A 不成立，因为加法求导不用任何保存的值，也就没有值可以释放。
+#    A 不成立，因为加法求导不用保存的张量，也就没有张量可以释放。
 #    C 不成立，因为 ``backward()`` 把新的 :term:`梯度` 加到 ``w.grad`` 原有的值上，两次就是 1 + 1。
 #
-# 所以不报错不等于写对了，这里的梯度是正确值的两倍。
+# 所以不报错不等于写对了，这里的 ``w.grad`` 是导数的两倍。
 #
 # .. change-it::
 #
@@ -77,16 +77,12 @@ print(f"{w.grad=}")
 y = 3 * w
 print(f"saved by 3 * w: {y.grad_fn._saved_other!r}")
 y.backward()
-try:
-    y.backward()
-    print("no error")
-except RuntimeError:
-    print("RuntimeError")
+show(y.backward)
 
 # %%
 # .. outcome::
 #
-#    报错，因为乘法把常数 3 存成了一个张量，``_saved_other`` 就是 ``w`` 以外的另一个因数。不必记住哪个运算保存什么，只要让每张图只反向传播一次。
+#    报错，因为乘法把常数 3 存成了一个张量，``_saved_other`` 就是 ``w`` 以外的因数。不必记住哪个运算保存什么，让每张图只反向传播一次就行。
 
 # %%
 # 三个循环，一种原因
@@ -170,8 +166,9 @@ run([all_fixed])
 def hidden_state_retained():
     optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
     h = torch.zeros(5, 4)
-    for x in batches:
+    for step, x in enumerate(batches, start=1):
         h = rnn(x, h)
+        print(f"step {step}")
         optimizer.zero_grad()
         h.square().mean().backward(retain_graph=True)
         optimizer.step()
@@ -180,10 +177,10 @@ def hidden_state_retained():
 show(hidden_state_retained)
 
 # %%
-# 第一个循环换成了另一条报错。``[4, 4]`` 是 ``rnn`` 里与 ``h`` 相乘的权重，它每 :term:`原地 <原地操作>` 更新一次，版本号就加 1。
-# 反向传播走到第二步的图，要用版本 2 的权重，而权重已经更新到版本 3，见 :ref:`pitfalls-inplace-and-autograd`。
+# 第一个循环到第三步才报错，报错也换了一条。``[4, 4]`` 是 ``rnn`` 里与 ``h`` 相乘的权重，它每 :term:`原地 <原地操作>` 更新一次，版本号就加 1。
+# 第三步的反向传播走到第二步的图，要用版本 2 的权重，而权重已经更新到版本 3，见 :ref:`pitfalls-inplace-and-autograd`。
 #
-# 第二个循环则不报错。下面每一步打印对 ``model.weight`` 第一个元素的两个梯度，``used`` 是更新所用的，``right`` 是这一步损失的。
+# 第二个循环则不报错，因为只有一层时，求权重的梯度不用权重的值。下面每一步打印对 ``model.weight`` 第一个元素的两个梯度，``used`` 是更新所用的，``right`` 是这一步损失的。
 
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 total = 0.0
@@ -224,6 +221,7 @@ print(f"one backward() of the sum: {w.grad:.1f}")
 # 怎样早点发现
 # ------------
 # 在每一步的末尾检查要留到下一步的变量。如果一个变量是张量，而且 ``grad_fn`` 不是 ``None``，这个变量就带着旧的图。
+# 下面第一行是三个循环里的三个张量，第二行是改正以后的两个值。
 
 
 def carries_graph(value):
@@ -231,20 +229,21 @@ def carries_graph(value):
 
 
 h = rnn(batches[0], torch.zeros(5, 4))
-loss = model(batches[0]).square().mean()
-print(f"{carries_graph(h)=}, {carries_graph(h.detach())=}")
-print(f"{carries_graph(loss)=}, {carries_graph(loss.item())=}")
+total = 0.0 + model(batches[0]).square().mean()
+penalty = model.weight.square().sum()
+print(f"{carries_graph(h)=}, {carries_graph(total)=}, {carries_graph(penalty)=}")
+print(f"{carries_graph(h.detach())=}, {carries_graph(total.item())=}")
 
 # %%
 # .. real-projects::
 #
-#    序列很长时，常常每隔固定的步数才 ``detach()`` 一次，使梯度能经过其间的各步，这叫截断的反向传播（truncated backpropagation through time）。
+#    序列很长时，每隔固定的步数才 ``detach()`` 一次，使梯度能经过其间的各步，这叫截断的反向传播（truncated backpropagation through time）。
 #    参数 ``retain_graph`` 见 `torch.Tensor.backward <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__，
 #    计算图怎样保存张量见 `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：每一步建立新的图，只反向传播一次，留到下一步的变量只带数值。
+# - 规则：旧的图来自上一步或循环之外的张量。每一步建立新的图，只反向传播一次。只有同一次前向传播要分别求几次梯度时，才用 ``retain_graph=True``。
 # - API：``Tensor.detach()``、``Tensor.item()``、``Tensor.backward(retain_graph=True)``、``torch.autograd.grad``。
 # - 下一页：:ref:`pitfalls-inplace-and-autograd`
