@@ -183,14 +183,14 @@ plt.show()
 # .. answer:: B
 #
 #    ± 前后是五个种子的平均值和标准差。``CutNet`` 的损失降到 2.05，验证 :term:`准确率` 只有 0.492，``Net`` 的准确率是 0.943。
-#    A 不成立，因为损失仍然由输出层的参数算出，所以 ``backward()`` 能到达输出层。
+#    编码器的参数没有收到梯度，见“下次怎样发现”一节。A 不成立，因为损失仍然由输出层的参数算出，所以 ``backward()`` 能到达输出层。
 #    C 不成立，因为五条橙色的曲线最后都低于虚线，准确率也高于随机猜测的 0.1。
 #
 # 橙色的曲线看上去像是学习率太小。
 #
 # .. change-it::
 #
-#    把 ``CutNet`` 的学习率从 0.5 调大到 2 和 5，准确率能赶上 ``Net`` 的 0.943 吗？再把两种网络的宽度都从 16 增加到 128，差距会怎样变？
+#    把 ``CutNet`` 的学习率 ``lr`` 从 0.5 调大到 2 和 5，准确率能赶上 ``Net`` 的 0.943 吗？再把两种网络的 ``width`` 都从 16 增加到 128，差距会怎样变？
 
 # hide-cell: 更大的学习率，更宽的编码器
 for kind, options in (
@@ -209,7 +209,7 @@ for kind, options in (
 # .. outcome::
 #
 #    学习率调大以后，准确率提高到 0.611 和 0.663，离 0.943 还很远。
-#    宽度是 128 时，两种网络是 0.870 和 0.962，差距小得多，所以在宽的网络里，这个错误更难从准确率看出来。
+#    宽度是 128 时，``CutNet`` 是 0.870，``Net`` 是 0.962，差距小得多，所以在这个宽的网络里，这个错误更难从准确率看出来。
 #
 # 下次怎样发现
 # ------------
@@ -219,12 +219,13 @@ for kind, options in (
 for kind in (Net, CutNet):
     model = kind(width=16)
     loss_fn(model(images[train]), labels[train]).backward()
-    silent = [name for name, p in model.named_parameters() if p.grad is None]
+    trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    silent = [name for name, p in trainable if p.grad is None]
     print(f"{kind.__name__}: no gradient for {silent}")
 
 # %%
-# 第二个列表里的两个名字都在编码器里，而输出层收到了梯度，所以图断在编码器与输出层之间。
-# 有意冻结的参数应当写 ``requires_grad_(False)``，检查时把它们排除在外。
+# ``Net`` 的列表是空的。``CutNet`` 的两个名字都在编码器里，而输出层收到了梯度，所以图断在编码器与输出层之间。
+# 有意冻结的参数应当写 ``requires_grad_(False)``，这个检查就会跳过它们。
 #
 # .. real-projects::
 #
@@ -234,6 +235,6 @@ for kind in (Net, CutNet):
 #
 # 小结
 # ----
-# - 规则：通往损失的每一步都用可导的 torch 运算，``.item()`` 和 ``.detach()`` 只用于打印和画图。
+# - 规则：从参数到损失的每一步都用可导的 torch 运算。报错时逐步看 ``requires_grad``，不报错也要看有没有参数的 ``.grad`` 是 ``None``。
 # - API：``Tensor.requires_grad``、``Tensor.detach``、``p.grad is None``。
 # - 下一页：:ref:`pitfalls-device-mismatch`
