@@ -93,8 +93,8 @@ for name, (f, derivative) in operations.items():
 # .. answer:: A
 #
 #    看 ``exp`` 与 ``sin`` 两行的最后一列。``exp`` 的导数就是 ``y``，而 ``sin`` 的导数由 ``x`` 算出。
-#    B 不成立，因为版本号变了并不要紧，只有保存过的值才会检查版本。
-#    C 不成立，因为加 1 虽然不改变导数的公式，却改变了公式里 ``y`` 的值。
+#    B 不成立，因为 ``sin`` 一行的 ``y`` 也换了版本，却不报错，只有保存过的值才会检查版本。
+#    C 不成立，因为加 1 虽然不改变公式，却改变了公式里 ``y`` 的值。
 #
 # 表中的结果都符合一条规律，前向传播保存求导要用的值，保存的值不能改。
 # 乘以 2 的导数是常数，所以 ``x`` 和 ``y`` 都可以改。ReLU 的导数由 ``x > 0`` 或 ``y > 0`` 都能算出，表中的结果说明它保存的是 ``y``。
@@ -113,7 +113,7 @@ for name, f in (("leaky_relu", F.leaky_relu), ("log", torch.log)):
 # .. outcome::
 #
 #    两个运算都不能改 ``x``。``leaky_relu`` 的导数由 ``x`` 和 ``y`` 都能算出，但是它保存的是 ``x``，与 ReLU 不同。
-#    所以只看公式未必能知道保存的是哪一个，要看报错。
+#    所以只看公式不能总知道保存的是哪一个，要看报错。
 
 # %%
 # 训练中的例子：逐格填写
@@ -135,7 +135,7 @@ show(fill_in)
 # %%
 # 赋值 ``out[t] = …`` 也是原地操作。它虽然只改一格，整个 ``out`` 的版本号却加 1，三次以后就是 3。
 # 最后一次乘法为了对 ``w`` 求导，保存了 ``out[2]``，当时的版本是 2，所以报错里写着 3 和 2。形状 ``[]`` 说明 ``out[2]`` 没有轴。
-# 改法是把每一步的结果放进列表，最后用 ``torch.stack`` 合成一个张量，这样就没有原地操作了。
+# 改法是把每一步的结果放进列表，最后用 ``torch.stack`` 合成一个张量，这样就没有原地操作了。四格之和是 :math:`1 + w + w^2 + w^3`，手算它的导数来核对。
 
 steps = [torch.tensor(1.0)]
 for _ in range(3):
@@ -207,6 +207,7 @@ print(f"e^x:      {x.detach().exp()}")
 # 怎样早点发现
 # ------------
 # 函数 ``torch.autograd.gradcheck`` 把反向传播的结果与 :term:`有限差分` 比较，相符就返回 ``True``，输入要用 ``float64``。
+# 不相符时默认会报错，``raise_exception=False`` 使它改为返回 ``False``。
 
 
 def through_data(x):
@@ -224,13 +225,14 @@ for f in (torch.exp, through_data):
 #
 # .. real-projects::
 #
-#    写成 ``nn.ReLU(inplace=True)`` 可以少分配一个输出张量，前提是前一层不保存自己的输出，例如线性层或卷积层，而 ``nn.Sigmoid`` 就不行。
+#    写成 ``nn.ReLU(inplace=True)`` 可以少分配一个输出张量，前提是前一层不保存自己的输出（线性层不保存，``nn.Sigmoid`` 保存），
+#    而且别处不再用这个输出。例如 ``x + relu(x)`` 里的 ``x`` 被改了，结果是错的，却不报错。
 #    `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__ 讲了保存的张量和版本号，
 #    `torch.autograd.gradcheck <https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html>`__ 是检查导数的函数。
 
 # %%
 # 小结
 # ----
-# - 规则：前向传播为求导保存的值不能原地修改，拿不准就用不带下划线的写法。
-# - API：``Tensor.detach()``、``torch.stack``、``torch.autograd.gradcheck``。
+# - 规则：前向传播为求导保存的值不能原地修改，包括 ``x[i] = …``、``+=`` 和 ``step()``。通过 ``.data`` 和 NumPy 数组的修改不报错，所以要避免。
+# - API：``Tensor.detach()``、``torch.stack``、``torch.no_grad()``、``torch.autograd.gradcheck``。
 # - 下一页：:ref:`pitfalls-detached-graph`
