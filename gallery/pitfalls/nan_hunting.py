@@ -9,7 +9,7 @@
 ========
 
 训练一直正常，损失忽然打印出 ``nan``，从此再也没有变回来。
-NaN 会随着运算传开，所以看见它的地方往往不是它产生的地方。
+NaN 会随着运算传开，所以看见它的地方不一定是它产生的地方。
 第一个 NaN 是在哪里产生的，是数据、某一层，还是反向传播？
 
 你将学到：
@@ -75,34 +75,36 @@ with torch.no_grad():
 print(f"classes predicted on validation: {predicted.unique().tolist()}")
 
 # %%
-# 再用一个新模型算这一批，看损失对每张图像的 logits 的梯度。
+# 再用一个新模型算这一批，看坏图像的隐藏值和 logits，以及损失对每张图像的 logits 的梯度。坏图像是这一批的第 0 张。
 
 fresh = make_model()
 batch = train[700:800]
-logits = fresh(images[batch]).detach().requires_grad_()
+hidden = fresh[:3](images[batch])
+logits = fresh[3](hidden).detach().requires_grad_()
 loss = loss_fn(logits, labels[batch])
 loss.backward()
 n_bad = logits.grad.isnan().any(dim=1).sum()
+n_hidden, n_logits = hidden[0].isnan().sum(), logits[0].isnan().sum()
+print(f"bad image: {n_hidden} of 32 hidden values and {n_logits} of 10 logits are NaN")
 print(f"loss {loss:.2f}, NaN gradients for {n_bad} of {len(batch)} images")
 
 # %%
 # .. answer:: A
 #
 #    全部 2410 个参数都变成了 NaN。100 张图像里，只有坏图像的梯度是 NaN，可是 :term:`反向传播` 把它传到了每个参数。一个参数的梯度是 100 张图像的梯度的平均，其中有一个 NaN，平均值就是 NaN，所以 C 不成立。
-#    B 不成立，因为坏图像的隐藏值和 logits 也都是 NaN，别的权重也受到影响。
+#    B 不成立，因为坏图像的 32 个隐藏值和 10 个 logits 都是 NaN，别的权重也受到影响。
 #
 # 后面几批的数据都正常，损失却还是 ``nan``，因为参数已经坏了。模型仍然给得出预测，只是每张验证图像都判成 0。
 #
 # 先查输入，再查各层
 # ------------------
-# 参数已经全坏，所以用新模型 ``fresh`` 重新查出事的那一批。``isfinite()`` 对 NaN 和无穷大给出 ``False``。
+# 参数已经全坏，所以用新模型 ``fresh`` 重新查出事的那一批。``isfinite()`` 对 NaN 和无穷大给出 ``False``，下面列出含有它们的图像的编号。
 
 finite = images[batch].flatten(1).isfinite().all(dim=1)
 print(f"bad examples in the batch: {(~finite).nonzero().flatten().tolist()}")
 
 # %%
-# 如果输入正常，就要找第一个输出不正常的层。``register_forward_hook`` 登记一个函数，每次某一层算完输出，PyTorch 就调用它，这种函数叫 :term:`钩子`。
-# 下面的第二个网络在 ReLU 之后取对数。
+# 如果输入正常，就要找第一个输出不正常的层。``register_forward_hook`` 登记一个函数，每次某一层算完输出，PyTorch 就调用它，这种函数叫 :term:`钩子`。下面的第二个网络在 ReLU 之后取对数。
 
 
 class Log(nn.Module):
@@ -134,8 +136,7 @@ first_bad_layer(with_log, images[batch[finite]].flatten(1))
 
 # %%
 # 第一个网络停在展平的那一层。它是第一层，它的输入就是数据，而输入已经不正常，所以问题在数据。
-# 第二个网络用的是没有坏图像的批次。``Log`` 的输入正常，输出却不正常，所以问题在这一层。
-# ReLU 给出许多 0，而 0 的对数是负无穷。
+# 第二个网络用的是没有坏图像的批次。``Log`` 的输入正常，输出却不正常，所以问题在这一层。ReLU 给出许多 0，而 0 的对数是负无穷。
 #
 # 钩子只在模块算完时调用。如果停在后面的一层，而且输入已经不正常，就要查它与前一层之间那些不是模块的运算。
 #
@@ -195,8 +196,7 @@ functions["exp(100 x)"] = lambda x: (100 * x).exp()
 for name, function in functions.items():
     value_and_gradient(name, function)
     x = torch.tensor([0.0, 4.0], requires_grad=True)
-    with warnings.catch_warnings(record=True):  # 警告里写着前向代码的位置
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(action="ignore"):  # 警告里写着前向代码的位置
         try:
             with torch.autograd.detect_anomaly():
                 function(x).sum().backward()
@@ -205,27 +205,28 @@ for name, function in functions.items():
             print(f"  {type(error).__name__}: {error}")
 
 # %%
-# 报错说出了运算的名字，``SqrtBackward0`` 是平方根的反向。修正以后的写法没有报错。
+# 报错说出了运算的名字，``SqrtBackward0`` 是平方根的反向，``0th output`` 是它传回的第 0 个梯度。同时发出的警告写着那一行前向代码。修正以后的写法没有报错。
 # 可是后两个函数也没有报错。``log(x - 1)`` 在 0 处的值是 NaN，梯度却是有限的数。``exp(100 x)`` 在 4 处的梯度是无穷大，不是 NaN。
 # 因此前向用钩子查，反向用 ``detect_anomaly`` 查。
 #
 # 下次怎样发现
 # ------------
-# 在 ``optimizer.step()`` 之前拦住 NaN，参数就还是好的。:term:`梯度裁剪` 的函数 ``clip_grad_norm_`` 会计算全部梯度的 :term:`范数`，打开 ``error_if_nonfinite`` 以后，范数不是有限数就报错。下面把它加进开头的训练。
+# 在 ``optimizer.step()`` 之前拦住 NaN，参数就还是好的。只查损失不够，因为 ``where`` 的值正常，梯度却是 NaN。
+# :term:`梯度裁剪` 的函数 ``clip_grad_norm_`` 会计算全部梯度的 :term:`范数`，打开 ``error_if_nonfinite`` 以后，范数不是有限数就报错。下面把它加进开头的训练，上限取无穷大，所以只检查，不裁剪。
 
 model = make_model()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-for batch in train.split(100):
+for step, batch in enumerate(train.split(100)):
     loss = loss_fn(model(images[batch]), labels[batch])
     optimizer.zero_grad()
     loss.backward()
     try:
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
+        nn.utils.clip_grad_norm_(model.parameters(), torch.inf, error_if_nonfinite=True)
     except RuntimeError as error:
         print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+        print(f"step {step}: loss {loss:.2f}, {count_nan(model)} NaN parameters")
         break
     optimizer.step()
-print(f"stopped: loss {loss:.2f}, {count_nan(model)} NaN parameters")
 
 good, bad = torch.ones(3, requires_grad=True), torch.ones(1, requires_grad=True)
 good.grad, bad.grad = torch.ones(3), torch.tensor([torch.nan])
@@ -233,18 +234,17 @@ nn.utils.clip_grad_norm_([good, bad], 1.0)
 print(f"by default: gradient of good {good.grad.tolist()}")
 
 # %%
-# 训练在坏图像的那一批停下，这时还没有一个参数是 NaN。
+# 训练在坏图像的第 7 批停下，这时还没有一个参数是 NaN。
 # 最后一行是默认的 ``error_if_nonfinite=False``，它不但不报错，还把所有梯度都乘上了 NaN，原来正常的 ``good`` 也坏了。
 #
 # .. real-projects::
 #
-#    ``detect_anomaly`` 会让训练变慢，所以查完就关掉。用 ``float16`` 做混合精度训练时，
-#    ``torch.amp.GradScaler`` 会跳过梯度里有 ``inf`` 或 NaN 的一步。更多的细节见
+#    ``detect_anomaly`` 会让训练变慢，所以查完就关掉。用 ``float16`` 做混合精度训练时，``torch.amp.GradScaler`` 会跳过梯度里有 ``inf`` 或 NaN 的一步。更多的细节见
 #    `detect_anomaly <https://docs.pytorch.org/docs/stable/autograd.html>`__ 和
 #    `AMP 的说明 <https://docs.pytorch.org/docs/stable/notes/amp_examples.html>`__。
 #
 # 小结
 # ----
-# - 规则：在更新参数之前拦住 NaN，出现以后依次查输入、第一个不正常的层和反向传播。
-# - API：``Tensor.isfinite``、``register_forward_hook``、``torch.autograd.detect_anomaly``、``clip_grad_norm_``。
+# - 规则：在更新参数之前拦住 NaN，出现以后依次查输入、第一个不正常的层和反向传播。``where`` 之前先用 ``clamp`` 避开斜率无穷大的点。
+# - API：``Tensor.isfinite``、``register_forward_hook``、``torch.autograd.detect_anomaly``、``clip_grad_norm_(…, error_if_nonfinite=True)``。
 # - 下一页：:ref:`pitfalls-dataloader-workers`
