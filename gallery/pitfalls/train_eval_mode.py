@@ -13,7 +13,7 @@
 
 你将学到：
 
-- 测量忘记 ``eval()`` 时，Dropout 和批量归一化的准确率降低多少
+- 测量忘记 ``eval()`` 时，Dropout 和批量归一化的准确率怎样变化
 - 判断批次的大小和图像的次序有没有影响
 - 修正评估函数，并检查评估是否改动了网络
 """
@@ -82,8 +82,7 @@ for attempt in (1, 2, 3):
     print(f"Dropout, attempt {attempt}: {accuracy(dropout[0], validation, 300):.3f}")
 
 # %%
-# 训练模式下，批量归一化减去当前批次的均值，再除以当前批次的标准差。
-# 报错里的 ``[1, 64]`` 是一张图的 64 个 :term:`特征`，报错把特征叫做 channel。每个特征只有一个值，算不出标准差，所以报错。
+# 训练模式下，批量归一化减去当前批次的均值，再除以当前批次的标准差。报错里的 ``[1, 64]`` 是一张图的 64 个 :term:`特征`，报错把特征叫做 channel。每个特征只有一个值，它减去均值总是 0，什么信息也不剩，所以报错。
 # 训练时，如果最后一个批次只剩一个 :term:`样本`，也会报这个错，这时给 ``DataLoader`` 加上 ``drop_last=True``。
 #
 # 训练模式下，Dropout 每次随机丢掉一半的值，所以三次的结果不同。
@@ -107,7 +106,7 @@ print(f"alone and with 299 others differ by up to {(alone - together).abs().max(
 #
 #    - 两种都低，因为两种都没有用训练中积累的统计量
 #    - 两种都不低，因为 100 张图足够算出均值和方差
-#    - 只有按类别排列的低，因为一个批次里只有少数几类
+#    - 只有按类别排列的低，因为这样一个批次里只有几类
 
 shuffled = []  # 每个网络各用一种随机次序
 for seed in range(5):
@@ -136,6 +135,8 @@ for n in sizes:
     means["shuffled"].append(results[0].mean().item())
     means["by class"].append(results[1].mean().item())
 right = over_seeds(norm, shuffled, 300, training=False)
+n_classes = [len(labels[rows].unique()) for rows in by_class[0].split(100)]
+print(f"classes in each batch of 100, by class: {n_classes}")
 print(f"BatchNorm, eval():        {text(right)}")
 print(f"Dropout,   training mode: {text(over_seeds(dropout, shuffled, 300, True))}")
 print(f"Dropout,   eval():        {text(over_seeds(dropout, shuffled, 300, False))}")
@@ -145,11 +146,11 @@ print(f"Dropout,   eval():        {text(over_seeds(dropout, shuffled, 300, False
 #
 #    看 100 那一行。随机次序是 0.977，与 ``eval()`` 的 0.978 相差不到一个标准差。按类别排列是 0.820。
 #    A 不成立，因为随机抽取的 100 张图与训练集相似，用它们的统计量代替积累的统计量，准确率几乎不变。
-#    B 不成立，因为只看张数还不够，这些图像如果只来自几类，统计量就与全部数据的不同。
+#    B 不成立，因为只看张数还不够。按类别排列时，每批 100 张只来自 4 类，统计量就与全部数据的不同。
 #
 # ± 是五个种子的标准差。表中同一行的两列用同样的网络和同样的 300 张图，只有次序不同。
-# 从每批 100 张到每批 3 张，两列都是批次越小，准确率越低，而且按类别排列总是低于随机次序。
-# 每批 300 张时，全部图像在一个批次里，所以次序没有影响。
+# 从每批 30 张到每批 3 张，两列都是批次越小，准确率越低。30 张以上，随机次序的各行相差不到一个标准差。
+# 每批 300 张时，全部图像在一个批次里，所以次序没有影响。其余各行，按类别排列都低于随机次序。
 #
 # 忘了 ``eval()`` 时，Dropout 的准确率从 0.968 降到 0.902。
 
@@ -171,7 +172,7 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 蓝线从每批 30 张起就贴近虚线，橙线到每批 300 张才贴近。
+# 蓝线从每批 30 张起贴近虚线，橙线到每批 300 张才贴近。
 #
 # .. change-it::
 #
@@ -181,6 +182,8 @@ plt.show()
 classes = [validation[labels[validation] == k] for k in range(10)]
 turns = torch.stack([rows[:25] for rows in classes], dim=1).flatten()  # 250 张
 mixed = [turns[torch.randperm(250)] for _ in range(5)]
+counts = [len(labels[rows].unique()) for rows in mixed[0].split(10)]
+print(f"classes in each batch of 10, shuffled: {min(counts)} to {max(counts)}")
 print(f"shuffled:     {text(over_seeds(norm, mixed, 10, True))}")
 print(f"taking turns: {text(over_seeds(norm, [turns] * 5, 10, True))}")
 print(f"eval():       {text(over_seeds(norm, [turns] * 5, 10, False))}")
@@ -188,14 +191,14 @@ print(f"eval():       {text(over_seeds(norm, [turns] * 5, 10, False))}")
 # %%
 # .. outcome::
 #
-#    轮流出现时的 0.985 高于随机次序的 0.942，因为每批的各类一样多，随机抽取的 10 张图却可能缺少几类。
-#    它还高于 ``eval()`` 的 0.974，但是预测之前不知道类别，所以不能这样安排批次。
+#    轮流出现时的 0.985 高于随机次序的 0.942，因为每批 10 类都有，随机抽取的 10 张图却只有 4 到 8 类。
+#    它也不低于 ``eval()`` 的 0.974，但是预测之前不知道类别，所以不能这样安排批次。
 
 # %%
 # no_grad() 不切换模式
 # --------------------
 # 函数 ``accuracy`` 已经用了 ``torch.no_grad()``，准确率仍然降低了。因为 ``no_grad()`` 只决定是否记录 :term:`计算图`，不切换模式。
-# 而且训练模式下，每次前向传播还会更新 ``running_mean`` 和 ``running_var``。下面先忘记 ``eval()`` 评估一次，然后正确地评估：
+# 而且训练模式下，每次前向传播还会更新 ``running_mean`` 和 ``running_var``，新的一批占一成（``momentum`` 默认 0.1）。下面先忘记 ``eval()`` 评估一次，然后正确地评估：
 
 for name, orders in (("shuffled", shuffled), ("by class", by_class)):
     after = []
@@ -206,7 +209,7 @@ for name, orders in (("shuffled", shuffled), ("by class", by_class)):
     print(f"eval() after one wrong evaluation, {name}: {text(torch.tensor(after))}")
 
 # %%
-# 按类别排列的一次错误评估，使正确评估的结果也从 0.978 降到 0.961。随机次序时没有降低，但是下面会看到，网络同样被改动了。
+# 按类别排列的一次错误评估，使正确评估的结果也从 0.978 降到 0.961。随机次序时是 0.979，没有降低，但是下面会看到，网络同样被改动了。
 #
 # 改正和检查
 # ----------
@@ -242,6 +245,6 @@ for evaluation in (accuracy, evaluate):
 # %%
 # 小结
 # ----
-# - 规则：评估前调用 ``eval()``，继续训练前调用 ``train()``，``no_grad()`` 代替不了它们。
+# - 规则：评估前调用 ``eval()``，继续训练前调用 ``train()``，``no_grad()`` 代替不了它们。忘了 ``eval()``，批量归一化的结果随同批的图像改变，缓冲区也会被改动。
 # - API：``model.train()``、``model.eval()``、``model.training``、``torch.no_grad()``。
 # - 下一页：:ref:`pitfalls-backward-twice`
