@@ -102,7 +102,6 @@ for name, tensor in steps.items():
 # ------------
 # 下面的网络分成编码器和输出层两段，编码器里的 ``nn.Flatten`` 把每张图像摊平成一个向量。
 # ``CutNet`` 的两段之间多了一个 ``.detach()``，它返回一个不带计算图的张量。
-# 这一行是做“只训练输出层”的实验时留下的。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
