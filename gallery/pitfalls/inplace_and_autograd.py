@@ -164,8 +164,7 @@ show(second.backward)
 # 权重的版本一开始就是 1，因为 :term:`初始化` 也是一次原地修改。改法是两个损失都求完导，再更新。
 #
 # :term:`线性层` 乘的是权重的 :term:`转置`，所以报错里的形状是 ``[3, 1]``，而不是 ``(1, 3)``。
-# 转置是权重的 :term:`视图`，与权重共用版本号。打印的名字说明，权重被原地修改以后，这个视图的 ``grad_fn`` 换成了 ``AsStridedBackward0``。
-# 所以报错里写着 ``AsStrided``。上一例的 ``out[2]`` 也是视图，报错里写的也是它。
+# 转置是权重的 :term:`视图`，与权重共用版本号。打印的名字说明，权重被原地修改以后，这个视图的 ``grad_fn`` 换成了 ``AsStridedBackward0``。所以报错里写着 ``AsStrided``。上一例的 ``out[2]`` 也是视图，报错里写的也是它。
 #
 # 不报错的修改
 # ------------
@@ -203,6 +202,20 @@ print(f"e^x:      {x.detach().exp()}")
 # 通过 ``.data`` 和 NumPy 数组修改时，``y`` 的版本号不变，所以不报错。但是反向传播用了改过的 ``y``，每个导数都比 :math:`e^x` 多 1。
 # 因此要共用内存时，用 ``.detach()``，不用 ``.data``。NumPy 数组要修改，就先复制一份。
 #
+# 如果求导不用改过的值，而别处要用它，也不会报错，只是结果不对：
+
+
+def add_relu(x):
+    h = x * 1
+    return h + nn.ReLU(inplace=True)(h)
+
+
+x = torch.tensor([-1.0, 2.0])
+print(f"right {(x + torch.relu(x)).tolist()}, in place {add_relu(x).tolist()}")
+
+# %%
+# 设 ``inplace=True`` 时，加号左边的 ``h`` 也被改了，所以第一个数从 −1 变成了 0。
+#
 # 怎样早点发现
 # ------------
 # 函数 ``torch.autograd.gradcheck`` 把反向传播的结果与 :term:`有限差分` 比较，相符就返回 ``True``，输入要用 ``float64``。
@@ -216,16 +229,16 @@ def through_data(x):
 
 
 x = torch.tensor([-1.0, 2.0], dtype=torch.float64, requires_grad=True)
-for f in (torch.exp, through_data):
+for f in (torch.exp, through_data, add_relu):
     print(f"{f.__name__}: {torch.autograd.gradcheck(f, x, raise_exception=False)}")
 
 # %%
-# 所以 ``gradcheck`` 能发现这样的修改。如果有报错，但是看不出哪个运算保存了被改的值，就照报错末尾的 Hint 打开 ``torch.autograd.set_detect_anomaly(True)``。
+# 所以 ``gradcheck`` 能发现通过 ``.data`` 的修改，发现不了 ``add_relu`` 的错误，因为那里错的是值，导数与值相符。如果有报错，但是看不出哪个运算保存了被改的值，就照报错末尾的 Hint 打开 ``torch.autograd.set_detect_anomaly(True)``。
 #
 # .. real-projects::
 #
 #    写成 ``nn.ReLU(inplace=True)`` 可以少分配一个输出张量，前提是前一层不保存自己的输出（线性层不保存，``nn.Sigmoid`` 保存），
-#    而且别处不再用这个输出。例如 ``x + relu(x)`` 里的 ``x`` 被改了，结果是错的，却不报错。
+#    而且别处不再用这个输出。
 #    `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__ 讲了保存的张量和版本号，
 #    `torch.autograd.gradcheck <https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html>`__ 是检查导数的函数。
 
