@@ -56,7 +56,7 @@ def show(call):
 torch.manual_seed(0)
 layer = nn.Linear(64, 10)
 show(lambda: layer(images))
-print(f"{layer(images.flatten(1)).shape=}")
+print(f"{layer.weight.shape=}  {layer(images.flatten(1)).shape=}")
 
 # %%
 # .. answer:: B
@@ -66,11 +66,11 @@ print(f"{layer(images.flatten(1)).shape=}")
 #
 # 右边的 ``64x10`` 是 :term:`权重` 的 :term:`转置`，因为 ``layer.weight`` 的形状是 ``(10, 64)``。
 # 矩阵相乘要求左边的列数等于右边的行数，而这里 8 不等于 64。
-# 改法是 ``images.flatten(1)``，它从轴 1 起展平，保留轴 0 来数样本。
+# 改法是 ``images.flatten(1)``，它从轴 1 起展平，保留轴 0 来数样本，所以输出仍有 5 行。
 #
 # .. change-it::
 #
-#    把 ``flatten(1)`` 换成 ``flatten()``，所有的轴都展平。先猜报错里左边的形状，再看下面的运行结果。
+#    把 ``layer(images.flatten(1))`` 里的 ``flatten(1)`` 换成 ``flatten()``，所有的轴都展平。报错里左边的形状是什么？
 
 # hide-cell: flatten()
 show(lambda: layer(images.flatten()))
@@ -109,7 +109,7 @@ show(lambda: nn.Conv2d(1, 6, kernel_size=5)(gray))
 print(f"{nn.Conv2d(1, 6, kernel_size=5)(gray.unsqueeze(1)).shape=}")
 
 # %%
-# 在 ``weight of size`` 后面，前两个数是输出通道数和输入通道数。在 ``input[…]`` 里，第二个数应当是输入通道数。
+# ``groups=1`` 是默认值，与这两个错误无关。在 ``weight of size`` 后面，前两个数是输出通道数和输入通道数。在 ``input[…]`` 里，第二个数应当是输入通道数。
 #
 # - 第一条报错里的第二个数是 8，它是图像的高，可见通道的位置不对，用 ``permute`` 把通道移到轴 1
 # - 第二条报错写着 ``[1, 5, 8, 8]``，因为三个轴的输入被当作一张图，5 个样本被当作 5 个通道，用 ``unsqueeze(1)`` 补上通道轴
@@ -124,20 +124,24 @@ show(lambda: x.view(4, 2))
 print(f"{x.T.reshape(6)=}")
 
 # %%
-# 第一条报错是因为转置后的张量在内存中不 :term:`连续`，两个轴不能合成一个轴。改用 ``reshape``，它在需要时会复制元素。
+# 第一条报错里的 ``stride`` 是 :term:`步幅`。转置不移动元素，所以 ``x.T`` 在内存中不再 :term:`连续`。
+# 它逐行读出 0、3、1、4、2、5，相邻两个数在内存中的间隔不相等，两个轴就不能合成一个轴。改用 ``reshape``，它在需要时会复制元素，见 :ref:`basics-shapes`。
 # 第二条报错的原因是个数，形状 ``[4, 2]`` 要 8 个元素，而 ``x`` 只有 6 个，这时改用 ``reshape`` 也要报错。
 #
 # 拼接：其余的轴要相等
 # --------------------
 
-show(lambda: torch.cat([torch.zeros(2, 3), torch.zeros(2, 4)]))
-show(lambda: torch.cat([torch.zeros(2, 3), torch.zeros(3)]))
-show(lambda: torch.stack([torch.zeros(3), torch.zeros(4)]))
+a, b, c, d = torch.zeros(2, 3), torch.zeros(2, 4), torch.zeros(3), torch.zeros(4)
+show(lambda: torch.cat([a, b]))
+print(f"{torch.cat([a, b], dim=1).shape=}")
+show(lambda: torch.cat([a, c]))
+print(f"{torch.cat([a, c.unsqueeze(0)]).shape=}")
+show(lambda: torch.stack([c, d]))
 
 # %%
 # 函数 ``cat`` 沿一个轴 :term:`拼接`，默认是轴 0，其余的轴必须相等。报错里的 ``tensor number 1`` 是列表里下标为 1 的张量。
 # 第一条的两个张量行数相等，要左右拼接，就写 ``dim=1``。第二条的轴数不同，先对轴少的那个用 ``unsqueeze(0)``。
-# 函数 ``stack`` 则要求所有形状都相等。``DataLoader`` 默认用它把样本合成批次，所以样本长短不一时，报的是最后这一条。
+# 函数 ``stack`` 要求所有形状都相等，``DataLoader`` 默认用它把样本合成批次。样本长短不一时，可以用参数 ``collate_fn`` 换成自己的函数，先补齐长度再合成。
 #
 # 不报错的：用 reshape 交换轴
 # ---------------------------
@@ -147,8 +151,8 @@ photo = torch.stack([images[1, 0], images[2, 0], images[3, 0]], dim=2)  # (H, W,
 right = photo.permute(2, 0, 1)
 wrong = photo.reshape(3, 8, 8)
 for name, channels in (("permute", right), ("reshape", wrong)):
-    same = torch.equal(channels[0], photo[..., 0])
-    print(f"{name}: {tuple(channels.shape)}, channel 0 is the first digit: {same}")
+    equal = (channels[0] == photo[..., 0]).sum()
+    print(f"{name}: {tuple(channels.shape)}, channel 0: {equal} of 64 pixels equal")
 
 # %%
 
@@ -165,8 +169,8 @@ for row, name, channels in zip(
 plt.show()
 
 # %%
-# 两种写法的形状相同，但是只有 ``permute`` 交换了轴，图的上排仍是三个数字。
-# 方法 ``reshape`` 按 H、W、C 的次序逐个读出元素，再重新分组，所以下排三个数字的像素混在了一起。
+# 两种写法的形状相同，但是只有 ``permute`` 交换了轴，图的上排仍是三个数字。用 ``reshape`` 时，通道 0 的 64 个像素只有 15 个与第一个数字相同。
+# 它按 H、W、C 的次序逐个读出元素，再重新分组，所以下排三个数字的像素混在了一起。
 # 这种错误不报错，要比较交换前后的同一个通道才能发现。
 #
 # 怎样早点发现
@@ -186,19 +190,21 @@ def print_shapes(x):
 
 
 show(lambda: print_shapes(images))
+model[3] = nn.Linear(96, 10)
+print(f"{model(images).shape=}")
 
 # %%
-# 最后一行打印的是 ``Flatten`` 的输出，它有 96 个特征，所以改成 ``nn.Linear(96, 10)``。
+# 报错之前的那一行是 ``Flatten``，它的输出有 6 × 4 × 4 = 96 个特征。所以改成 ``nn.Linear(96, 10)``，最后一行说明网络能运行了。
 #
 # .. real-projects::
 #
 #    自己写的模块可以在 ``forward`` 里逐层打印形状，也可以用 :ref:`钩子 <training-hooks>`，不改模型的代码。
-#    变换多的时候，在每一行末尾用注释写出形状，例如 ``# (B, C, H, W)``。
+#    变换多的时候，在每一行末尾用注释写出形状，例如 ``# (B, C, H, W)``，或者用 ``einops`` 库写出每个轴的名字。
 #    接口见 `torch.permute <https://docs.pytorch.org/docs/stable/generated/torch.permute.html>`__，视图与内存的关系见 `Tensor Views <https://docs.pytorch.org/docs/stable/tensor_view.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：先认出报错里的每个数属于哪个轴，或者由哪几个轴合成，再决定改数据还是改层。
-# - API：``torch.flatten``、``torch.Tensor.permute``、``torch.Tensor.unsqueeze``、``torch.Tensor.reshape``、``torch.cat``。
+# - 规则：先认出报错里的每个数属于哪个轴，或者由哪几个轴合成，再决定改数据还是改层。交换轴用 ``permute``，不用 ``reshape``。
+# - API：``Tensor.flatten(1)``、``Tensor.permute``、``Tensor.unsqueeze``、``Tensor.reshape``、``torch.cat`` 的 ``dim`` 和 ``Tensor.sum`` 的 ``keepdim=True``。
 # - 下一页：:ref:`pitfalls-dtype-mismatch`
