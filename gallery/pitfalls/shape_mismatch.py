@@ -66,7 +66,7 @@ print(f"{layer.weight.shape=}  {layer(images.flatten(1)).shape=}")
 #
 # 右边的 ``64x10`` 是 :term:`权重` 的 :term:`转置`，因为 ``layer.weight`` 的形状是 ``(10, 64)``。
 # 矩阵相乘要求左边的列数等于右边的行数，而这里 8 不等于 64。
-# 改法是 ``images.flatten(1)``，它从轴 1 起展平，保留轴 0 来数样本，所以输出仍有 5 行。
+# 改法是 ``images.flatten(1)``，它从轴 1 起展平，保留轴 0 来数样本。
 #
 # .. change-it::
 #
@@ -116,7 +116,7 @@ print(f"{nn.Conv2d(1, 6, kernel_size=5)(gray.unsqueeze(1)).shape=}")
 #
 # view：元素的次序和个数
 # ----------------------
-# 方法 ``view`` 只改变形状，不移动也不复制元素。
+# 方法 ``view`` 不移动也不复制元素，见 :ref:`basics-shapes`。
 
 x = torch.arange(6).view(2, 3)
 show(lambda: x.T.view(6))
@@ -125,8 +125,8 @@ print(f"{x.T.reshape(6)=}")
 
 # %%
 # 第一条报错里的 ``stride`` 是 :term:`步幅`。转置不移动元素，所以 ``x.T`` 在内存中不再 :term:`连续`。
-# 它逐行读出 0、3、1、4、2、5，相邻两个数在内存中的间隔不相等，两个轴就不能合成一个轴。改用 ``reshape``，它在需要时会复制元素，见 :ref:`basics-shapes`。
-# 第二条报错的原因是个数，形状 ``[4, 2]`` 要 8 个元素，而 ``x`` 只有 6 个，这时改用 ``reshape`` 也要报错。
+# 它逐行读出 0、3、1、4、2、5，相邻两个数在内存中的间隔不相等，两个轴就不能合成一个轴。改用 ``reshape``，它在需要时会复制元素。
+# 第二条报错的原因是个数，形状 ``[4, 2]`` 要 8 个元素，而 ``x`` 只有 6 个。
 #
 # 拼接：其余的轴要相等
 # --------------------
@@ -140,8 +140,8 @@ show(lambda: torch.stack([c, d]))
 
 # %%
 # 函数 ``cat`` 沿一个轴 :term:`拼接`，默认是轴 0，其余的轴必须相等。报错里的 ``tensor number 1`` 是列表里下标为 1 的张量。
-# 第一条的两个张量行数相等，要左右拼接，就写 ``dim=1``。第二条的轴数不同，先对轴少的那个用 ``unsqueeze(0)``。
-# 函数 ``stack`` 要求所有形状都相等，``DataLoader`` 默认用它把样本合成批次。样本长短不一时，可以用参数 ``collate_fn`` 换成自己的函数，先补齐长度再合成。
+# 第一条的两个张量行数相等，所以用 ``dim=1`` 左右拼接。第二条的轴数不同，先用 ``unsqueeze(0)`` 补上一个轴。
+# 函数 ``stack`` 要求所有形状都相等，``DataLoader`` 默认用它把样本合成批次。样本长短不一时，要在参数 ``collate_fn`` 里先补齐长度。
 #
 # 不报错的：用 reshape 交换轴
 # ---------------------------
@@ -171,12 +171,11 @@ plt.show()
 # %%
 # 两种写法的形状相同，但是只有 ``permute`` 交换了轴，图的上排仍是三个数字。用 ``reshape`` 时，通道 0 的 64 个像素只有 15 个与第一个数字相同。
 # 它按 H、W、C 的次序逐个读出元素，再重新分组，所以下排三个数字的像素混在了一起。
-# 这种错误不报错，要比较交换前后的同一个通道才能发现。
+# 这里没有报错，所以要比较交换前后的同一个通道。
 #
 # 怎样早点发现
 # ------------
-# 一个网络有许多层时，一层一层地运行，并打印每层的输入和输出的形状。
-# 下面的网络里，末尾的线性层写错了输入的个数。``nn.Flatten`` 是一个层，它做的就是 ``flatten(1)``。
+# 逐层运行网络，并打印每层的输入和输出的形状。``nn.Flatten`` 是一个层，它做的就是 ``flatten(1)``。
 
 model = nn.Sequential(
     nn.Conv2d(1, 6, kernel_size=5), nn.ReLU(), nn.Flatten(), nn.Linear(64, 10)
@@ -198,13 +197,13 @@ print(f"{model(images).shape=}")
 #
 # .. real-projects::
 #
-#    自己写的模块可以在 ``forward`` 里逐层打印形状，也可以用 :ref:`钩子 <training-hooks>`，不改模型的代码。
-#    变换多的时候，在每一行末尾用注释写出形状，例如 ``# (B, C, H, W)``，或者用 ``einops`` 库写出每个轴的名字。
+#    用 :ref:`钩子 <training-hooks>` 可以打印各层的形状，不改模型的代码。
+#    变换多的时候，用注释写出形状，例如 ``# (B, C, H, W)``，或者用 ``einops`` 库写出每个轴的名字。
 #    接口见 `torch.permute <https://docs.pytorch.org/docs/stable/generated/torch.permute.html>`__，视图与内存的关系见 `Tensor Views <https://docs.pytorch.org/docs/stable/tensor_view.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：先认出报错里的每个数属于哪个轴，或者由哪几个轴合成，再决定改数据还是改层。交换轴用 ``permute``，不用 ``reshape``。
+# - 规则：先认出报错里的每个数属于哪个轴，或者由哪几个轴合成，再决定改数据还是改层。交换轴用 ``permute``。
 # - API：``Tensor.flatten(1)``、``Tensor.permute``、``Tensor.unsqueeze``、``Tensor.reshape``、``torch.cat`` 的 ``dim`` 和 ``Tensor.sum`` 的 ``keepdim=True``。
 # - 下一页：:ref:`pitfalls-dtype-mismatch`
