@@ -52,12 +52,12 @@ print(f"{layer(X.float()).dtype=}")
 
 # %%
 # 两条报错的原因相同，输入是 ``float64``，参数是 ``float32``。
-# 报错用的是 PyTorch 的 C++ 代码里的名字，第二条把它们写成小写：
+# 第二条用的是 C++ 语言的类型名 ``double`` 和 ``float``。第一条用的是 PyTorch 自己的名字：
 #
 # - ``Float`` 是 ``float32``，``Double`` 是 ``float64``，``Half`` 是 ``float16``
 # - ``Long`` 是 ``int64``，``Int`` 是 ``int32``，``Byte`` 是 ``uint8``
 #
-# 改哪一边都能运行，但是一般改输入，因为把网络改成 ``float64``，每个参数占的字节数就加倍。
+# 改哪一边都能运行，但是最好改输入，因为把网络改成 ``float64``，每个参数占的字节数就加倍。
 # 读数据时就写 ``torch.tensor(digits.data, dtype=torch.float32)``，或者用 ``X.float()`` 转换。
 
 layer64 = nn.Linear(64, 10, dtype=torch.float64)
@@ -73,19 +73,22 @@ print(f"{(X + X.float()).dtype=}")
 #
 # 该用浮点数时用了整数
 # --------------------
-# 手写的数如果不带小数点，得到的就是 ``int64``。
+# 手写的数如果都不带小数点，得到的就是 ``int64``。从图像文件读来的像素常是 ``uint8``，也就是 0 到 255 的整数。
 
 loss_fn = nn.CrossEntropyLoss()
 show(lambda: nn.Linear(3, 2)(torch.tensor([[1, 2, 3]])))
 show(lambda: torch.tensor([1, 2, 3], requires_grad=True))
+show(lambda: convolution(torch.ones(5, 1, 8, 8, dtype=torch.uint8)))
 logits, target = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([0])
 show(lambda: loss_fn(target, logits))
+print(f"loss {loss_fn(logits, target):.4f}")
 
 # %%
-# 前两条都要把整数换成浮点数，例如写成 ``torch.tensor([1.0, 2.0, 3.0])``。
-# 第三条的原因是两个参数写反了，:term:`标签` 被当作 :term:`logits`。
+# 前三条都要换成浮点数，手写的数写成 ``torch.tensor([1.0, 2.0, 3.0])``，像素用 ``.float()`` 转换。
+# 第三条里的 ``unsigned char`` 是 C++ 语言对 ``uint8`` 的叫法。
+# 第四条的原因是两个参数写反了，:term:`标签` 被当作 :term:`logits`。
 # 报错里的 ``log_softmax`` 是 :term:`交叉熵` 中的一步，它的输入是 logits，所以 ``Long`` 说明 logits 是整数。
-# 异常 ``NotImplementedError`` 也是一种 ``RuntimeError``，所以被同一个 ``except`` 捕获。
+# 最后一行按正确的次序算出了损失。
 #
 # 该用整数时用了浮点数
 # --------------------
@@ -94,7 +97,7 @@ show(lambda: loss_fn(target, logits))
 show(lambda: nn.Embedding(10, 4)(torch.tensor([1.0, 2.0])))
 
 # %%
-# 报错里写明了它要 ``Long`` 或 ``Int``，所以改成 ``torch.tensor([1, 2])``。
+# 报错里的 ``torch.FloatTensor`` 是 ``float32`` 的张量，而它要的是 ``Long`` 或 ``Int``，所以改成 ``torch.tensor([1, 2])``。
 #
 # 布尔值没有平均值
 # ----------------
@@ -105,11 +108,12 @@ show(lambda: (predicted == labels).mean())
 print(f"accuracy {(predicted == labels).float().mean():.4f}")
 
 # %%
-# 方法 ``mean`` 只接受浮点数和复数，所以先用 ``.float()`` 转换，``True`` 变成 1，``False`` 变成 0。
+# 方法 ``mean`` 的结果默认与输入同类型，但是 ``bool`` 存不下平均值，所以报错说推断不出结果的类型。
+# 先用 ``.float()`` 转换，``True`` 变成 1，``False`` 变成 0，也可以写 ``mean(dtype=torch.float32)``。
 #
 # 不报错的：uint8 相减
 # --------------------
-# 图像文件里的像素常是 ``uint8``，也就是 0 到 255 的整数。要知道两张图相差多少，可以相减、取绝对值、再求平均。
+# 要知道两张图的像素相差多少，可以相减、取绝对值、再求平均。
 #
 # .. predict::
 #
@@ -128,7 +132,7 @@ print(f"200 + 100 = {c + d}, modulo 256: {(200 + 100) % 256}")
 #
 #    类型 ``uint8`` 只有 256 个值，200 加 100 也按 256 取余，得到 44。
 #    A 不成立，因为两个数的类型相同，没有类型提升，打印的结果仍是 ``uint8``。
-#    B 不成立，因为结果没有截断（clamp）到最近的边界。
+#    B 不成立，因为结果没有截断（clamp）到最近的边界，否则 200 加 100 会得到 255。
 #
 # 下面用两种类型比较同一对图像。这些图像的像素是 0 到 16 的整数，先乘以 15，乘积仍在 ``uint8`` 的范围之内。
 
@@ -137,6 +141,7 @@ difference = (one.float() - two.float()).abs().mean()
 print(f"float32:               mean difference {difference:.1f}")
 difference = (one - two).abs().float().mean()
 print(f"uint8:                 mean difference {difference:.1f}")
+print(f"{(one / 255).dtype=}  {(one - two).dtype=}")
 difference = (one / 255 - two / 255).abs().mean() * 255
 print(f"divide, then subtract: mean difference {difference:.1f}")
 difference = ((one - two) / 255).abs().mean() * 255
@@ -144,34 +149,48 @@ print(f"subtract, then divide: mean difference {difference:.1f}")
 
 # %%
 # 用 ``float32`` 相减，平均差是 78.5。用 ``uint8`` 相减得到 63.5，既不报错，也不像是错的。
-# 除法 ``one / 255`` 的结果是浮点数，所以先除后减是对的。先减后除时，相减那一步已经错了。
+# 除法 ``one / 255`` 的结果是 ``float32``，所以先除后减是对的。先减后除时，相减那一步已经错了。
 #
 # .. change-it::
 #
-#    把像素先转成 ``torch.int8`` 或 ``torch.int16``，它们都能放下负数。先猜哪一种得到 78.5，再看下面的运行结果。
+#    把 ``one.float() - two.float()`` 里的 ``.float()`` 换成 ``.to(torch.int8)`` 或 ``.to(torch.int16)``，它们都能放下负数。
+#    哪一种得到 78.5？
 
 # hide-cell: int8 和 int16
 for dtype in (torch.int8, torch.int16):
     difference = (one.to(dtype) - two.to(dtype)).abs().float().mean()
-    print(f"{dtype}: mean difference {difference:.1f}, up to {torch.iinfo(dtype).max}")
+    print(f"{dtype}: mean difference {difference:.1f}", end=", ")
+    print(f"largest value {torch.iinfo(dtype).max}, pixel {one.max()} is", end=" ")
+    print(one.max().to(dtype).item())
 
 # %%
 # .. outcome::
 #
-#    只有 ``int16`` 是对的。而 ``int8`` 最大只到 127，更大的像素在转换时已经变成了负数。
+#    只有 ``int16`` 是对的。而 ``int8`` 最大只到 127，像素 225 在转换时已经变成了 −31。
 
 # %%
 # 怎样早点发现
 # ------------
 # 在数据进入网络之前检查一次类型。
 
-batch = torch.tensor(digits.images[:5], dtype=torch.float32).unsqueeze(1) / 16
-targets = torch.tensor(digits.target[:5])
-print(f"{batch.dtype=}  {targets.dtype=}")
-assert batch.dtype == torch.float32, batch.dtype
-assert targets.dtype == torch.int64, targets.dtype
+
+def check(inputs, targets):
+    """输入不是 float32，或标签不是 int64 时报错。"""
+    assert inputs.dtype == torch.float32, f"inputs {inputs.dtype}"
+    assert targets.dtype == torch.int64, f"targets {targets.dtype}"
+
+
+targets = torch.from_numpy(digits.target[:5])
+for inputs in (X, X.float()):
+    try:
+        check(inputs, targets)
+        print(f"inputs {inputs.dtype}, targets {targets.dtype}: no error")
+    except AssertionError as error:
+        print(f"{type(error).__name__}: {error}")
 
 # %%
+# 没有转换的 ``X`` 没有通过检查，转换以后通过了。
+#
 # .. real-projects::
 #
 #    在 GPU 上训练时常用混合精度，``torch.autocast`` 会替矩阵乘法和卷积选 ``float16`` 或 ``bfloat16``，数据和参数仍写成 ``float32``。
@@ -180,6 +199,6 @@ assert targets.dtype == torch.int64, targets.dtype
 # %%
 # 小结
 # ----
-# - 规则：数据一读进来就转好类型，输入用 ``float32``，类别编号用 ``int64``。
-# - API：``Tensor.dtype``、``Tensor.float()``、``Tensor.to(torch.float32)``。
+# - 规则：数据一读进来就转好类型，输入用 ``float32``，类别编号用 ``int64``。整数相减溢出时不报错，所以要先转换再相减。
+# - API：``Tensor.dtype``、``Tensor.float()``、``torch.tensor(..., dtype=torch.float32)``。
 # - 下一页：:ref:`pitfalls-class-targets`
