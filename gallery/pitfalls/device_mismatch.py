@@ -28,9 +28,9 @@ from torch import nn
 # 症状
 # ----
 # 有 :term:`加速器` 时，这一页用它作第二台设备。没有加速器时，这一页用 ``meta``，见 :ref:`basics-devices`。
-# ``meta`` 上的张量只有 :term:`形状` 和 :term:`数据类型`，没有数值。下面这些运算照样会检查设备，报错也是真的。
+# ``meta`` 上的张量只有 :term:`形状` 和 :term:`数据类型`，没有数值，但是下面的运算照样检查设备。
 #
-# 模型在第二台设备 ``other`` 上，输入和标签留在 CPU 上。
+# 模型在第二台设备 ``other`` 上。对输入写了 ``.to(other)``，对标签没有写。
 
 device = (
     torch.accelerator.current_accelerator()
@@ -57,14 +57,18 @@ def attempt(title, action):
 
 
 print(f"model on {model.weight.device.type}, images on {images.device.type}")
-attempt("input not moved", lambda: model(images))
-logits = model(images.to(other))
+images.to(other)
+attempt("result of .to() not kept", lambda: model(images))
+moved = images.to(other)
+logits = model(moved)
 attempt("labels not moved", lambda: loss_fn(logits, labels))
+attempt("0-dimensional on the CPU", lambda: moved * torch.tensor(2.0))
 attempt("result not moved back", lambda: logits.detach().numpy())
 
 # %%
-# 前两条报错的原因相同，一次运算里的张量在两台设备上。第三条是结果没有搬回 CPU。NumPy 只能读 CPU 的内存，
-# 所以结果在 GPU 上时，要先写 ``.cpu()``，再写 ``.numpy()``。``meta`` 上没有数值，搬不回来。
+# 前两条报错的原因相同，一次运算里的张量在两台设备上。张量的 ``.to()`` 不改变原来的张量，所以 ``images`` 仍在 CPU 上。
+# 没有轴的张量是例外，它留在 CPU 上也能参加 :term:`逐元素运算`。
+# 最后一条是结果没有搬回 CPU。NumPy 只能读 CPU 的内存，所以结果在 GPU 上时，要先写 ``.cpu()``，再写 ``.numpy()``。
 #
 # 还有一条报错与忘了搬无关，它来自写死的 ``"cuda"``。
 
@@ -73,23 +77,24 @@ print(f"{cuda=}")
 attempt("hard-coded device", lambda: images.to(cuda))
 
 # %%
-# 选设备的那一行没有报错，因为 ``torch.device("cuda")`` 只是一个名字。真正搬张量的那一行才检查这台设备能不能用。
+# 选设备的那一行没有报错，因为 ``torch.device("cuda")`` 只是一个名字。搬张量的那一行才检查这台设备能不能用。
 # CPU 版的 PyTorch 不能用 CUDA，所以报错。改法是像 ``device`` 那样先问有没有加速器。
 #
 # 报错里的线索
 # ------------
 # ``meta`` 的报错不说是哪一个张量，而且它说的 ``expected`` 不一定是你想要的那台设备。
-# 上面忘了搬的是 CPU 上的张量，报错却说 ``meta`` 不对。CUDA 的报错新旧两种写法都能遇到。
+# 上面忘了搬的是 CPU 上的张量，报错却说 ``meta`` 不对。CUDA 的报错有两种写法。
 #
-# - 旧：``Expected all tensors to be on the same device, but found at least two devices, cpu and cuda:0!``
-# - 新：``Expected all tensors to be on the same device, but got mat1 is on cpu, different from other tensors on cuda:0``
+# - 逐元素运算：``Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!``
+# - 线性层：``Expected all tensors to be on the same device, but got mat1 is on cpu, different from other tensors on cuda:0``
 #
-# 新的写法直接说出了留在 CPU 上的是 ``mat1``。:term:`线性层` 里的 ``mat1`` 是输入，``mat2`` 是转置后的 :term:`权重`。
+# 只有第二种说出了哪一个在 CPU 上。:term:`线性层` 里的 ``mat1`` 是输入，``mat2`` 是转置后的 :term:`权重`。
+# 旧版本的线性层也用第一种写法，但是后面的括号里有 ``mat1``。
 #
 # 模块里的三种张量
 # ----------------
-# 下面的层先把像素减去 ``shift``，再乘上 ``scale``，最后交给线性层。这两个张量都不用训练。
-# ``shift`` 登记为 :term:`缓冲区`，``scale`` 是普通的属性，``linear.weight`` 是 :term:`参数`。
+# 下面的层先把像素减去 ``shift``，再乘上 ``scale``，最后交给线性层。
+# ``shift`` 登记为 :term:`缓冲区`，``scale`` 是普通的属性，两者都不训练。``linear.weight`` 是 :term:`参数`。
 
 
 class Scaled(nn.Module):
@@ -144,9 +149,11 @@ fixed = Fixed().to(other)
 print(f"scale on {fixed.scale.device.type}")
 attempt("images on the other device", lambda: fixed(images.to(other)))
 print(f"names in state_dict: {list(fixed.state_dict())}")
+fixed.register_buffer("scale", fixed.scale, persistent=False)
+print(f"not persistent:      {list(fixed.state_dict())}")
 
 # %%
-# 缓冲区也会存进 ``state_dict()``，它是从名字到张量的字典，保存模型时存的就是它。不想存它时，写 ``register_buffer("scale", scale, persistent=False)``。
+# 缓冲区也会存进 ``state_dict()``，它是从名字到张量的字典，保存模型时存的就是它。登记时写上 ``persistent=False``，``scale`` 就不存进去。
 #
 # .. change-it::
 #
@@ -183,6 +190,7 @@ for kind in (MadeInForward, FollowsInput):
 
 
 def left_behind(model, device):
+    """返回不在 device 那种设备上的普通属性的名字。"""
     names = []
     for path, module in model.named_modules():
         for name, value in vars(module).items():
@@ -191,21 +199,23 @@ def left_behind(model, device):
     return names
 
 
-print(f"Scaled: {left_behind(model, other)}")
-print(f"Fixed:  {left_behind(fixed, other)}")
+for name, layer in (("Scaled", Scaled()), ("Fixed", Fixed())):
+    model = nn.Sequential(layer, nn.ReLU()).to(other)
+    print(f"{name}: {left_behind(model, other)}")
 
 # %%
-# 列表和字典里的张量，这个函数看不到，见 :ref:`pitfalls-unregistered-parameters`。
+# 第一行找到了子模块 0 的 ``scale``，而 ``Fixed`` 里没有留下张量。
+# 这个函数看不到列表和字典里的张量，见 :ref:`pitfalls-unregistered-parameters`。
 #
 # .. real-projects::
 #
 #    训练循环里，每个批次只在开头搬一次，例如 ``images, labels = images.to(device), labels.to(device)``。
-#    有几块 GPU 时，``cuda:0`` 与 ``cuda:1`` 也是两台不同的设备。更多的写法见
+#    有几块 GPU 时，``cuda:0`` 与 ``cuda:1`` 也是两台不同的设备，而 ``left_behind`` 只比较种类。更多的写法见
 #    `register_buffer <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__ 和
 #    `CUDA 的说明 <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__。
 #
 # 小结
 # ----
-# - 规则：``model.to(device)`` 只搬参数和缓冲区，所以常数登记为缓冲区，新张量跟着输入的设备造，数据在循环开头搬一次。
-# - API：``nn.Module.to``、``nn.Module.register_buffer``、``nn.Module.named_modules``。
+# - 规则：``model.to(device)`` 只搬参数和缓冲区，所以常数登记为缓冲区，新张量跟着输入的设备造。张量的 ``.to()`` 要保存返回值。
+# - API：``nn.Module.to``、``nn.Module.register_buffer(name, tensor, persistent=True)``、``nn.Module.named_modules``。
 # - 下一页：:ref:`pitfalls-nan-hunting`
