@@ -235,8 +235,7 @@ print(f"extra axis:    {check_targets(logits, target.unsqueeze(1))}")
 print(f"3 tokens:      {check_targets(scores, target_3)}")
 
 # %%
-# 中间三行各查出一种错误。最后一行没有换轴，却检查不出来，因为句长与类别数相等。
-# 所以训练时除了损失，还要看准确率。如果损失很低，准确率也低，就检查轴的次序。
+# 中间三行各查出一种错误。最后一行没有换轴，却检查不出来，因为句长与类别数相等。所以训练时还要看准确率。如果损失和准确率都很低，就检查轴的次序。
 #
 # .. real-projects::
 #
