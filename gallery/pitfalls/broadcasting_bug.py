@@ -15,7 +15,7 @@
 你将学到：
 
 - 算出形状不同的预测与目标相减的结果，并推出这个损失的最小值
-- 判断一个现成的损失遇到这两个形状会警告、报错，还是没有任何提示
+- 查出六种现成的损失里，哪些遇到这两个形状会警告、报错，哪些没有任何提示
 - 修正损失和准确率里的形状，并用一行代码检查
 """
 
@@ -48,11 +48,13 @@ x, y = make_data(seed=0)
 model = nn.Linear(1, 1)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    nn.MSELoss()(model(x), y)
+    loss = nn.MSELoss()(model(x), y)
+    by_hand = ((model(x) - y) ** 2).mean()
 show(caught[0].category.__name__, caught[0].message)
+print(f"warnings: {len(caught)}, nn.MSELoss {loss:.4f}, by hand {by_hand:.4f}")
 
 # %%
-# ``nn.MSELoss`` 给出这条警告，然后照样算出一个数。自己写的 ``((prediction - y) ** 2).mean()`` 连警告也没有。
+# ``nn.MSELoss`` 给出这条警告，写出两个形状，然后照样算出损失。自己写的 ``by_hand`` 是同一个数，但是没有警告。
 #
 # 原因
 # ----
@@ -88,23 +90,24 @@ def right(prediction, y):
 def fit(loss_fn, seed, bias=True):
     x, y = make_data(seed)
     model = nn.Linear(1, 1, bias=bias)
+    start = model.weight.abs().item()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(200):
         loss = loss_fn(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return model, loss.item()
+    return model, loss.item(), start
 
 
 for loss_fn in (wrong, right):
     for seed in range(5):
         _, target = make_data(seed)
-        model, loss = fit(loss_fn, seed)
+        model, loss, start = fit(loss_fn, seed)
         print(
-            f"{loss_fn.__name__} seed {seed}: |slope| {model.weight.abs().item():.3f}, "
-            f"intercept {model.bias.item():.3f}, loss {loss:.4f}, "
-            f"mean(y) {target.mean():.3f}, var(y) {target.var(correction=0):.4f}"
+            f"{loss_fn.__name__} seed {seed}: |slope| {start:.3f} -> "
+            f"{model.weight.abs().item():.3f}, intercept {model.bias.item():.3f}, "
+            f"mean(y) {target.mean():.3f}, loss {loss:.4f}"
         )
 
 # %%
@@ -112,7 +115,7 @@ for loss_fn in (wrong, right):
 #
 #    用 ``wrong`` 训练时，5 个种子的斜率都是 0.000，截距都等于 ``y`` 的平均值。用 ``right`` 训练时，斜率在 1.983 与 2.014 之间。
 #    A 不成立，因为与自己的目标相减只占 10000 个差里的 100 个。
-#    B 不成立，因为初值由种子决定，而 5 个种子的斜率最后都是 0。
+#    B 不成立，因为箭头左边的初值各不相同，而最后都是 0。
 
 # %%
 
@@ -121,7 +124,7 @@ ends = torch.tensor([[-2.0], [2.0]])
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 ax.plot(x, y, "o", ms=3, color="0.5")
 for loss_fn, color in ((wrong, "C1"), (right, "C0")):
-    model, _ = fit(loss_fn, seed=0)
+    model, *_ = fit(loss_fn, seed=0)
     ax.plot(ends, model(ends).detach(), color=color, lw=2)
 ax.annotate("wrong: (n, 1) minus (n,)", (-1.95, 1.25), color="C1")
 ax.annotate("right: (n,) minus (n,)", (0.9, 3.6), color="C0", ha="right")
@@ -152,10 +155,10 @@ print(f"two terms  {first_term:.4f} + {variance:.4f} = {first_term + variance:.4
 #
 # .. change-it::
 #
-#    去掉线性层的偏置。``wrong`` 的损失还会停在 5.4101 吗？
+#    把 ``fit(wrong, seed=0)`` 改成 ``fit(wrong, seed=0, bias=False)``，去掉线性层的偏置。损失还会停在 5.4101 吗？
 
 # hide-cell: 没有偏置
-model, loss = fit(wrong, seed=0, bias=False)
+model, loss, _ = fit(wrong, seed=0, bias=False)
 first_term = (model(x) - y.mean()).square().mean()
 print(f"slope {model.weight.item():.3f}, loss {loss:.4f}")
 print(f"two terms {first_term:.4f} + {variance:.4f}")
@@ -196,7 +199,7 @@ for loss_fn in (
 # --------------
 # 用 ``right`` 训练的模型判断每个点的 ``y`` 是不是大于 1，算两次 :term:`准确率`。
 
-model, _ = fit(right, seed=0)
+model, *_ = fit(right, seed=0)
 prediction = model(x).detach()
 for p in (prediction, prediction.squeeze(1)):
     correct = (p > 1) == (y > 1)
@@ -216,9 +219,12 @@ def checked(prediction, y):
     return ((prediction - y) ** 2).mean()
 
 
-for p in (prediction, prediction.squeeze(1)):
+pairs = (prediction, y), (prediction.squeeze(1), y), (prediction, y.unsqueeze(1))
+for p, target in pairs:
     try:
-        print(f"loss {checked(p, y):.4f}")
+        print(
+            f"{tuple(p.shape)} and {tuple(target.shape)}: loss {checked(p, target):.4f}"
+        )
     except AssertionError as error:
         print(f"{type(error).__name__}: {error}")
 
@@ -226,17 +232,17 @@ one = torch.rand(1, 1)  # 批次里只有一个样本
 print(f"{one.squeeze(1).shape=} {one.squeeze().shape=}")
 
 # %%
-# 改法是 ``prediction.squeeze(1)`` 或 ``y.unsqueeze(1)``。要写明轴的编号。
-# 最后一行说明，批次里只有一个样本时，不写编号的 ``squeeze()`` 会把批量的轴也去掉。
+# 第一行查出了不同的形状。改法是 ``prediction.squeeze(1)`` 或 ``y.unsqueeze(1)``，两者的损失相同。
+# 最后一行说明为什么要写轴的编号，因为批次里只有一个样本时，不写编号的 ``squeeze()`` 会把批量的轴也去掉。
 #
 # .. real-projects::
 #
-#    训练脚本可以把警告变成错误，例如 ``python -W error::UserWarning train.py``。更多的细节见
+#    用 ``python -W "error:Using a target size" train.py`` 运行训练脚本，就把这条警告变成错误。更多的细节见
 #    `torch.nn.MSELoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>`__ 和
 #    `广播的说明 <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>`__。
 #
 # 小结
 # ----
-# - 规则：预测和目标的形状相同才能相减，否则每个预测都会与全部目标相减，均方误差的最小值就在平均值。
-# - API：``Tensor.squeeze``、``torch.nn.MSELoss``。
+# - 规则：预测和目标的形状相同才能相减，否则每个预测都会与全部目标相减，均方误差在预测都等于目标的平均值时最小。
+# - API：``Tensor.squeeze(1)``、``Tensor.unsqueeze(1)``、``torch.nn.MSELoss``。
 # - 下一页：:ref:`pitfalls-memory-growth`
