@@ -15,7 +15,7 @@ softmax 做了两次
 你将学到：
 
 - 计算多做一次 softmax 时损失的下限
-- 比较 SGD 和 Adam 受到的影响，并说明原因
+- 说明多做一次 softmax 怎样影响梯度，并比较 SGD 和 Adam 受到的影响
 - 修正网络的输出，并检查它是不是概率
 """
 
@@ -45,7 +45,7 @@ print(f"ln(1 + 9/e) = {math.log(1 + 9 / math.e):.3f}")
 #
 # 对梯度的影响
 # ------------
-# 下面两个网络的 :term:`参数` 相同，第二个在末尾多一个 ``nn.Softmax``。先比较第一个批次的损失和 :term:`梯度`。
+# 下面两个网络的 :term:`参数` 相同，第二个在末尾多一个 ``nn.Softmax``。先比较 50 张图的损失和 :term:`梯度`。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -72,29 +72,41 @@ for name, model in (("logits", right), ("softmax", wrong)):
 
 # %%
 # 两个损失相近，但是多做一次 softmax 以后，梯度的 :term:`范数` 从 0.416 变成 0.041，约为十分之一。
-# 训练开始时，各类的得分相差不多。下面让得分完全相同，比较做两次与做一次 softmax 时，损失对得分的梯度之比：
+# 训练开始时，各类的得分相差不多。下面让得分完全相同，比较做一次与做两次 softmax 时，损失对正确类别的得分的梯度：
 
-for n_classes in (2, 10):
-    scores = torch.zeros(1, n_classes, requires_grad=True)
-    (once,) = torch.autograd.grad(loss_fn(scores, target), scores)
-    (twice,) = torch.autograd.grad(loss_fn(scores.softmax(dim=1), target), scores)
-    ratio = torch.linalg.vector_norm(twice) / torch.linalg.vector_norm(once)
-    print(f"{n_classes:>2} classes: probability {1 / n_classes:.2f}, ratio {ratio:.2f}")
+
+def compare(n_classes, lead):
+    """错误的类别 1 领先 lead 分，其余的得分都是 0，正确的是类别 0。"""
+    scores = torch.zeros(1, n_classes)
+    scores[0, 1] = lead
+    p = scores.softmax(dim=1)[0, 0]
+    scores.requires_grad_()
+    losses = loss_fn(scores, target), loss_fn(scores.softmax(dim=1), target)
+    once, twice = (torch.autograd.grad(loss, scores)[0][0, 0] for loss in losses)
+    print(f"{n_classes:>2} classes, lead {lead:.0f}: probability {p:.3f}", end=", ")
+    print(f"gradient {once:.3f} and {twice:.3f}, ratio {twice / once:.3f}")
+
+
+compare(2, lead=0.0)
+compare(10, lead=0.0)
 
 # %%
-# 得分相同时，梯度反向经过 softmax，大小恰好乘以每一类的概率，两类时是 0.50，十类时是 0.10。
+# 得分相同时，梯度反向经过第一次 softmax，大小恰好乘以正确类别的概率，两类时是 0.500，十类时是 0.100。
+#
+# 先只看梯度缩小的影响。网络直接输出 logits，但是把损失除以 10，梯度就处处缩小到十分之一。
+# 学习率取 :ref:`training-optimizers-compared` 里各自最好的，SGD 是 1.0，Adam 是 0.03。
 #
 # .. predict::
 #
-#    用 SGD 和 Adam 各训练十轮，学习率都适合直接输出 logits 的网络。多做一次 softmax，哪一个的准确率降得更多？
+#    各训练十轮，把损失除以 10，哪一个优化器的准确率会降低？
 #
-#    - 差不多，因为两者的损失有同一个下限
-#    - SGD，因为它的步子与梯度成正比
-#    - Adam，因为它的学习率更小
+#    - 两个都降低，因为两者的梯度都缩小到十分之一
+#    - 只有 SGD，因为只有它的步子与梯度成正比
+#    - 两个都不降低，因为梯度的方向不变
 
 
-def fit(make_optimizer, seed, *last):
-    """训练十轮，返回每一轮的平均损失和验证集上的准确率。"""
+def fit(make_optimizer, seed, divisor, *last):
+    """训练十轮，返回每轮的平均损失，以及验证集上的准确率和从未被预测的类别数。"""
     model = make_model(seed, *last)
     model.train()
     optimizer = make_optimizer(model.parameters())
@@ -104,63 +116,63 @@ def fit(make_optimizer, seed, *last):
         for batch in train[torch.randperm(len(train))].split(100):
             loss = loss_fn(model(images[batch]), labels[batch])
             optimizer.zero_grad()
-            loss.backward()
+            (loss / divisor).backward()
             optimizer.step()
             total += loss.item() * len(batch)
         losses.append(total / len(train))
     model.eval()
     with torch.no_grad():
         predicted = model(images[validation]).argmax(dim=1)
-    return losses, (predicted == labels[validation]).float().mean().item()
+    accuracy = (predicted == labels[validation]).float().mean().item()
+    return losses, accuracy, 10 - len(predicted.unique())
 
 
-def five_seeds(name, make_optimizer, *last):
-    """训练五次，打印准确率和最低的损失，返回种子 0 的损失曲线。"""
-    runs = [fit(make_optimizer, seed, *last) for seed in range(5)]
-    accuracies = torch.tensor([accuracy for _, accuracy in runs])
-    lowest = min(min(losses) for losses, _ in runs)
-    print(f"{name:<19}  {accuracies.mean():.3f} ± {accuracies.std():.3f}  {lowest:.3f}")
-    return runs[0][0]
+def five_seeds(name, make_optimizer, *last, divisor=1):
+    """训练五次，打印一行结果，返回种子 0 的损失曲线。"""
+    runs = [fit(make_optimizer, seed, divisor, *last) for seed in range(5)]
+    curves, accuracies, lost = zip(*runs, strict=True)
+    accuracy, lowest = torch.tensor(accuracies), torch.tensor(curves).min()
+    print(f"{name:<16}  {accuracy.mean():.3f} ± {accuracy.std():.3f}", end="")
+    print(f"  {lowest:>11.3f}  {list(lost)}")
+    return curves[0]
 
 
 def sgd(parameters):
-    return torch.optim.SGD(parameters, lr=0.2)
+    return torch.optim.SGD(parameters, lr=1.0)
 
 
 def adam(parameters):
-    return torch.optim.Adam(parameters, lr=0.005)
+    return torch.optim.Adam(parameters, lr=0.03)
 
 
-print("5 seeds              accuracy       lowest loss")
-curves = {
-    "SGD, logits": five_seeds("SGD, logits", sgd),
-    "SGD, softmax": five_seeds("SGD, softmax", sgd, nn.Softmax(dim=1)),
-    "Adam, logits": five_seeds("Adam, logits", adam),
-    "Adam, softmax": five_seeds("Adam, softmax", adam, nn.Softmax(dim=1)),
-}
+curves = {}
+print("5 seeds           accuracy       lowest loss  classes never predicted")
+for name, optimizer in (("SGD", sgd), ("Adam", adam)):
+    curves[f"{name}, logits"] = five_seeds(f"{name}, logits", optimizer)
+    five_seeds(f"{name}, loss / 10", optimizer, divisor=10)
+    curves[f"{name}, softmax"] = five_seeds(
+        f"{name}, softmax", optimizer, nn.Softmax(dim=1)
+    )
 
 # %%
 # .. answer:: B
 #
-#    SGD 从 0.919 降到 0.300，Adam 从 0.955 降到 0.898。SGD 的步子与梯度成正比，梯度缩小到十分之一，步子也一样。
-#    Adam 则用梯度除以梯度近来的大小，所以梯度整体缩小时，步子大致不变。
-#    A 不成立，因为下限相同，降低的程度却差很多。C 不成立，因为学习率的数值不能在两种优化器之间比较大小。
+#    损失除以 10，SGD 从 0.966 降到 0.867，因为它的步子与梯度成正比。
+#    A 不成立，因为 Adam 仍是 0.971。它用梯度除以梯度近来的大小，梯度整体缩小时，步子不变。
+#    C 不成立，因为方向不变，SGD 的步子却太小了。
 #
-# ± 是五个种子的标准差，最后一列是五个种子、十轮之中最低的平均损失。
+# 多做一次 softmax，准确率降得更多，SGD 是 0.802，Adam 是 0.869，所以缩小不是唯一的影响。
+# 最后一列是五个种子在验证集上各有几个类别从未被预测，多做一次 softmax 的十次训练里，有九次不是 0。
+# 梯度的缩小并不均匀，下面让正确的类别落后 3 分和 6 分：
+
+compare(10, lead=3.0)
+compare(10, lead=6.0)
 
 # %%
-# 如果 SGD 降得多是因为步子小，把学习率放大十倍就应当补上大部分：
-
-
-def faster_sgd(parameters):
-    return torch.optim.SGD(parameters, lr=2.0)
-
-
-faster = five_seeds("SGD, lr 2, softmax", faster_sgd, nn.Softmax(dim=1))
-
-# %%
-# 准确率从 0.300 回到 0.880，可见步子小是主要的原因，但是仍低于直接用 logits 的 0.919。
-# 凡是多做一次 softmax 的，最低的损失都高于下限 1.461，所以知道下限以后，看损失就能怀疑多做了一次 softmax。
+# 做一次 softmax 时，落后得越多，梯度越大。做两次时却相反，因为还要乘上正确类别的概率，而它越来越小。
+# 所以一个类别的概率变得很小以后，就难以再升高，这能解释为什么有的类别从未被预测。
+#
+# 凡是多做一次 softmax 的，最低的损失都高于下限 1.461，所以看损失就能怀疑多做了一次 softmax。
 
 # %%
 
@@ -171,29 +183,29 @@ for name, color in (("logits", "C0"), ("softmax", "C1")):
     ax.plot(range(1, 11), curves[f"SGD, {name}"], color=color, lw=2)
     ax.plot(range(1, 11), curves[f"Adam, {name}"], color=color, lw=2, ls="--")
 ax.annotate("floor 1.461", (10, 1.31), color="0.4", ha="right")
-ax.annotate("SGD, softmax", (10, 2.36), color="C1", ha="right")
-ax.annotate("Adam, softmax", (10, 1.68), color="C1", ha="right")
-ax.annotate("SGD, logits", (7.2, 0.72), color="C0")
-ax.annotate("Adam, logits", (1.4, 0.55), color="C0")
+ax.annotate("SGD, softmax", (3.6, 2.1), color="C1")
+ax.annotate("Adam, softmax", (10, 1.65), color="C1", ha="right")
+ax.annotate("SGD, logits", (2.6, 0.6), color="C0")
+ax.annotate("Adam, logits", (1.0, 0.05), color="C0")
 ax.set(xlabel="epoch", ylabel="training loss, seed 0", ylim=(0, 2.6))
 ax.spines[["top", "right"]].set_visible(False)
 # alt: 四条损失曲线；直接用 logits 的两条蓝线降到 0.5 以下，多做一次 softmax 的两条橙线都在 1.461 的虚线上方，其中 SGD 的几乎是平的
 plt.show()
 
 # %%
-# 图中两条橙线都到不了虚线以下，SGD 的橙线在十轮里几乎没有下降。
+# 图中两条橙线都停在虚线以上，两条蓝线都降到了虚线以下。
 #
 # .. change-it::
 #
-#    把网络末尾的 ``nn.Softmax`` 换成 ``nn.LogSoftmax``，它给出概率的对数。先猜 SGD 的准确率是多少，再看下面的运行结果。
+#    把网络末尾的 ``nn.Softmax`` 换成 ``nn.LogSoftmax``，它给出概率的对数。SGD 的准确率是多少？
 
 # hide-cell: nn.LogSoftmax
-with_log = five_seeds("SGD, log_softmax", sgd, nn.LogSoftmax(dim=1))
+_ = five_seeds("SGD, log_softmax", sgd, nn.LogSoftmax(dim=1))
 
 # %%
 # .. outcome::
 #
-#    仍是 0.919，最低的损失也与 logits 的相同，因为对 log-softmax 的结果再做一次 log-softmax，数值不变。
+#    仍是 0.966，最低的损失也与 logits 的相同，因为对 log-softmax 的结果再做一次 log-softmax，数值不变。
 #    所以 ``nn.LogSoftmax`` 多余但是无害，它本来要与 ``nn.NLLLoss`` 配合。
 
 # %%
@@ -212,24 +224,23 @@ print(f"argmax of softmax: {logits.softmax(dim=1).argmax(dim=1).tolist()}")
 # ------------
 # 训练前检查网络的输出。如果没有负数，而且每一行的和都是 1，它就是概率，不是 logits。
 
-
-def looks_like_probabilities(output):
-    sums = output.sum(dim=1)
-    return bool((output >= 0).all() and torch.allclose(sums, torch.ones_like(sums)))
-
-
 for name, model in (("logits", right), ("softmax", wrong)):
-    print(f"{name:<7}  {looks_like_probabilities(model(images[:5]))}")
+    output = model(images[:5])
+    sums = output.sum(dim=1)
+    print(f"{name:<7}  smallest {output.min():.3f}", end="  ")
+    print(f"row sums {sums.min():.3f} to {sums.max():.3f}")
 
 # %%
+# 第一行有负数，和也不是 1。第二行的输出是概率，所以要删掉末尾的 ``nn.Softmax``。
+#
 # .. real-projects::
 #
-#    推理时常把 softmax 写在单独的函数里，或者写在导出的模型外面，训练用的网络只输出 logits。
+#    二分类有同样的错误，``BCEWithLogitsLoss`` 自己做 Sigmoid，所以它前面不能再有 ``nn.Sigmoid``。
 #    接口见 `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__，概率与“有多大把握”的关系见论文 `On Calibration of Modern Neural Networks <https://arxiv.org/abs/1706.04599>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：交叉熵收 logits，softmax 只在推理、需要概率时才做。
+# - 规则：交叉熵收 logits，softmax 只在推理、需要概率时才做。多做一次，损失就有下限，SGD 和 Adam 的准确率都会降低。
 # - API：``torch.nn.CrossEntropyLoss``、``torch.nn.Softmax``、``torch.nn.LogSoftmax``、``Tensor.softmax``。
 # - 下一页：:ref:`pitfalls-train-eval-mode`
