@@ -183,7 +183,7 @@ for name, arrange in ways.items():
 #
 # 只有一个输出
 # ------------
-# 二分类的网络也可以只有一个输出，配上 0 和 1 的浮点标签，这是 ``nn.BCEWithLogitsLoss`` 的用法。它把这一个 logit 变成“标签是 1”的概率，再算交叉熵。下面比较它与误用的 ``CrossEntropyLoss``。
+# 二分类的网络也可以只有一个输出，配上 0 和 1 的浮点标签，用 ``nn.BCEWithLogitsLoss``。下面比较它与误用的 ``CrossEntropyLoss``。
 
 one = torch.randn(4, 1, requires_grad=True)
 answers = torch.tensor([[0.0], [1.0], [1.0], [0.0]])

@@ -70,7 +70,7 @@ attempt("result not moved back", lambda: logits.detach().numpy())
 # 没有轴的张量是例外，它留在 CPU 上也能参加 :term:`逐元素运算`。
 # 最后一条是结果没有搬回 CPU。NumPy 只能读 CPU 的内存，所以结果在 GPU 上时，要先写 ``.cpu()``，再写 ``.numpy()``。
 #
-# 还有一条报错与忘了搬无关，它来自写死的 ``"cuda"``。
+# 写死的 ``"cuda"`` 也会报错：
 
 cuda = torch.device("cuda")
 print(f"{cuda=}")

@@ -57,7 +57,7 @@ print(f"{layer(X.float()).dtype=}")
 # - ``Float`` 是 ``float32``，``Double`` 是 ``float64``，``Half`` 是 ``float16``
 # - ``Long`` 是 ``int64``，``Int`` 是 ``int32``，``Byte`` 是 ``uint8``
 #
-# 改哪一边都能运行，但是最好改输入，因为把网络改成 ``float64``，每个参数占的字节数就加倍。
+# 改哪一边都能运行，但是最好改输入，因为 ``float64`` 的每个参数占的字节数加倍。
 # 读数据时就写 ``torch.tensor(digits.data, dtype=torch.float32)``，或者用 ``X.float()`` 转换。
 
 layer64 = nn.Linear(64, 10, dtype=torch.float64)
@@ -109,12 +109,10 @@ print(f"accuracy {(predicted == labels).float().mean():.4f}")
 
 # %%
 # 方法 ``mean`` 的结果默认与输入同类型，但是 ``bool`` 存不下平均值，所以报错说推断不出结果的类型。
-# 先用 ``.float()`` 转换，``True`` 变成 1，``False`` 变成 0，也可以写 ``mean(dtype=torch.float32)``。
+# 先用 ``.float()`` 转换，也可以写 ``mean(dtype=torch.float32)``。
 #
 # 不报错的：uint8 相减
 # --------------------
-# 要知道两张图的像素相差多少，可以相减、取绝对值、再求平均。
-#
 # .. predict::
 #
 #    两个 ``uint8`` 的数，10 减 20 得多少？
@@ -134,7 +132,7 @@ print(f"200 + 100 = {c + d}, modulo 256: {(200 + 100) % 256}")
 #    A 不成立，因为两个数的类型相同，没有类型提升，打印的结果仍是 ``uint8``。
 #    B 不成立，因为结果没有截断（clamp）到最近的边界，否则 200 加 100 会得到 255。
 #
-# 下面用两种类型比较同一对图像。这些图像的像素是 0 到 16 的整数，先乘以 15，乘积仍在 ``uint8`` 的范围之内。
+# 下面用两种类型算同一对图像的平均差。这些图像的像素是 0 到 16 的整数，先乘以 15，乘积仍在 ``uint8`` 的范围之内。
 
 one, two = torch.from_numpy(digits.images[:2] * 15).to(torch.uint8)  # (8, 8)
 difference = (one.float() - two.float()).abs().mean()
@@ -199,6 +197,6 @@ for inputs in (X, X.float()):
 # %%
 # 小结
 # ----
-# - 规则：数据一读进来就转好类型，输入用 ``float32``，类别编号用 ``int64``。整数相减溢出时不报错，所以要先转换再相减。
+# - 规则：数据一读进来就转好类型，输入用 ``float32``，类别编号用 ``int64``。整数溢出不报错，所以先转换再相减。
 # - API：``Tensor.dtype``、``Tensor.float()``、``torch.tensor(..., dtype=torch.float32)``。
 # - 下一页：:ref:`pitfalls-class-targets`
