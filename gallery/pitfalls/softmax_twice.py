@@ -158,7 +158,7 @@ for name, optimizer in (("SGD", sgd), ("Adam", adam)):
 # .. answer:: B
 #
 #    损失除以 10，SGD 从 0.966 降到 0.867，因为它的步子与梯度成正比。
-#    A 不成立，因为 Adam 仍是 0.971。它用梯度除以梯度近来的大小，梯度整体缩小时，步子不变。
+#    A 不成立，因为 Adam 仍是 0.971。它用梯度除以梯度近来的大小，梯度整体缩小时，步子几乎不变。
 #    C 不成立，因为方向不变，SGD 的步子却太小了。
 #
 # 多做一次 softmax，准确率降得更多，SGD 是 0.802，Adam 是 0.869，所以缩小不是唯一的影响。
@@ -241,6 +241,6 @@ for name, model in (("logits", right), ("softmax", wrong)):
 # %%
 # 小结
 # ----
-# - 规则：交叉熵收 logits，softmax 只在推理、需要概率时才做。多做一次，损失就有下限，SGD 和 Adam 的准确率都会降低。
+# - 规则：交叉熵收 logits，softmax 只在推理、需要概率时才做。多做一次，损失就有下限，用 SGD 和 Adam 训练的准确率都降低。
 # - API：``torch.nn.CrossEntropyLoss``、``torch.nn.Softmax``、``torch.nn.LogSoftmax``、``Tensor.softmax``。
 # - 下一页：:ref:`pitfalls-train-eval-mode`
