@@ -14,15 +14,15 @@
 你将学到：
 
 - 数出 :term:`混淆矩阵`，并读出哪一类被认成了哪一类
-- 计算每一类的 :term:`精确率` 与 :term:`召回率`，以及宏平均与微平均
-- 判断类别不均衡时该看哪个指标
+- 计算每一类的 :term:`精确率` 与 :term:`召回率`，并读懂 scikit-learn 的报告
+- 判断类别不均衡时该看哪些指标
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
-from sklearn.metrics import classification_report, f1_score, precision_score
+from sklearn.metrics import classification_report
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from torch import nn
 
@@ -30,7 +30,7 @@ from torch import nn
 # 按真实类别和预测类别计数
 # ------------------------
 # 混淆矩阵的行是真实类别，列是预测类别，每一格是样本的个数。
-# 认对的样本在对角线上，例如真实是 3、认成 8 的样本在标签 3 的行、标签 8 的列。
+# 例如真实是 3、认成 8 的样本，都数在标签 3 的行、标签 8 的列。认对的样本在对角线上。
 #
 # 先训练一个 :term:`线性层`。只用 400 张图训练，好让它多犯一些错。
 
@@ -38,7 +38,7 @@ digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
 labels = torch.tensor(digits.target)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, validation, test = order.split([1200, 300, 297])
+train, validation, _ = order.split([1200, 300, 297])
 train = train[:400]
 loss_fn = nn.CrossEntropyLoss()
 
@@ -63,15 +63,21 @@ print(
 
 # %%
 # 把真实类别 :math:`t` 和预测类别 :math:`p` 合成一个编号 :math:`10t + p`，它正是展平后的格子编号。
-# ``torch.bincount`` 数出每个编号出现几次，再排成 10 × 10。
+# ``torch.bincount`` 数出每个编号出现几次，再排成 10 × 10。它的结果只到出现过的最大编号为止，
+# 例如只数前三张图时只有 56 个数，所以要用 ``minlength=100`` 补足 100 个。
 
 
 def count_confusions(true, predicted):
     return torch.bincount(true * 10 + predicted, minlength=100).view(10, 10)
 
 
+print(
+    f"three images, no minlength: {len(torch.bincount(true[:3] * 10 + predicted[:3]))}"
+)
 matrix = count_confusions(true, predicted)
 print(f"{list(matrix.shape)}, total {matrix.sum()}, on the diagonal {matrix.trace()}")
+mistakes = matrix.clone().fill_diagonal_(0)
+print("wrong, by predicted class:", mistakes.sum(dim=0).tolist())
 for row, column in ((1, 8), (4, 0), (8, 1)):
     print(f"{row} taken for {column}: {matrix[row, column]} times")
 
@@ -79,8 +85,7 @@ for row, column in ((1, 8), (4, 0), (8, 1)):
 
 # hide-input: 画图
 fig, ax = plt.subplots(figsize=(5.2, 4.8), layout="constrained")
-mistakes = matrix.clone().fill_diagonal_(0).numpy()
-ax.imshow(np.ma.masked_equal(mistakes, 0), cmap="Oranges", vmin=-2, vmax=8)
+ax.imshow(np.ma.masked_equal(mistakes.numpy(), 0), cmap="Oranges", vmin=-2, vmax=8)
 for row in range(10):
     for column in range(10):
         if count := matrix[row, column].item():
@@ -91,15 +96,15 @@ ax.set(xticks=range(10), yticks=range(10), xlabel="predicted", ylabel="true")
 plt.show()
 
 # %%
-# 错误并不均匀。20 个错误里，1 认成 8 占了 5 个，4 认成 0 占了 3 个。
-# 两个方向要分开看，8 认成 1 只有 2 个。
+# 错误集中在标签 8 的列，20 个错误里有 9 个在那里。其中 5 个是 1 认成 8。
+# 两个方向要分开看，因为 8 认成 1 只有 2 个。
 #
 # 召回率看行，精确率看列
 # ----------------------
 # 对某一类，例如 8，有两个不同的问题。
 #
-# - 真正的 8 里，有多少被认成了 8？这是召回率，等于对角线上的数除以标签 8 那一行的和。
-# - 被认成 8 的图里，有多少真的是 8？这是精确率，等于对角线上的数除以标签 8 那一列的和。
+# - 真正的 8 里，认成 8 的占多大比例？这是召回率，等于对角线上的数除以标签 8 那一行的和。行里的其余各格是漏检。
+# - 认成 8 的图里，真正的 8 占多大比例？这是精确率，等于对角线上的数除以标签 8 那一列的和。列里的其余各格是误报。
 #
 # 想把两者合成一个数时，常用 F1，它等于 :math:`2PR / (P + R)`，
 # 其中 :math:`P` 是精确率，:math:`R` 是召回率。
@@ -119,16 +124,16 @@ for k in (1, 3, 8):
     print(f"{k:>5}  {precision[k]:>9.3f}  {recall[k]:>6.3f}  {f1[k]:>5.3f}")
 
 # %%
-# 8 的召回率 0.938，精确率只有 0.769，因为不少别的数字也被认成了 8。3 正相反，认成 3 的都是 3，但是漏掉了一些。
+# 8 的召回率是 0.938，精确率只有 0.769，因为那 9 个误报都在标签 8 的列里。3 正相反，认成 3 的都是 3，但是漏检了一些。
 # 1 的两个指标相等，因为认成 1 的张数恰好等于真正的 1 的张数。
 #
 # .. predict::
 #
 #    在每张图的 :term:`logits` 里，给 8 这一类加上 2，模型就更容易把图认作 8。8 的召回率和精确率怎样变？
 #
-#    - 召回率升高，精确率降低。
-#    - 召回率和精确率都升高。
-#    - 召回率降低，精确率升高。
+#    - 召回率升高，精确率降低，因为认成 8 的图多了，其中多半不是 8
+#    - 都升高，因为认出的 8 多了
+#    - 召回率降低，精确率升高，因为两个指标总是一升一降
 
 more_eights = logits.clone()
 more_eights[:, 8] += 2
@@ -136,41 +141,42 @@ for name, scores in (("as trained", logits), ("8 raised by 2", more_eights)):
     changed = count_confusions(true, scores.argmax(dim=1))
     p, r, _ = per_class(changed)
     n_said, n_found = changed[:, 8].sum(), changed[8, 8]
-    print(
-        f"{name:<13}  says 8: {n_said}, right: {n_found} of {changed[8].sum()}", end=""
-    )
+    print(f"{name:<13}  says 8: {n_said}, right: {n_found}", end="")
     print(f"  precision {p[8]:.3f}  recall {r[8]:.3f}")
 
 # %%
 # .. answer:: A
 #
-#    认成 8 的图从 39 张增加到 56 张，其中真正的 8 只多了 1 张。召回率的分母是真正的 8 的张数，它不变，所以召回率升高一点，C 不对。
-#    精确率的分母是认成 8 的张数，它增加得比分子快，所以精确率降低，B 不对。
-#
-# 宏平均与微平均
-# --------------
-# 十个类别有十个召回率，要合成一个数有两种办法。
-# 宏平均先算每一类的指标，再取平均，每一类的分量相同。微平均把所有类别的计数加在一起再算，每个样本的分量相同。
-# 每个样本只属于一类、也只认成一类时，微平均的精确率和召回率都等于准确率。
-#
-# scikit-learn 的函数直接给出这些指标。
-
-by_sklearn = sklearn_confusion_matrix(true.numpy(), predicted.numpy())
-print(f"same matrix: {np.array_equal(by_sklearn, matrix.numpy())}")
-report = classification_report(true.numpy(), predicted.numpy(), output_dict=True)
-print(f"macro recall: by hand {recall.mean():.4f}, ", end="")
-print(f"scikit-learn {report['macro avg']['recall']:.4f}")
-micro = precision_score(true.numpy(), predicted.numpy(), average="micro")
-print(f"micro precision: {micro:.4f}, accuracy {report['accuracy']:.4f}")
+#    原来认成 8 的图仍然认成 8，所以认对的 8 只增不减，而真正的 8 的张数不变。召回率因此不会降低，这里从 30 张增加到 31 张，所以 C 不对。
+#    精确率没有这样的保证，要看新认成 8 的图里真正的 8 占多大比例。这里多了 17 张，只有 1 张是 8，
+#    这个比例低于原来的 0.769，所以精确率降低，B 也不对。
 
 # %%
+# 在一份报告里看全部类别
+# ----------------------
+# 十个类别有十个召回率，要合成一个数有两种办法。
+# 宏平均（macro）先算每一类的指标，再取平均，每一类的分量相同。微平均（micro）把所有类别的计数加在一起再算，每个样本的分量相同。
+#
+# 每个样本只属于一类，也只认成一类，所以各行的和加起来与各列的和加起来都是样本总数。
+# 微平均的召回率和精确率因此都是对角线的和除以总数，也就是准确率。scikit-learn 的报告把这个数写在 ``accuracy`` 那一行。
+# ``weighted avg`` 按每一类的样本数 ``support`` 加权。
+
+micro_recall = matrix.trace() / matrix.sum(dim=1).sum()
+micro_precision = matrix.trace() / matrix.sum(dim=0).sum()
+print(f"micro: precision {micro_precision:.3f}, recall {micro_recall:.3f}")
+print(f"macro: precision {precision.mean():.3f}, recall {recall.mean():.3f}\n")
+print(classification_report(true.numpy(), predicted.numpy(), digits=3))
+
+# %%
+# 手算的四个平均数都与报告相同，上面手算的 1、3、8 三行也相同。精确率最低的是 8，召回率最低的是 1。
+#
 # .. change-it::
 #
-#    scikit-learn 的参数次序是真实类别在前。把两个参数写反，8 的精确率和召回率会变成多少？
+#    ``classification_report`` 的第一个参数是真实类别。把最后一行的 ``true`` 和 ``predicted`` 对调，8 的精确率和召回率会变成多少？
 
 # hide-cell: 两个参数写反
-wrong = classification_report(predicted.numpy(), true.numpy(), output_dict=True)
-print(f"precision {wrong['8']['precision']:.3f}  recall {wrong['8']['recall']:.3f}")
+swapped = classification_report(predicted.numpy(), true.numpy(), output_dict=True)
+print(f"precision {swapped['8']['precision']:.3f}  recall {swapped['8']['recall']:.3f}")
 
 # %%
 # .. outcome::
@@ -180,37 +186,34 @@ print(f"precision {wrong['8']['precision']:.3f}  recall {wrong['8']['recall']:.3
 # %%
 # 类别不均衡
 # ----------
-# 各类个数差不多时，宏平均和微平均很接近，就像上面那样。
-# 现在把问题改成“这是不是 8”，十张图里大约一张是。比较这个网络，和一个永远回答“不是”的分类器。
+# 现在把问题改成“这是不是 8”，300 张图里只有 32 张是。比较这个网络，和一个永远回答“不是”的分类器。
+# 两类的宏平均召回率，是 8 的召回率与其余图的召回率的平均。
 
 is_eight = true == 8
 answers = {"network": predicted == 8, "always no": torch.zeros_like(is_eight)}
+print("           accuracy  recall of 8  of the rest  macro recall  precision of 8")
 for name, says in answers.items():
     accuracy = (says == is_eight).float().mean()
-    found, right_no = says[is_eight].float().mean(), (~says[~is_eight]).float().mean()
-    print(f"{name:<9}  accuracy {accuracy:.3f}  recall of 8: {found:.3f}", end="")
-    print(f"  macro recall {(found + right_no) / 2:.3f}")
+    of_eight, of_rest = says[is_eight].float().mean(), (~says[~is_eight]).float().mean()
+    macro, right = (of_eight + of_rest) / 2, is_eight[says].float().mean()
+    print(f"{name:<9}  {accuracy:>8.3f}  {of_eight:>11.3f}  {of_rest:>11.3f}", end="")
+    print(f"  {macro:>12.3f}  {right:>14.3f}")
 
 # %%
-# 永远回答“不是”，准确率也有 0.893，但是 8 的召回率是 0，宏平均是 0.5。它从不认成 8，8 的精确率要除以 0，没有定义。
-# 所以类别不均衡时，不要只看准确率，要看少数类的召回率和精确率，或者看宏平均。
+# 永远回答“不是”，准确率也有 0.893，但是 8 的召回率是 0，宏平均召回率是 0.5。它从不认成 8，8 的精确率是 0 除以 0，所以是 ``nan``。
+# 这时 scikit-learn 给出 0 和一条警告，可以用参数 ``zero_division`` 另选。
 #
-# 选定之后，测试集只用一次：
-
-with torch.no_grad():
-    test_predicted = model(images[test]).argmax(dim=1)
-test_accuracy = (test_predicted == labels[test]).float().mean()
-macro_f1 = f1_score(labels[test].numpy(), test_predicted.numpy(), average="macro")
-print(f"test: accuracy {test_accuracy:.3f}, macro F1 {macro_f1:.3f}")
-
-# %%
+# 宏平均召回率也不够。网络有 0.952，但是认成 8 的 39 张里有 9 张不是 8。这 9 张分摊到 268 张其余的图上，只占很小的比例，
+# 所以其余图的召回率仍有 0.966，只有精确率显出误报之多。因此类别不均衡时，少数类的召回率和精确率两个都要看。
+#
 # .. real-projects::
 #
-#    类别很多时，画不下整个矩阵，就按个数列出最常见的几种混淆。数据分批来时，把各批的矩阵加起来，最后再算指标。
+#    画图可以用 scikit-learn 的 ``ConfusionMatrixDisplay.from_predictions``，类别太多、画不下时，就按个数列出最常见的几种混淆。
+#    数据分批来时，把各批的矩阵加起来，最后再算指标，因为各批精确率的平均一般不等于全部样本的精确率。
 #    接口见 `classification_report <https://scikit-learn.org/stable/modules/generated/sklearn.metrics.classification_report.html>`__，各种指标的选择见 `scikit-learn 的用户指南 <https://scikit-learn.org/stable/modules/model_evaluation.html>`__。
 #
 # 小结
 # ----
-# - 规则：先看混淆矩阵，再看每一类的召回率和精确率，类别不均衡时报告宏平均。
-# - API：``torch.bincount(true * K + predicted, minlength=K * K).view(K, K)``，``sklearn.metrics.classification_report``。
+# - 规则：先看混淆矩阵里错误集中在哪几格，再看每一类的召回率和精确率，类别不均衡时不要只看准确率或宏平均召回率。
+# - API：``torch.bincount(true * K + predicted, minlength=K * K).view(K, K)``，``classification_report(true, predicted)``。
 # - 下一页：:ref:`pitfalls-shape-mismatch`
