@@ -51,7 +51,7 @@ wrong = noisy != clean
 print(f"{wrong.sum()} of {len(train)} labels are wrong")
 
 # %%
-# 换上的数字有时碰巧就是原来的，这样的标签仍然正确，不算在写错的里面。训练用 Adam，这种优化器为每个参数分别调整一步的大
+# 500 个标签里写错了 147 个。换上的数字有时碰巧就是原来的，这样的标签不算写错。训练用 Adam，这种优化器为每个参数分别调整一步的大
 # 小，细节见 :ref:`training-optimizers-compared`。
 #
 # .. predict::
@@ -146,9 +146,9 @@ axes[1].axvline(9, color="0.5", ls=":")
 plt.show()
 
 # %%
-# 标签有错时，训练损失还在下降，验证损失却从第 9 轮起回升，这就是过拟合的样子。右图开头的训练损失高于验证损失，因为训练集
-# 里有写错的标签，验证集里没有。标签全对时，第 1 轮就是训练损失较低。左图后来也有差距，但是验证损失没有明显回升，所以只看
-# 差距还不能断定该停。
+# 标签有错时，训练损失还在下降，平均的验证损失却从第 9 轮的 0.68 回升到第 30 轮的 0.88，这就是过拟合的样子。
+# 右图开头的训练损失高于验证损失，因为训练集里有写错的标签，验证集里没有。标签全对时，第 1 轮就是训练损失较低。
+# 左图后来也有差距，但是第 30 轮的验证损失与最低的都是 0.12，没有回升，所以只看差距还不能断定该停。
 #
 # 早停的写法
 # ----------
@@ -203,22 +203,23 @@ for seed in range(5):
 #
 # 提高多少
 # --------
-# 停在哪一轮是看着验证集挑的，所以最后要用测试集报告，而且只报告选定的一种做法。这里为了看到差别，每种做法都测一次。“±”后
-# 面是五个种子的标准差。
+# 停在哪一轮是看着验证集挑的，所以最后要用测试集报告，而且只报告选定的一种做法。这里为了看到差别，每种做法都测一次。
+# 每行先列出五个种子的测试准确率，再列出平均和标准差。
 
 results = {"epoch 30": runs, "early stopping": stopped, "no copy": not_copied}
 for name, fitted in results.items():
-    accuracy = [evaluate(model, test, labels[test])[1] for model, _ in fitted]
-    accuracy = torch.tensor(accuracy)
-    print(f"{name:<14}  test accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}")
+    accuracies = [evaluate(model, test, labels[test])[1] for model, _ in fitted]
+    std, mean = torch.std_mean(torch.tensor(accuracies))
+    print(f"{name:<14}", *(f"{accuracy:.3f}" for accuracy in accuracies), end="")
+    print(f"   mean {mean:.3f} ± {std:.3f}")
 
 # %%
-# 早停把平均测试准确率从 0.744 提高到 0.902，提高的幅度是标准差的好几倍。忘记拷贝时，五个种子读回的都是晚三轮的参数，平均
-# 只有 0.874。
+# 早停把平均测试准确率从 0.744 提高到 0.902。忘记拷贝时，五个种子读回的都是晚三轮的参数，平均只有 0.874。
+# 两种早停的平均相差不大，但是逐个种子比较，五个都是忘记拷贝的低。
 #
 # .. change-it::
 #
-#    把耐心 ``patience`` 改成 1 和 8，看平均最低的验证损失。哪一套标签更需要耐心？
+#    把 ``fit_with_early_stopping`` 的 ``patience`` 从 3 改成 1 和 8，看最低的验证损失的平均。哪一套标签更需要耐心？
 
 # hide-cell: 耐心 1、3、8
 print("labels  patience  mean stop epoch  mean lowest loss")
@@ -244,6 +245,6 @@ for name, y in (("clean", clean), ("noisy", noisy)):
 #
 # 小结
 # ----
-# - 规则：训练损失下降而验证损失持续回升，就是过拟合。连续几轮没有新低就停下，取回最低那一轮的参数。
+# - 规则：训练损失下降而验证损失持续回升，就是过拟合。验证损失连续几轮没有新低就停下，取回最低那一轮的参数。
 # - API：``copy.deepcopy(model.state_dict())`` 和 ``model.load_state_dict(best)``。
 # - 下一页：:ref:`training-regularization`
