@@ -28,11 +28,11 @@ from torch import nn
 # %%
 # 思路
 # ----
-# 网络可以用两种办法让训练损失变小。一种是学到规律，例如 8 有两个圈，这对没见过的图也有用。另一种是逐张背下答案，这只对训
-# 练集有用。用后一种办法减小训练损失，就是过拟合。
+# 网络可以用两种办法让训练损失变小。一种是学到规律，例如 8 有两个圈，这对没见过的图也有用。
+# 另一种是逐张背下答案，这只对训练集有用。用后一种办法减小训练损失，就是过拟合。
 #
-# 怎样看出网络在背答案？可以故意写错一部分标签。写错的标签没有规律，所以除了碰巧答中，网络只有靠背，才能答出写错的那个数
-# 字。下面取 500 张训练图，把三成的标签换成随机的数字。验证集和测试集的标签不动。
+# 怎样看出网络在背答案？可以故意写错一部分标签。写错的标签没有规律，所以除了碰巧答中，网络只有靠背，才能答出写错的那个数字。
+# 下面取 500 张训练图，把三成的标签换成随机的数字。验证集和测试集的标签不动。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -51,8 +51,8 @@ wrong = noisy != clean
 print(f"{wrong.sum()} of {len(train)} labels are wrong")
 
 # %%
-# 500 个标签里写错了 147 个。换上的数字有时碰巧就是原来的，这样的标签不算写错。训练用 Adam，这种优化器为每个参数分别调整一步的大
-# 小，细节见 :ref:`training-optimizers-compared`。
+# 500 个标签里写错了 147 个。换上的数字有时碰巧就是原来的，这样的标签不算写错。训练用 Adam，
+# 这种优化器为每个参数分别调整一步的大小，细节见 :ref:`training-optimizers-compared`。
 #
 # .. predict::
 #
@@ -183,8 +183,9 @@ def fit_with_early_stopping(y, seed, patience=3, save=copy.deepcopy):
 
 
 stopped = [fit_with_early_stopping(noisy, seed) for seed in range(5)]
-no_copy = {"save": lambda state: state}  # 原样返回
-not_copied = [fit_with_early_stopping(noisy, seed, **no_copy) for seed in range(5)]
+not_copied = [
+    fit_with_early_stopping(noisy, seed, save=lambda state: state) for seed in range(5)
+]
 print("seed  lowest loss  loss at the stop  deepcopy  no copy")
 for seed in range(5):
     model, losses = stopped[seed]
@@ -197,9 +198,8 @@ for seed in range(5):
 # %%
 # .. answer:: B
 #
-#    最右一列是不拷贝时读回的模型的损失，与停下时的相同，因为 ``state_dict()`` 给出的张量与模型共用内存，每更新一次，字典里
-#    的数也跟着变。A 不成立，``best`` 没有重新赋值，里面的数却变了。C 不成立，读回时没有报错。深拷贝另存一份，训练不会改动
-#    它，所以读回的模型有最低的损失。
+#    ``no copy`` 是不拷贝时读回的模型的损失，与停下时的相同，因为 ``state_dict()`` 给出的张量与模型共用内存，每更新一次，字典里的数也跟着变。
+#    A 不成立，``best`` 没有重新赋值，里面的数却变了。C 不成立，读回时没有报错。深拷贝另存一份，训练不会改动它，所以读回的模型有最低的损失。
 #
 # 提高多少
 # --------
