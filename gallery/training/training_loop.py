@@ -49,8 +49,7 @@ test_loader = DataLoader(test_data, batch_size=64)
 # --------
 # 每个批次做五件事，依次是前向、算损失、清梯度、反向、更新。
 # ``nn.CrossEntropyLoss`` 的 ``reduction`` 默认是 ``"mean"``，所以 ``loss`` 是一个批次之内的平均。
-# 把它乘以这个批次的样本数，累加之后再除以总的样本数，得到的才是全部样本的平均。如果加载器设了 ``drop_last=True``，
-# 总的样本数就不能用 ``len(loader.dataset)``，要自己累加。
+# 把它乘以这个批次的样本数，累加之后再除以总的样本数，得到的才是全部样本的平均。
 # ``item()`` 取出普通的 Python 数。如果累加的是 :term:`张量`，它就一直连着各步的 :term:`计算图`，内存会越用越多，见 :ref:`pitfalls-memory-growth`。
 
 loss_fn = nn.CrossEntropyLoss()
@@ -163,7 +162,7 @@ for seed in range(5):
 #    A 的理由只适用于同一个网络的两个数，而累计的准确率混合了不同时刻的网络。C 不成立，因为种子 0 相差最小，也有 0.680 对 0.411。
 
 # %%
-# 到第 20 轮，五个种子累计的准确率都与重新评估的相近，相差最大的也只是 0.984 对 0.988。验证的却都更低，最高是 0.970。
+# 到第 20 轮，五个种子累计的准确率都与重新评估的相近，相差最大的是 0.984 对 0.988，验证的却都更低。
 # 所以这时的差距不是累计造成的，它的来历见 :ref:`training-overfitting`。
 
 # hide-input: 画图
@@ -239,6 +238,7 @@ print(f"{accuracies.mean():.3f} ± {accuracies.std():.3f}")
 #
 #    真实的循环还要在每个批次把 ``x`` 和 ``y`` 移到 :term:`设备` 上，并且定期保存检查点，见 :ref:`training-save-and-load`。在 GPU 上，
 #    ``item()`` 要等 GPU 算完，所以可以改为累加 ``loss.detach() * len(y)``，一轮结束时再用 ``item()``。
+#    如果加载器设了 ``drop_last=True``，总的样本数就不能用 ``len(loader.dataset)``，要自己累加。
 #    两种模式见 `torch.nn.Module.eval <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval>`__ 的文档，
 #    ``no_grad()`` 的原理见 `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 
