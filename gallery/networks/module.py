@@ -56,14 +56,12 @@ plt.show()
 
 # %%
 # ``Sequential`` 只把前一层的输出交给后一层，所以写不出下面的加号。
-# 要写出它，就要自己定义一个 :term:`模块`。定义时要说清两件事，模块有哪些层，以及数据怎样经过这些层。
-# 前者写在 ``__init__`` 方法里，后者写在 ``forward`` 方法里。
+# 要写出它，就要自己定义一个 :term:`模块`，在 ``__init__`` 方法里建立各层，在 ``forward`` 方法里写数据经过的路。
 #
 # 第一个模块
 # ----------
 # ``class TwoPaths(nn.Module)`` 表示 ``TwoPaths`` 继承 ``nn.Module``，也就是以它为父类。
-# 其中的 ``super().__init__()`` 调用父类的 ``__init__``，
-# 要放在把层赋给属性之前。
+# 其中的 ``super().__init__()`` 调用父类的 ``__init__``，要放在把层赋给属性之前。
 
 
 class TwoPaths(nn.Module):
@@ -87,12 +85,12 @@ for name, parameter in model.named_parameters():
     print(f"{name:15} {tuple(parameter.shape)!s:6} {parameter.numel():2}")
 
 # %%
-# 调用时写 ``model(x)``，父类会用 ``x`` 去调用 ``forward``，所以不必写 ``model.forward(x)``。
-# ``__init__`` 里没有一行代码收集参数，三个层的六个参数却都列出来了，名字由属性名和参数名组成。
+# 两个样本各得到 1 个数。调用时写 ``model(x)``，父类会用 ``x`` 去调用 ``forward``。
+# ``__init__`` 里没有收集参数的代码，三个层的六个参数却都列出来了，名字由属性名和参数名组成。
 #
 # 哪些属性会被登记
 # ----------------
-# 训练代码通常只更新 ``model.parameters()`` 给出的 :term:`张量`，也就是登记过的参数。
+# 训练代码更新的是 ``model.parameters()`` 给出的 :term:`张量`，也就是登记过的参数。
 # 所以要知道，赋给属性的值在什么时候会登记为参数。
 #
 # .. predict::
@@ -127,7 +125,7 @@ print(f"{scaled.scale.dtype=} {scaled.shift.dtype=}")
 # .. answer:: A
 #
 #    给属性赋值时，父类会检查值的类型。如果值是 ``nn.Parameter``，就登记为参数。
-#    如果值是另一个模块，就登记为子模块，它的参数也算在内。
+#    如果值是模块，就登记为子模块，它的参数也算在内。
 #
 #    B 把要求梯度当成了登记的条件。属性 ``shift`` 收到了梯度 2，但是不在列出的参数里。
 #    方法 ``double()`` 只转换登记过的张量，所以 ``shift`` 仍是 float32。
@@ -135,15 +133,16 @@ print(f"{scaled.scale.dtype=} {scaled.shift.dtype=}")
 
 # %%
 # 如果 ``shift`` 应当由训练改变，就把它也写成 ``nn.Parameter``。
-# 列表里的层同样不会登记，怎样处理见 :ref:`pitfalls-unregistered-parameters`。
+# Python 列表里的层同样不会登记，要换成 ``nn.ModuleList``，见 :ref:`pitfalls-unregistered-parameters`。
 #
-# 有的张量不由训练改变，却要跟着模型转换类型、移到别的设备，例如图像各通道的平均值。
+# 有的张量是模型的一部分，却不由训练改变，例如图像各通道的平均值。
 # 这样的张量叫 :term:`缓冲区`，用 ``register_buffer()`` 登记。
 
 # %%
 # .. change-it::
 #
-#    把 ``shift`` 登记为缓冲区，再转换成 float64。它会出现在 ``named_parameters()`` 里吗，类型会变吗？
+#    把 ``self.shift = ...`` 换成 ``self.register_buffer("shift", torch.zeros(1))``。``shift`` 会在
+#    ``named_parameters()`` 里吗，会转换成 float64 吗，会在 ``state_dict()`` 给出的要保存的张量里吗？
 
 # hide-cell: 登记为缓冲区
 
@@ -161,18 +160,21 @@ class WithBuffer(nn.Module):
 
 with_buffer = WithBuffer().double()
 print([name for name, _ in with_buffer.named_parameters()])
-print(f"{with_buffer.shift.dtype=} {with_buffer.shift.requires_grad=}")
+print(f"{with_buffer.shift.dtype=}")
+print("state_dict with the buffer:", *with_buffer.state_dict())
+print("state_dict of Scaled:      ", *scaled.state_dict())
 
 # %%
 # .. outcome::
 #
-#    缓冲区不是参数，所以列出的参数里没有 ``shift``。但它登记过，所以跟着模型转换成了 float64。
+#    缓冲区不是参数，所以列出的参数里没有 ``shift``。但它登记过，所以转换成了 float64，也随模型保存。
+#    ``Scaled`` 的 ``shift`` 没有登记，所以不在最后一行里。
 
 # %%
 # 模块里放模块
 # ------------
-# 自己定义的模块也可以当作层，放进更大的模块。下面的数据依次经过两个 ``TwoPaths``。
-# 外层只有一条路，所以不必再写一个类，用 ``Sequential`` 就够了。
+# 自己定义的模块也可以当作层，放进更大的模块。下面的数据依次经过两个 ``TwoPaths``，每个样本仍得到 1 个数。
+# 外层只有一条路，所以用 ``Sequential`` 就够了。
 
 torch.manual_seed(0)
 deep = nn.Sequential(TwoPaths(3, 4, 2), TwoPaths(2, 4, 1))
@@ -182,7 +184,7 @@ print(f"{deep(x).shape=}")
 
 # %%
 # 打印一个模型，就能看到它的各级模块。参数的全名由各级的名字用点连成，``Sequential`` 里的模块以编号为名。
-# 数据有分支、有几个输入、要返回中间结果或要用 ``if`` 时，才需要自己写 ``forward``。
+# 数据有分支、有几个输入、要返回中间结果或要用 ``if`` 时，就要自己写 ``forward``。
 #
 # 常见错误：忘记 super().__init__()
 # ---------------------------------
@@ -199,13 +201,13 @@ except AttributeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 参数和子模块登记在几张表里，这些表由父类的 ``__init__`` 建立。如果没有调用它，就没有用来登记的表，
-# 所以第一次把层赋给属性时就报错。改法是在 ``__init__`` 的第一行写上 ``super().__init__()``。
+# 报错说的是，在调用父类的 ``__init__`` 之前不能登记模块，因为登记用的表由它建立。
+# 改法是在 ``__init__`` 的第一行写上 ``super().__init__()``。
 
 # %%
 # .. change-it::
 #
-#    把 ``forward`` 错写成 ``foward``。先猜在哪一步报错，是定义类、创建模型，还是调用模型？
+#    在一个类里把 ``forward`` 错写成 ``foward``。先猜在哪一步报错，是定义类、创建模型，还是调用模型？
 
 # hide-cell: 写错 forward
 
@@ -225,14 +227,14 @@ except NotImplementedError as error:
 # %%
 # .. outcome::
 #
-#    定义和创建都不报错，因为到了调用模型时，父类才去调用 ``forward``。
+#    定义和创建都不报错，因为到了调用模型时，父类才去调用 ``forward``。报错的方括号里是缺 ``forward`` 的类。
 
 # %%
 # .. real-projects::
 #
-#    PyTorch 的 ``nn.Transformer`` 也是几层嵌套的模块，所以有 ``encoder.layers.0.self_attn.in_proj_weight`` 这样的参数名。
-#    另外，``model(x)`` 除了调用 ``forward``，还会运行登记过的 :term:`钩子`，而 ``model.forward(x)`` 会跳过它们。
-#    模块的各种用法见
+#    ``nn.Transformer`` 也是几层嵌套的模块，所以参数名长如 ``encoder.layers.0.self_attn.in_proj_weight``。
+#    不要写 ``model.forward(x)``，因为 ``model(x)`` 还会运行登记过的 :term:`钩子`，而直接调用 ``forward`` 会跳过它们。
+#    更多用法见
 #    `torch.nn.Module <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__ 和
 #    `Modules <https://docs.pytorch.org/docs/stable/notes/modules.html>`__。
 
@@ -240,5 +242,5 @@ except NotImplementedError as error:
 # 小结
 # ----
 # - 规则：在 ``super().__init__()`` 之后赋给属性的层和 ``nn.Parameter`` 会登记，数据经过的路写在 ``forward`` 里。
-# - API：``torch.nn.Module``、``torch.nn.Parameter``、``named_parameters()`` 和 ``register_buffer()``。
+# - API：``torch.nn.Module``、``torch.nn.Parameter``、``named_parameters()`` 和 ``register_buffer(name, tensor)``。
 # - 下一页：:ref:`networks-mse-loss`
