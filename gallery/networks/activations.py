@@ -25,7 +25,7 @@ from torch import nn
 # %%
 # 逐个元素计算
 # ------------
-# 激活函数放在两个 :term:`线性层` 之间。没有它，几个线性层只相当于一个线性层，原因见 :ref:`networks-multilayer`。
+# 激活函数放在两个 :term:`线性层` 之间，为什么要放见 :ref:`networks-multilayer`。
 #
 # 激活函数对 :term:`张量` 里的每个数分别计算，所以输出与输入的 :term:`形状` 相同。
 # 先看其中的 ReLU，它的公式是 :math:`\max(x, 0)`。使用时先创建一个 ReLU 模块，再像函数那样调用它。
@@ -54,7 +54,7 @@ def slope(fn, x):
 
 activations = {
     "ReLU": nn.ReLU(),
-    "LeakyReLU": nn.LeakyReLU(0.1),  # 比默认值大，才看得清
+    "LeakyReLU": nn.LeakyReLU(0.1),  # 默认的 0.01 在图上看不清
     "GELU": nn.GELU(),
     "SiLU": nn.SiLU(),
     "Sigmoid": nn.Sigmoid(),
@@ -85,14 +85,13 @@ plt.show()
 # %%
 # 在 :math:`x = 4` 处，前四种函数的斜率等于或接近 1。
 # Sigmoid 和 Tanh 的曲线在两头变平，斜率接近 0，这种情形叫饱和。
-# 这两种函数还有一点不同。Tanh 的斜率在 0 处是 1，Sigmoid 的斜率在任何地方都不超过 0.25。
+# 但是 Tanh 的斜率在 0 处是 1，Sigmoid 的斜率在任何地方都不超过 0.25。
 #
 # ReLU 的斜率在 0 的左边是 0，在右边是 1，所以它在 0 处没有导数。PyTorch 在这一点取 0。
 #
 # 连用许多次
 # ----------
-# 网络有许多层，就有许多个斜率相乘。先不考虑权重，
-# 从 :math:`x = 1` 出发，把同一个函数连用多次，再求结果对 :math:`x` 的梯度。
+# 网络有许多层，就有许多个斜率相乘。先不考虑权重，从 :math:`x = 1` 出发，把同一个函数连用多次，再求梯度。
 
 
 def repeat(fn, start, times):
@@ -117,14 +116,14 @@ print(f"0.25 ** 20 = {0.25**20:.0e}")
 # Sigmoid 的每个斜率都不超过 0.25，所以连用 20 次后的梯度不超过 0.25 的 20 次方，也就是 9e-13。
 # 梯度随层数迅速趋于 0，这叫 :term:`梯度消失`。
 #
-# ReLU 的梯度一点也没有减少，因为 1 是正数，每个斜率都是 1。
+# ReLU 和 LeakyReLU 的梯度一点也没有减少，因为 1 是正数，每个斜率都是 1。
 # GELU 和 SiLU 虽然在右边的斜率接近 1，梯度却也消失了。
 # 原因在最后一列，它们的值已经接近 0，而它们在 0 处的斜率只有 0.5。
 # 所以起作用的不是斜率的最大值，而是输入所在之处的斜率。
 #
 # .. change-it::
 #
-#    把起点从 1.0 改成 −1.0。连用 20 次之后，哪些函数的梯度恰好是 0？
+#    把 ``repeat`` 的起点从 1.0 改成 −1.0。连用 20 次之后，哪些函数的梯度恰好是 0？
 
 # hide-cell: 从 −1 出发
 for name, fn in activations.items():
@@ -141,11 +140,10 @@ for name, fn in activations.items():
 # 加上权重
 # --------
 # 真的网络里还有权重，梯度每经过一个线性层，也要与这一层的权重相乘。
-# 要分清激活函数和权重的影响，先看没有激活函数的网络。
-# ``nn.Identity()`` 原样返回输入，把它当作激活函数，就等于没有激活函数。
+# 要分清两者的影响，先看没有激活函数的网络。``nn.Identity()`` 原样返回输入，放在层之后就等于没有激活函数。
 #
-# 下面的网络有 20 个线性层，每层有 32 个单元，没有 :term:`偏置`，权重是 PyTorch 默认的初始值。
-# 输出处的梯度取随机数，均方根约为 1。
+# 下面的网络有 20 个线性层，每层有 32 个单元，没有 :term:`偏置`。权重取默认的初值，
+# 也就是均匀地取自 :math:`-1/\sqrt{32}` 到 :math:`1/\sqrt{32}`。输出处的梯度取随机数，均方根约为 1。
 #
 # .. predict::
 #
@@ -175,21 +173,21 @@ def gradient_at_input(fn, seed, gain=None):
     return rms(x.grad), product
 
 
-for seed in range(5):
-    print(f"seed {seed}: {gradient_at_input(nn.Identity(), seed)[0]:.1e}")
-print(f"sqrt(1/3) ** 20 = {3**-10:.1e}")
+sizes = [gradient_at_input(nn.Identity(), seed)[0] for seed in range(60)]
+print("seeds 0 to 4:", *(f"{size:.1e}" for size in sizes[:5]))
+print(f"rms of 60 seeds: {rms(torch.tensor(sizes)):.1e}")
+print(f"sqrt(1/3) ** 20: {3**-10:.1e}")
 
 # %%
 # .. answer:: C
 #
-#    默认的权重均匀地取自 :math:`-1/\sqrt{32}` 到 :math:`1/\sqrt{32}`，方差是 :math:`1/(3 \cdot 32)`。
-#    把 32 个乘积相加，均方根大约乘以 :math:`\sqrt{1/3}`，20 层之后约为 1.7e-05。
-#    五个种子的结果都比它小一些。
-#    A 忘了梯度还要与权重相乘。B 忘了乘积有正有负，而且每个权重的绝对值都不超过 :math:`1/\sqrt{32}`。
+#    默认的权重方差是 :math:`1/(3 \cdot 32)`。每一层把 32 个乘积相加，均方根约乘以 :math:`\sqrt{1/3}`，
+#    20 层之后约为 1.7e-05，与 60 个种子的均方根相同。
+#    A 忘了梯度还要与权重相乘。B 忘了乘积有正有负，会互相抵消，而且每个权重的绝对值都不超过 :math:`1/\sqrt{32}`。
 #
 # 可见权重本身也会使梯度消失。要单独看激活函数，就换成不改变梯度大小的权重。
-# 正交矩阵不改变 :term:`向量` 的长度，``nn.init.orthogonal_`` 把权重填成正交矩阵，再乘以 ``gain``。换上 ``gain`` 为 1 的正交矩阵，求出输入处的梯度，
-# 再与 20 层斜率的均方根之积比较。
+# 正交矩阵不改变 :term:`向量` 的长度，``nn.init.orthogonal_`` 把权重填成正交矩阵，再乘以 ``gain``。
+# 下面取 ``gain`` 为 1，比较输入处的梯度与 20 层斜率的均方根之积。
 
 print("5 seeds    gradient at input   product of 20 slopes")
 for name, fn in {"Identity": nn.Identity(), **activations}.items():
@@ -201,11 +199,12 @@ for name, fn in {"Identity": nn.Identity(), **activations}.items():
 print(f"sqrt(1/2) ** 20 = {2**-10:.1e}, 0.5 ** 20 = {2**-20:.1e}")
 
 # %%
-# 两列很接近，所以在这些网络里，梯度还剩多少主要由各层的斜率决定。
+# 第一行的梯度约为 1，所以这样的权重不改变梯度的大小。每行的两列都很接近，所以剩下的梯度由各层的斜率决定。
 #
 # - ReLU 的斜率只有 0 和 1。如果两者各占一半，均方根就是 :math:`\sqrt{1/2}`，20 层的乘积约为 9.8e-04。
-# - Tanh 剩下的梯度是 ReLU 的一百倍以上。Tanh 的斜率在 0 附近接近 1，而且在哪里都不等于 0。
-# - GELU 和 SiLU 在 0 处的斜率是 0.5。这两种函数剩下的梯度比 ReLU 少得多，接近 0.5 的 20 次方。
+# - Tanh 剩下的梯度是 ReLU 的一百倍以上，因为它的斜率在 0 附近接近 1，而且在哪里都不等于 0。
+# - GELU 和 SiLU 剩下的梯度是 0.5 的 20 次方的 1 到 3 倍，原因与前一张表相同，它们在 0 处的斜率是 0.5。
+# - Sigmoid 剩下的最少，小于 0.25 的 20 次方。
 #
 # .. change-it::
 #
@@ -238,13 +237,13 @@ except AttributeError as error:
 #
 # .. real-projects::
 #
-#    ResNet 用 ReLU，BERT 用 `GELU <https://arxiv.org/abs/1606.08415>`__。Sigmoid 用来输出概率，LSTM 的门也用它。
-#    全部激活函数列在
+#    ResNet 用 ReLU，BERT 用 `GELU <https://arxiv.org/abs/1606.08415>`__，LSTM 的门用 Sigmoid。
+#    前两种网络还有捷径（见 :ref:`networks-module`），所以它们的梯度不只经过激活函数。全部激活函数列在
 #    `torch.nn 的文档 <https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity>`__ 里。
 
 # %%
 # 小结
 # ----
-# - 规则：梯度每经过一层，就与激活函数在该处的斜率相乘，也与这一层的权重相乘。
+# - 规则：梯度每经过一层，就乘以激活函数在该处的斜率和这一层的权重，连乘之后剩下的才传到最前面。
 # - API：``nn.ReLU``、``nn.LeakyReLU``、``nn.GELU``、``nn.SiLU``、``nn.Sigmoid``、``nn.Tanh``、``nn.Identity`` 和 ``nn.init.orthogonal_``。
 # - 下一页：:ref:`networks-multilayer`
