@@ -61,10 +61,11 @@ h = example_tensor
 for layer in model:
     h = layer(h)
     print(f"{type(layer).__name__:7} -> {tuple(h.shape)}")
-print(f"same result: {torch.equal(h, transformed)}")
+print(f"largest difference from model(...): {(h - transformed).abs().max():.6f}")
 
 # %%
-# 只有线性层改变形状，激活函数不改变。最后的 Sigmoid 把输出压到 0 和 1 之间，这样的输出可以当作概率。
+# 得到的数与 ``model(example_tensor)`` 的相同。这里只有线性层改变形状，激活函数不改变。
+# 最后的 Sigmoid 把输出压到 0 和 1 之间，可以当作概率。训练分类网络时由损失函数做这一步，见 :ref:`networks-cross-entropy`。
 #
 # 数一数参数
 # ----------
@@ -79,7 +80,7 @@ by_code = sum(parameter.numel() for parameter in model.parameters())
 print(f"{by_hand=} {by_code=}")
 
 # %%
-# 名字里的 0 和 2 是线性层在 ``Sequential`` 里的位置。位置 1 和 3 是激活函数，没有参数可列。
+# 两种算法都得到 21 个参数。名字里的 0 和 2 是线性层在 ``Sequential`` 里的位置，位置 1 和 3 是激活函数。
 #
 # 去掉中间的激活函数
 # ------------------
@@ -107,7 +108,7 @@ print(f"largest difference: {(two_layers - one_layer).abs().max():.6f}")
 # %%
 # .. answer:: B
 #
-#    合成之后只剩 4 个数，输出在舍入误差之内没有变。
+#    合成之后只剩 4 个数，而 1000 个输入的输出在六位小数内没有变。
 #
 #    .. math::
 #
@@ -149,7 +150,7 @@ print(f"largest difference: {(deep(x) - (x @ W_deep.T + b_deep)).abs().max():.6f
 #    f(a) + f(-a) = 2 f(0)
 #
 # 所以只要有一个 :math:`a` 使等式不成立，:math:`f` 就不能由线性层接成。
-# 下面用五组随机权重，检验去掉 Tanh 和留下 Tanh 的网络。函数 ``defect`` 对 1000 个 :math:`a` 计算等式两边的差，返回最大的绝对值。
+# 下面用五组随机权重，检验去掉 Tanh 和留下 Tanh 的网络。``defect`` 返回 1000 个 :math:`a` 中等式两边最大的差。
 
 
 def defect(f, a):
@@ -165,11 +166,11 @@ for seed in range(5):
     print(f"without Tanh {without:.4f}, with Tanh {with_tanh:.4f}")
 
 # %%
-# 没有 Tanh，五组权重都符合等式。有了 Tanh，五组都不符合，所以这五个网络都不能换成一个线性层。
+# 没有 Tanh，五组权重在四位小数内都符合等式。有了 Tanh，五组都不符合，所以这五个网络都不能换成一个线性层。
 #
 # .. change-it::
 #
-#    把检验的函数换成 :math:`x^3`。它不是直线，那么等式会不成立吗？
+#    把 ``defect`` 检验的函数换成 :math:`x^3`。它的图像不是直线，那么等式会不成立吗？
 
 # hide-cell: 三次函数
 print(f"defect of x**3: {defect(lambda a: a**3, x):.4f}")
@@ -216,8 +217,8 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 每个 ReLU 单元都有一个拐弯，输出的折线只在这些地方拐弯。这里两个单元的拐弯都在 0 处，
-# 所以输出只有一个拐弯。要贴近有更多起伏的曲线，就要有更多的单元。
+# 网络的输出与 :math:`|x|` 相同。每个 ReLU 单元有一个拐弯，这里都在 0 处，输出的折线只在这些地方拐弯。
+# 所以只有一个隐藏层时，要贴近有更多起伏的曲线，就要有更多的单元。
 #
 # 常见错误：前后两层接不上
 # ------------------------
@@ -232,14 +233,13 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 调用时才报错。报错里的 ``2x4`` 是第一层的输出，``5x1`` 是第二层转置后的权重。
-# 所以写完网络以后，先送一个小张量试一遍，就能及早发现。
+# 调用时才报错。报错里的 ``2x4`` 是第一层的输出，``5x1`` 是第二层转置后的权重，所以第二层要改成 ``Linear(4, 1)``。
+# 写完网络以后，先送一个小张量试一遍，就能及早发现。
 #
 # .. real-projects::
 #
-#    有了激活函数，隐藏层足够宽的网络能在有界的区域上逼近任何连续函数，例如用 ReLU、Sigmoid 或 Tanh。
-#    `Lu et al., 2017 <https://arxiv.org/abs/1709.02540>`__ 研究了宽度有限、层数很多的 ReLU 网络能逼近什么。
-#    给各层起名的写法见
+#    用 ReLU、Sigmoid 或 Tanh 时，隐藏层足够宽的网络能在有界的区域上逼近任何连续函数，但是训练不一定能找到那组权重。
+#    宽度有限而层数很多的 ReLU 网络见 `Lu et al., 2017 <https://arxiv.org/abs/1709.02540>`__，给各层起名的写法见
 #    `torch.nn.Sequential <https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html>`__。
 
 # %%
