@@ -35,7 +35,8 @@ from torch import nn
 #
 #    p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}
 #
-# 下面有三个 :term:`样本`，每行是一个样本在两个类别上的分数。``target`` 是正确类别的编号，从 0 数起。
+# 下面有三个 :term:`样本`，每行是一个样本在两个类别上的分数，所以 ``dim=1`` 是类别所在的轴。
+# ``target`` 是正确类别的编号，从 0 数起。
 
 logits = torch.tensor([[-1.0, 1], [-1, 1], [1, -1]])  # (3, 2)：样本，类别
 target = torch.tensor([1, 1, 0])  # (3,)：整数编号
@@ -49,9 +50,9 @@ print("softmax:", torch.softmax(logits, dim=1)[0])
 #
 # 从概率到损失
 # ------------
-# 交叉熵是正确类别的概率的负对数，再对样本求平均。概率是 1 时损失是 0，概率越小，损失越大。
+# 交叉熵是正确类别的概率的负对数，默认再对样本求平均。概率是 1 时损失是 0，概率越小，损失越大。
 # 类 ``CrossEntropyLoss`` 直接接收 logits 和编号，它自己做 softmax。
-# 这个损失的函数形式是 ``nn.functional.cross_entropy(logits, target)``。
+# 它的函数形式是 ``nn.functional.cross_entropy(logits, target)``。
 
 loss_fn = nn.CrossEntropyLoss()
 output = loss_fn(logits, target)
@@ -62,22 +63,24 @@ by_hand = -(log_p[0, 1] + log_p[1, 1] + log_p[2, 0]) / 3
 print(f"by hand: {by_hand:.4f}")
 
 # %%
-# 函数 ``log_softmax`` 一步算出概率的对数。它比先 softmax 再取对数更可靠，
-# 因为很小的概率会舍入成 0，取对数就得到 −inf。
+# 三个样本的正确类别都领先 2 分，概率都是 0.8808，所以损失是 :math:`-\ln 0.8808 = 0.1269`。
+#
+# 手算用的 ``log_softmax`` 一步算出概率的对数。下面用相差 200 的两个分数，把它与分两步算比较。
 
 far_apart = torch.tensor([0.0, 200.0])
 print("softmax, then log:", far_apart.softmax(dim=0).log())
 print("log_softmax:      ", far_apart.log_softmax(dim=0))
 
 # %%
+# 分两步算时，很小的概率舍入成 0，它的对数就是 −inf。``log_softmax`` 得到 −200。
+#
 # 把握和损失
 # ----------
 # 分数乘以 3，概率就更接近 0 或 1，网络的把握更大。分数变号，三个样本就全部判错。
 #
 # .. predict::
 #
-#    判对时损失是 0.1269。变号之后判错，正确类别落后 2 分。再乘以 3，正确类别落后 6 分。
-#    这两种判错的损失各是多少？
+#    变号之后，正确类别落后 2 分，再乘以 3，落后 6 分。这两种判错的损失各是多少？
 #
 #    - 两者相同，因为三个样本都判错了
 #    - 都不超过 1，因为概率在 0 和 1 之间
@@ -95,17 +98,17 @@ for name, scores in cases.items():
 # %%
 # .. answer:: C
 #
-#    两个类别时，设正确类别落后 :math:`d` 分，由定义可以算出损失是 :math:`\ln(1 + e^{d})`，
-#    :math:`d` 大时约等于 :math:`d`。
-#    A 只看判断的对错，但是判错的把握越大，正确类别的概率就越小，损失就越大。
+#    两种损失是 2.1269 和 6.0025。两个类别时，设正确类别落后 :math:`d` 分，由定义可以算出损失是
+#    :math:`\ln(1 + e^{d})`，:math:`d` 大时约等于 :math:`d`。
+#    A 只看判断的对错，但是判错的把握越大，正确类别的概率就越小。
 #    B 混淆了概率和它的负对数。概率趋于 0 时，负对数没有上限。
 #
-# 判对的时候正好相反，把握越大，损失越小，从 0.1269 降到 0.0025。
+# 判对的时候，把握越大，损失越小，从 0.1269 降到 0.0025。
 
 # %%
 # .. change-it::
 #
-#    网络的末尾如果已经有一个 softmax，``CrossEntropyLoss`` 就会再做一次。这时最有把握的判对，损失能降到 0 吗？
+#    把 ``scores`` 换成 ``scores.softmax(dim=1)``，就像网络的末尾已经有一个 softmax。不论判对多有把握，损失都能接近 0 吗？
 
 # hide-cell: 先做一次 softmax
 for name, scores in cases.items():
@@ -116,14 +119,13 @@ print(f"lowest possible:  {math.log(1 + math.exp(-1)):.4f}")
 # .. outcome::
 #
 #    不能。概率在 0 和 1 之间，所以第二次 softmax 收到的两个分数最多相差 1，损失不会低于 0.3133。
-#    程序不报错，所以要记住网络的末尾不放 softmax，详见 :ref:`pitfalls-softmax-twice`。
+#    程序也不报错，详见 :ref:`pitfalls-softmax-twice`。
 
 # %%
 # 为什么不用均方误差
 # ------------------
 # 也可以把概率当作预测，把 0 和 1 当作目标，用 :ref:`均方误差 <networks-mse-loss>` 作损失。
-# 两种损失都在判错时大，在判对时小。但是训练靠的是梯度，所以要比较两者的斜率。
-# 下面的 ``gap`` 是正确类别领先的分数，负数表示落后。
+# 训练靠的是梯度，所以要比较两种损失的斜率。下面的 ``gap`` 是正确类别领先的分数，负数表示落后。
 
 
 def cross_entropy(gap):
@@ -174,11 +176,10 @@ for ax, label in zip(axes, ("loss", "slope"), strict=True):
 plt.show()
 
 # %%
-# 图中的圆点在 ``gap`` 为 −6 处，这里交叉熵的斜率是 −0.9975，均方误差的斜率只有 −0.0049。
+# 两种损失都在判错时大，在判对时小。但是在 ``gap`` 为 −6 的圆点处，交叉熵的斜率是 −0.9975，均方误差的只有 −0.0049。
 # 所以用均方误差时，判错而且很有把握的样本，梯度反而接近 0。
 #
-# 求导可以看出原因。设 :math:`p` 是正确类别的概率，它对 ``gap`` 的斜率是 :math:`p(1-p)`。
-# 由此得到两种损失的斜率：
+# 设 :math:`p` 是正确类别的概率，它对 ``gap`` 的斜率是 :math:`p(1-p)`。由此得到两种损失的斜率：
 #
 # .. math::
 #
@@ -190,38 +191,42 @@ plt.show()
 # %%
 # .. change-it::
 #
-#    从 ``gap`` 为 −2 或 −6 处出发，每步减去 0.5 倍的斜率。用两种损失，各要走几步才能判对？
+#    从 ``gap`` 为 −2 处出发，每步减去 0.5 倍的斜率，走到判对为止。改从 −6 出发，两种损失的步数各变成几倍？
 
 # hide-cell: 走到判对为止
-for start in (-2.0, -6.0):
-    for loss in (cross_entropy, squared_error):
+for loss in (cross_entropy, squared_error):
+    counts = []
+    for start in (-2.0, -6.0):
         gap, steps = torch.tensor([start]), 0
         while gap < 0:
             gap = gap - 0.5 * value_and_slope(loss, gap)[1]
             steps += 1
-        print(f"from {start:.0f}: {loss.__name__:13} {steps:3} steps")
+        counts.append(steps)
+    near, far = counts
+    print(f"{loss.__name__:13} {near:3} and {far:3} steps, ratio {far / near:4.1f}")
 
 # %%
 # .. outcome::
 #
-#    从 −2 出发，交叉熵要 6 步，均方误差要 16 步。从 −6 出发，交叉熵要 14 步，均方误差却要 426 步。
-#    所以用均方误差也能判对，但是起初判错的把握越大，走得就越慢。
+#    交叉熵从 6 步增加到 14 步，是 2.3 倍。均方误差从 16 步增加到 426 步，是 26.6 倍。
+#    所以用均方误差也能判对，但是起初很有把握的判错，改正起来要慢得多。
 
 # %%
 # 二分类只用一个分数
 # ------------------
-# 两个类别时，损失只取决于两个分数之差，所以网络只输出一个差就够了。
-# 类 ``BCEWithLogitsLoss`` 接收这一个分数。它的目标是浮点数，形状与分数相同，
-# 1.0 表示类别 1，0.0 表示类别 0。
+# 两个类别时，损失只取决于两个分数之差 :math:`d`，所以网络只输出这个差就够了。
+# 函数 Sigmoid 把它变成类别 1 的概率 :math:`1/(1 + e^{-d})`，所以差大于 0 就判为类别 1。
+# 类 ``BCEWithLogitsLoss`` 接收这一个分数，目标是形状相同的浮点数，1.0 表示类别 1，0.0 表示类别 0。
 
 difference = logits[:, 1] - logits[:, 0]  # (3, 2) -> (3,)
 print("difference:", difference)
+print("sigmoid:", difference.sigmoid())
 binary_loss = nn.BCEWithLogitsLoss()(difference, target.float())
 print(f"one score: {binary_loss:.4f}  two scores: {output:.4f}")
 
 # %%
-# 两者在四位小数内相同。名字里的 BCE 是 binary cross-entropy，with logits 表示它自己做 Sigmoid，
-# 所以网络的末尾也不放 Sigmoid。
+# 第一个样本的概率仍是 0.8808，损失也与两个分数时相同。名字里的 BCE 是 binary cross-entropy，
+# with logits 表示它自己做 Sigmoid，所以网络的末尾也不放 Sigmoid。
 
 # %%
 # .. real-projects::
@@ -233,6 +238,6 @@ print(f"one score: {binary_loss:.4f}  two scores: {output:.4f}")
 # %%
 # 小结
 # ----
-# - 规则：交叉熵接收 logits 和类别编号，判错的把握越大，损失越大，网络的末尾不放 softmax。
-# - API：``torch.nn.CrossEntropyLoss``、``torch.nn.BCEWithLogitsLoss``、``torch.softmax`` 和 ``torch.log_softmax``。
+# - 规则：交叉熵接收 logits 和类别编号，两个类别时，判错的损失约等于落后的分数，网络的末尾不放 softmax。
+# - API：``torch.nn.CrossEntropyLoss``、``torch.nn.BCEWithLogitsLoss``、``torch.softmax(x, dim=1)`` 和 ``torch.log_softmax(x, dim=1)``。
 # - 下一页：:ref:`networks-optimizer-step`
