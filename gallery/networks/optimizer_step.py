@@ -8,8 +8,7 @@
 优化器：走一步
 ==============
 
-手写 :term:`梯度下降` 时，每个参数的更新公式都要自己写出来。
-一条直线只有两个参数，手写并不麻烦，但是一个网络常有几十个参数张量。
+手写 :term:`梯度下降` 时，每个参数的更新公式都要自己写出来，而一个网络可以有几十个参数张量。
 PyTorch 的 :term:`优化器` 可以更新所有这些参数。它走一步究竟改动了什么，又改动了多少？
 
 你将学到：
@@ -47,8 +46,7 @@ device = (
 #    \qquad
 #    \frac{\partial L}{\partial w} = 2 (\hat{y} - y) \, x
 #
-# 先建立模型，看一看出发时的权重和预测。
-# 初值按 :term:`随机种子` 0 在 CPU 上生成，然后移到 :term:`设备` 上，所以换设备不会换初值。
+# 先建立模型，移到 :term:`设备` 上，看一看出发时的权重和预测。
 
 torch.manual_seed(0)
 model = torch.nn.Linear(1, 1).to(device)
@@ -83,14 +81,15 @@ optimizer.step()  # 第二步：优化器按 grad 更新每个参数
 print("model params after:", model.weight)
 print(f"prediction after: {model(X_simple).item():.4f}")
 print(f"increase of w: {(model.weight - w_before).item():.4f}")
+print(f"increase of b: {(model.bias - b_before).item():.4f}")
 print(f"increase of the prediction: {(model(X_simple) - y_hat).item():.4f}")
 
 # %%
 # .. answer:: C
 #
-#    :math:`w` 从 −0.0075 变成 0.0219，增加 0.0294。预测从 0.5290 变成 0.5878，增加 0.0588，是 0.0294 的两倍。
-#    A 不成立，因为优化器拿到的是 ``model.parameters()``，其中也有 :math:`b`，所以 :math:`b` 不会停在原处。
-#    B 不成立，因为一步走多远由学习率和梯度决定，所以一步之后预测离 2 还很远。
+#    :math:`w` 从 −0.0075 变成 0.0219，增加 0.0294，:math:`b` 也增加 0.0294。预测增加 0.0588，是它的两倍。
+#    A 不成立，因为优化器拿到的是 ``model.parameters()``，其中也有 :math:`b`，所以 :math:`b` 也改变。
+#    B 不成立，因为一步走多远由学习率和梯度决定，这一步之后预测才到 0.5878。
 
 # %%
 # 手算核对
@@ -111,7 +110,7 @@ torch.testing.assert_close(model.weight.detach(), w_by_hand)
 torch.testing.assert_close(model.bias.detach(), b_by_hand)
 
 # %%
-# 四行都与手算的相同。两个梯度相等，所以 :math:`w` 和 :math:`b` 各增加 0.0294。
+# 四行都与手算的相同。两个梯度相等，所以 :math:`w` 和 :math:`b` 增加得一样多。
 #
 # 每一行改动了什么
 # ----------------
@@ -119,7 +118,7 @@ torch.testing.assert_close(model.bias.detach(), b_by_hand)
 #
 # - ``same = model.weight`` 直接赋值。
 # - ``detached = model.weight.detach()`` 得到一个新的张量，它不属于 :term:`计算图`。
-# - ``kept = model.weight.detach().clone()`` 再用 ``clone()`` 复制一份。
+# - ``kept = model.weight.detach().clone()`` 还用了 ``clone()``。
 #
 # .. predict::
 #
@@ -160,7 +159,7 @@ print(f"kept = {kept.item():.4f}")
 #    C 不成立，因为 ``detached`` 虽然是新的张量，却与权重共用内存，只有 ``clone()`` 才复制内存。
 
 # %%
-# 前四行说明了三行代码的分工。``zero_grad()`` 默认把 ``grad`` 设为 ``None``，
+# 前四行说明了三行代码的分工。``zero_grad()`` 把 ``grad`` 设为 ``None``，因为默认 ``set_to_none=True``。
 # ``backward()`` 只写 ``grad``，只有 ``step()`` 改动权重。
 # 最后的 ``grad`` 还是这一步的梯度。``backward()`` 会把新梯度加到旧梯度上，所以下一步要先清零。
 #
@@ -210,7 +209,7 @@ plt.show()
 
 # %%
 # 学习率 0.01 太小，走完 20 步，预测才到 1.35。学习率 0.1 合适，预测 :term:`收敛` 到 2。
-# 学习率 0.5 太大，每一步都越过目标，落到另一侧同样远的地方，所以预测在 0.53 与 3.47 之间来回跳。
+# 学习率 0.5 太大，每一步都越过目标，所以预测在 0.53 与 3.47 之间来回跳。
 #
 # 最后一列可以算出来。这里 :math:`x = 1`，所以 :math:`w` 和 :math:`b` 的梯度都是误差的 2 倍。
 # 两者各减去误差的 :math:`2\eta` 倍，预测就一共减去误差的 :math:`4\eta` 倍。
@@ -234,7 +233,7 @@ for lr in (0.01, 0.1, 0.5):
 # %%
 # .. real-projects::
 #
-#    多数训练程序每一步换一个小批量，优化器也常换成 AdamW，但是仍然用这三个方法。SGD 的各个参数见
+#    换成小批量，或换成 AdamW 等优化器，训练的一步仍然是这三行。SGD 的各个参数见
 #    `torch.optim.SGD <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>`__
 #    的文档，学习率与收敛的关系见综述
 #    `Optimization Methods for Large-Scale Machine Learning <https://arxiv.org/abs/1606.04838>`__。
@@ -242,6 +241,6 @@ for lr in (0.01, 0.1, 0.5):
 # %%
 # 小结
 # ----
-# - 规则：每一步先清零，再求导，再更新，而更新就是每个参数减去学习率乘以它的梯度。
+# - 规则：每一步先清零，再求导，再更新，而 SGD 默认的更新是每个参数减去学习率乘以它的梯度。
 # - API：``torch.optim.SGD(model.parameters(), lr=...)``、``optimizer.zero_grad()``、``loss.backward()``、``optimizer.step()``、``detach().clone()``。
 # - 下一页：:ref:`networks-momentum`
