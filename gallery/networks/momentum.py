@@ -91,7 +91,7 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 梯度来回变号时，新的梯度抵消旧速度的一部分，所以步子起初忽大忽小，最后约是第一步的一半。
+# 梯度不变时，步子逐渐放大。梯度来回变号时，新的梯度抵消旧速度的一部分，所以步子起初忽大忽小，最后约是第一步的一半。
 #
 # .. change-it::
 #
@@ -180,7 +180,7 @@ for momentum, lr in settings:
     print(f"momentum {momentum}, lr {lr:<4}   {numbers}    {sum(steps) / 5:>5.0f}")
 
 # %%
-# 再看不用动量时，前两步的梯度方向是否相同。余弦是 1 表示方向相同，是 −1 表示相反，五个种子各打印一个数。
+# 再看不用动量时，走一步之后，沿第一步的方向，梯度变成原来的几倍。负数表示反向，五个种子各打印一个数。
 
 
 def gradient(lr, seed, n_epochs):  # 最后一步的梯度，还留在 grad 里
@@ -188,16 +188,15 @@ def gradient(lr, seed, n_epochs):  # 最后一步的梯度，还留在 grad 里
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
 
-for lr in (0.05, 0.5):
+for lr in (0.05, 0.15, 0.5):
     pairs = [(gradient(lr, seed, 1), gradient(lr, seed, 2)) for seed in range(5)]
-    cosines = [torch.cosine_similarity(*pair, dim=0).item() for pair in pairs]
-    print(f"lr {lr}:", *(f"{cosine:+.2f}" for cosine in cosines))
+    print(f"lr {lr:<4}", *(f"{(g @ h / (g @ g)).item():+.2f}" for g, h in pairs))
 
 # %%
 # .. answer:: C
 #
 #    最后一行全是 NaN，所以 A 和 B 都不成立，动量不等于更大的学习率。
-#    学习率取 0.5 时，五个种子的梯度在一步之后都几乎反向，可见这一步越过了低处。学习率取 0.05 时，方向几乎不变。
+#    学习率取 0.05 时，一步之后梯度不反向，取 0.15 时反向，最多是 1.14 倍，取 0.5 时反向，而且都超过 3 倍，所以步子越走越大。
 #    动量只在梯度方向不变时才把步子放大到 10 倍，而学习率 0.5 使每一步都是 10 倍。
 
 # %%
