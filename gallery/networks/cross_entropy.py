@@ -147,9 +147,10 @@ def value_and_slope(loss, gap):
     return value.detach(), gap.grad
 
 
-print("gap:                    6        2       -2       -6")
+gaps = torch.tensor([6.0, 2, -2, -6])
+print(f"{'gap':19} " + " ".join(f"{g:8.0f}" for g in gaps))
 for loss in (cross_entropy, squared_error):
-    value, slope = value_and_slope(loss, torch.tensor([6.0, 2, -2, -6]))
+    value, slope = value_and_slope(loss, gaps)
     print(f"{loss.__name__:13} loss  " + " ".join(f"{v:8.5f}" for v in value))
     print(f"{loss.__name__:13} slope " + " ".join(f"{s:8.5f}" for s in slope))
 
@@ -238,6 +239,6 @@ print(f"one score: {binary_loss:.4f}  two scores: {output:.4f}")
 # %%
 # 小结
 # ----
-# - 规则：交叉熵接收 logits 和类别编号，两个类别时，判错的损失约等于落后的分数，网络的末尾不放 softmax。
+# - 规则：交叉熵接收 logits 和类别编号，两个类别时，很有把握的判错，损失约等于落后的分数，网络的末尾不放 softmax。
 # - API：``torch.nn.CrossEntropyLoss``、``torch.nn.BCEWithLogitsLoss``、``torch.softmax(x, dim=1)`` 和 ``torch.log_softmax(x, dim=1)``。
 # - 下一页：:ref:`networks-optimizer-step`
