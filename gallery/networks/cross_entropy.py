@@ -46,7 +46,7 @@ print("by hand:", exp / exp.sum())
 print("softmax:", torch.softmax(logits, dim=1)[0])
 
 # %%
-# 第一个样本的正确类别是 1，这个类别的概率是 0.8808。
+# 两行相同，正确类别 1 的概率是 0.8808。
 #
 # 从概率到损失
 # ------------
