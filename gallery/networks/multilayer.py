@@ -80,7 +80,7 @@ by_code = sum(parameter.numel() for parameter in model.parameters())
 print(f"{by_hand=} {by_code=}")
 
 # %%
-# 两种算法都得到 21 个参数。名字里的 0 和 2 是线性层在 ``Sequential`` 里的位置，位置 1 和 3 是激活函数。
+# 两种算法结果相同。名字里的 0 和 2 是线性层在 ``Sequential`` 里的位置，位置 1 和 3 是激活函数。
 #
 # 去掉中间的激活函数
 # ------------------
