@@ -110,7 +110,7 @@ torch.testing.assert_close(model.weight.detach(), w_by_hand)
 torch.testing.assert_close(model.bias.detach(), b_by_hand)
 
 # %%
-# 四行都与手算的相同。两个梯度相等，所以 :math:`w` 和 :math:`b` 增加得一样多。
+# 四行都与手算的相同，两个梯度也相等。
 #
 # 每一行改动了什么
 # ----------------
