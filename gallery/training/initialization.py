@@ -29,8 +29,8 @@ from torch import nn
 # %%
 # 思路
 # ----
-# 线性层的一个输出 :math:`z` 是 :math:`n` 个乘积之和。权重相互独立、均值为 0 时，:math:`z` 的方差取决于
-# :math:`\operatorname{E}[x^2]`，也就是输入平方的平均：
+# 线性层有 :math:`n` 个输入。偏置为 0，权重相互独立、均值为 0 时，它的一个输出 :math:`z` 是 :math:`n` 个独立的乘积之和，方差取
+# 决于 :math:`\operatorname{E}[x^2]`，也就是输入平方的平均：
 #
 # .. math::
 #
@@ -47,6 +47,9 @@ for std in (1, 0.01, math.sqrt(1 / n), math.sqrt(2 / n)):
 # %%
 # 四个标准差中，只有 :math:`\sqrt{2/n}` 既不放大也不缩小信号，这就是 Kaiming 初始化。输入和输出的个数相同时，Xavier 初始化的
 # 标准差是 :math:`\sqrt{1/n}`，它没有把 ReLU 去掉的一半补回来。
+#
+# 下面在 20 层的网络里量三样。“size”是一层输出的均方根。“spread”是第 20 层的输出随输入改变多少，即每个单元在 500 个输入之间
+# 的标准差，再对单元取平均。最后从输出端送回均方根约为 1 的随机梯度，量它传到输入时的均方根。
 #
 # .. predict::
 #
@@ -78,8 +81,8 @@ def measure(initialize, activation):
     for layer in layers:
         h = activation(layer(h))
         sizes.append(rms(h))
-    spread = h.std(dim=0).mean().item()  # 换一个输入，输出改变多少
-    (h * torch.randn_like(h)).sum().backward()  # 从输出端送回随机的梯度
+    spread = h.std(dim=0).mean().item()
+    (h * torch.randn_like(h)).sum().backward()  # 输出的梯度就是这些随机数
     return sizes, spread, rms(x.grad)
 
 
@@ -89,7 +92,7 @@ initializations = {
     "Xavier": nn.init.xavier_normal_,
     "Kaiming": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
     "PyTorch default": None,
-    "default, bias 0": partial(nn.init.kaiming_uniform_, a=math.sqrt(5)),  # 默认权重
+    "default, bias 0": lambda weight: weight,  # 权重不动，只有偏置变成 0
 }
 
 
@@ -121,16 +124,15 @@ plt.show()
 # %%
 # .. answer:: B
 #
-#    表里的“size”是一层输出的均方根，“spread”是换一个输入时，第 20 层的输出改变多少。默认初值的 spread 只有 7.2e-09，所以 A 不
-#    成立。C 不成立，第 1 层的 size 是 4.1e-01，与 :math:`\sqrt{1/6}` 相近，而不是大于 1。传回输入的梯度也只剩 1.7e-08，这叫
-#    :term:`梯度消失`。
+#    默认初值的 spread 只有 7.2e-09，第 20 层的 size 也只有 2.7e-02，所以 A 不成立。C 不成立，第 1 层的 size 是 4.1e-01，与
+#    :math:`\sqrt{1/6}` 相近，而不是大于 1。传回输入的梯度也只剩 1.7e-08，这叫 :term:`梯度消失`。
 #
-# 默认初值在第 20 层的 size 是 2.7e-02，比它的 spread 大得多。最后一行把偏置设成 0，size 就降到 2.0e-08，可见那 2.7e-02 来自
-# :term:`偏置`，而不是输入。所以不能只看输出有多大，还要看它随不随输入改变。Kaiming 那一行的信号和梯度都没有消失。
+#    第 20 层的 size 仍比 spread 大得多。最后一行用同样的权重，只把偏置设成 0，size 就降到 1.8e-08，可见那 2.7e-02 来自
+#    :term:`偏置`，而不是输入。所以不能只看输出有多大，还要看它随不随输入改变。Kaiming 那一行的信号和梯度都没有消失。
 #
 # .. change-it::
 #
-#    把 ReLU 换成 tanh，它的输出总在 −1 与 1 之间。“标准差 1”的那一行还会爆炸吗？
+#    把 ``report(torch.relu)`` 改成 ``report(torch.tanh)``，tanh 的输出总在 −1 与 1 之间。“normal, std 1”的那一行还会爆炸吗？
 
 # hide-cell: tanh
 report(torch.tanh)
@@ -138,8 +140,8 @@ report(torch.tanh)
 # %%
 # .. outcome::
 #
-#    “标准差 1”的那一行输出不再爆炸，传回输入的梯度却有 3.1e+09，所以两个方向都要量。Xavier 和 Kaiming 在 tanh 网络里，两个方
-#    向都没有消失，也没有爆炸。
+#    输出不再爆炸，传回输入的梯度却有 3.1e+09，所以两个方向都要量。Xavier 和 Kaiming 在 tanh 网络里，两个方向都没有消失，也没有
+#    爆炸，而默认初值的 spread 仍然只有 1.1e-05。
 
 # %%
 # 全零为什么不行
@@ -184,12 +186,12 @@ for name, parameter in train_constant(0.0).named_parameters():
 #
 # .. change-it::
 #
-#    不用 0，把所有参数都设成 0.1。这时前面的层也有梯度了，32 个隐藏单元会学到不同的权重吗？
+#    把 ``train_constant(0.0)`` 里的 0.0 改成 0.1，所有参数就都从 0.1 开始。这时前面的层也有梯度了，32 个隐藏单元会学到不同的权重吗？
 
 # hide-cell: 全是 0.1
 weight = train_constant(0.1)[1].weight.detach()  # (32, 64)，一行是一个隐藏单元
 print(f"largest change: {(weight - 0.1).abs().max():.3f}")
-print(f"largest difference between two units: {(weight - weight[0]).abs().max():.3f}")
+print(f"largest difference from unit 0: {(weight - weight[0]).abs().max():.0e}")
 
 # %%
 # .. outcome::
@@ -200,8 +202,7 @@ print(f"largest difference between two units: {(weight - weight[0]).abs().max():
 # %%
 # 训练差多少
 # ----------
-# 手写数字，隐藏层 3 层或 20 层，每层 64 个单元，训练 5 轮，比较验证 :term:`准确率`。训练之前，先量最后一个隐藏层的 spread。
-# “±”后面是五个种子的标准差：
+# 用手写数字训练 5 轮，隐藏层有 3 层或 20 层，每层 64 个单元，比较验证 :term:`准确率`。训练之前，先量最后一个隐藏层的 spread。“±”后面是五个种子的标准差：
 
 
 def spread_and_accuracy(initialize, depth, seed):
@@ -234,17 +235,16 @@ for depth in (3, 20):
         print(f"  {right.mean():.2f} ± {right.std():.2f}")
 
 # %%
-# 3 层时，三种初始化都学得会。20 层时，默认初值与乱猜一样，Xavier 是 0.26，Kaiming 有 0.75。同样是 20 层，训练之前的 spread 越
-# 小，5 轮之后的准确率也越低。但是层数不同的网络不能这样比，例如 3 层默认初值的 spread 小于 20 层 Kaiming 的，准确率却更高。
+# 3 层时，三种初始化都至少有 0.86。20 层时，默认初值与乱猜一样，Xavier 是 0.26，Kaiming 有 0.75。层数相同时，训练之前的 spread
+# 越小，5 轮之后的平均准确率也越低。但是层数不同的网络不能这样比，例如 3 层默认初值的 spread 小于 20 层 Kaiming 的，准确率却更高。
 #
 # .. real-projects::
 #
-#    很深的网络除了初始化，还可以用 :ref:`归一化 <training-normalization>` 和残差连接让信号保持合适的大小。初始化的函数列在
-#    `torch.nn.init <https://docs.pytorch.org/docs/stable/nn.init.html>`__，:math:`\sqrt{2/n}` 出自
-#    `He 等人的论文 <https://arxiv.org/abs/1502.01852>`__。
+#    默认权重由 ``kaiming_uniform_(weight, a=math.sqrt(5))`` 给出，方差却是 :math:`1/(3n)`，而不是 :math:`2/n`。很深的网络还用 :ref:`归一化 <training-normalization>` 和残差连接保持信号的大小。
+#    函数列在 `torch.nn.init <https://docs.pytorch.org/docs/stable/nn.init.html>`__，:math:`\sqrt{2/n}` 出自 `He 等人的论文 <https://arxiv.org/abs/1502.01852>`__。
 #
 # 小结
 # ----
-# - 规则：深的 ReLU 网络用 Kaiming 初始化。训练之前先送一批输入进去，量最后一层的输出随输入改变多少，再量传回输入的梯度。
+# - 规则：深的 ReLU 网络用 Kaiming 初始化。训练之前先送一批输入进去，看最后一个隐藏层的 spread 和传回输入的梯度是不是接近 0 或极大。
 # - API：``nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")`` 用于 ReLU，``nn.init.zeros_(layer.bias)`` 用于偏置。
 # - 下一页：:ref:`training-optimizers-compared`
