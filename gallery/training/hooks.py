@@ -26,9 +26,9 @@ from torch import nn
 # %%
 # 前向钩子
 # --------
-# :term:`钩子` 是你交给 PyTorch 的一个函数，某个 :term:`模块` 运行时，PyTorch 会自动调用它。前向钩子在模块算出输出之后被调用，收到三样东西，依次是模块、输入（一个元组）和输出。钩子返回 ``None`` 时，输出不变。钩子返回别的值，就用它代替输出。
+# :term:`钩子` 是你交给 PyTorch 的一个函数，某个 :term:`模块` 运行时，PyTorch 会自动调用它。前向钩子在模块算出输出之后被调用，收到三样东西，依次是模块、输入（位置参数的元组）和输出。钩子返回 ``None`` 时，输出不变。钩子返回别的值，就用它代替输出。
 #
-# ``register_forward_hook`` 把钩子挂到模块上，并返回一个句柄。句柄的 ``remove()`` 把钩子取下。
+# ``register_forward_hook`` 把钩子挂到模块上，并返回一个句柄。句柄的 ``remove()`` 把钩子取下。要写 ``model(x)``，因为直接调用 ``model.forward(x)`` 会跳过 ``model`` 自己的钩子。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -72,8 +72,7 @@ with model[0].register_forward_hook(report), model[0].register_forward_hook(repo
 # --------------
 # 隐藏层的输出可以当作图像的 :term:`特征`，用来检索或分类。下面的钩子把输出存进字典。``detach()`` 让存下的张量不再连着 :term:`计算图`，所以字典不会让计算图留在内存里。
 #
-# 用五个种子各训练一个网络，取出 ReLU 之后的 16 个数。然后在训练集里找特征最接近的一张，照抄它的标签，看验证集上对了多少。
-# 没有训练过的网络作为对照。表里的 ± 是五个种子的标准差。
+# 用五个种子各训练一个网络，取出 ReLU 之后的 16 个数。然后在训练集里找特征最接近的一张，照抄它的标签，看验证集上对了多少。没有训练过的网络作为对照。表里的 ± 是五个种子的标准差。
 
 
 def train_model(seed, n_epochs):
@@ -117,13 +116,11 @@ same = torch.equal(model[3](kept["features"]), logits)
 print(f"the last layer turns the kept features into the network's output: {same}")
 
 # %%
-# 最后一行说明留对了地方，因为把留下的特征送进最后一层，得到的正是网络的输出。
-# 训练过的 16 个特征有 0.974 的准确率，接近 64 个像素的 0.983。没有训练过的只有 0.774，所以这些特征经过训练才好用。
+# 最后一行说明留对了地方，因为把留下的特征送进最后一层，得到的正是网络的输出。训练过的 16 个特征有 0.974 的准确率，接近 64 个像素的 0.983。没有训练过的只有 0.774，所以这些特征经过训练才好用。
 #
 # .. predict::
 #
-#    把 ReLU 换成 ``nn.ReLU(inplace=True)``，它把结果直接写回输入的内存。
-#    同一个 ``keep`` 改挂在 ReLU 之前的 :term:`线性层` 上。前向结束后，存下的张量里有负数吗？
+#    把 ReLU 换成 ``nn.ReLU(inplace=True)``，它把结果直接写回输入的内存。同一个 ``keep`` 改挂在 ReLU 之前的 :term:`线性层` 上。前向结束后，存下的张量里有负数吗？
 #
 #    - 没有，因为 ReLU 改写的就是存下的那块内存。
 #    - 有，因为钩子在 ReLU 之前运行，存下的是线性层的输出。
@@ -148,15 +145,11 @@ print(f"with clone()        smallest value kept: {kept['features'].min():.2f}")
 # %%
 # .. answer:: A
 #
-#    ``detach()`` 得到的张量与原来的共用内存，随后 ReLU 原地改写了它，负数都成了 0。
-#    B 的前半句是对的，但是共用的内存后来变了。C 不对，这样改写并不报错，所以不容易发现。
-#    ``detach().clone()`` 复制一份，后面的层就改不到它。
+#    ``detach()`` 得到的张量与原来的共用内存，随后 ReLU 原地改写了它，负数都成了 0。B 的前半句是对的，但是共用的内存后来变了。C 不对，这样改写并不报错，所以不容易发现。``detach().clone()`` 复制一份，后面的层就改不到它。
 #
 # 反向钩子
 # --------
-# ``register_full_backward_hook`` 挂的钩子在反向传播经过模块时被调用。
-# 它收到模块、损失对输入的梯度和损失对输出的梯度，后两样都是元组。
-# 下面用它量八层网络里每一层收到的梯度，几个网络只差 :term:`激活函数`。``nn.Identity`` 原样返回输入，代表没有激活函数。
+# ``register_full_backward_hook`` 挂的钩子在反向传播经过模块时被调用。它收到模块、损失对输入的梯度和损失对输出的梯度，后两样都是元组。下面用它量八层网络里每一层收到的梯度，几个网络只差 :term:`激活函数`。``nn.Identity`` 原样返回输入，代表没有激活函数。
 #
 # .. predict::
 #
@@ -193,34 +186,9 @@ for activation in (nn.Identity, nn.Tanh, nn.ReLU, nn.Sigmoid):
     factors = runs[:, -1] / runs[:, 0]
     print(f"{name:<8}  layer 8: {runs[0, -1]:.1e}  layer 1: {runs[0, 0]:.1e}", end="")
     print(f"  smaller by a factor of {factors.min():.0f} to {factors.max():.0f}")
-print(f"0.25 ** -7 = {0.25**-7:.0f}")
+print(f"3 ** 3.5 = {3**3.5:.0f}, 6 ** 3.5 = {6**3.5:.0f}, 48 ** 3.5 = {48**3.5:.0f}")
 
 # %%
-# .. answer:: B
-#
-#    五个种子里，ReLU 网络的梯度都缩小了几百倍，而没有激活函数的网络缩小了几十倍。
-#    所以 A 和 C 都不对，默认的初始权重已经让梯度每层缩小一些。ReLU 又让一部分单元的导数为 0，于是缩小得更多。
-#
-# 表里的倍数是五个种子的最小值和最大值，两层的范数是种子 0 的。Sigmoid 网络缩小了几十万倍，其中导数占了 16384 倍以上，因为 sigmoid 的导数最大也只有 0.25，要连乘 7 次。
-# Tanh 网络与没有激活函数时相差很少。越靠近输入，梯度越小，这就是 :term:`梯度消失`。
-#
-# .. change-it::
-#
-#    把 sigmoid 网络加深到 16 层。缩小的倍数会加倍，还是会平方？
-
-# hide-cell: 16 层的 sigmoid 网络
-deep = [gradient_norms(nn.Sigmoid, seed, n_layers=16) for seed in range(5)]
-deep = torch.tensor(deep)
-factors = deep[:, -1] / deep[:, 0]
-print(f"16 layers: smaller by a factor of {factors.min():.1e} to {factors.max():.1e}")
-
-# %%
-# .. outcome::
-#
-#    比平方还大一些。每经过一层，梯度就乘上一个小于 1 的数，而经过的层数从 7 变成 15，比两倍还多一层。
-
-# %%
-# 下图画出种子 0 的八层网络。
 
 # hide-input: 画图
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
@@ -235,16 +203,48 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 每条线都近似直线，所以每经过一层，梯度缩小的倍数差不多。
+# .. answer:: B
+#
+#    五个种子里，ReLU 网络的梯度缩小了 456 到 711 倍，而没有激活函数的网络缩小了 42 到 51 倍。A 漏了权重，它们已经使梯度每层缩小一些。C 也不对，因为 64 项各带一个小的权重，和并不大。
+#
+#    这个倍数算得出来。:ref:`training-initialization` 讲过，默认权重的方差是 :math:`1/(3n)`。一层有 :math:`n` 个单元，:math:`n` 项相加，梯度的方差就乘以 :math:`1/3`，经过 7 层，范数缩小 :math:`3^{3.5}` 倍，即 47 倍。ReLU 又使约一半的分量变成 0，方差每层乘以 :math:`1/6`，共 529 倍。Sigmoid 的导数最大是 :math:`1/4`，方差每层最多乘以 :math:`1/48`，这样算至少缩小 766204 倍。三个数都与表里的相近。越靠近输入，梯度越小，这就是 :term:`梯度消失`。
+#
+# 表里的倍数是五个种子的最小值和最大值，两层的范数和图是种子 0 的。Tanh 与没有激活函数时相差很少。图里每条线都近似直线，所以每层缩小的倍数差不多。
+#
+# .. change-it::
+#
+#    给 sigmoid 网络的 ``gradient_norms`` 传 ``n_layers=16``。缩小的倍数会加倍，还是会平方？
+
+# hide-cell: 16 层的 sigmoid 网络
+deep = [gradient_norms(nn.Sigmoid, seed, n_layers=16) for seed in range(5)]
+deep = torch.tensor(deep)
+factors = deep[:, -1] / deep[:, 0]
+print(f"16 layers: smaller by a factor of {factors.min():.1e} to {factors.max():.1e}")
+
+# %%
+# .. outcome::
+#
+#    比平方还大。八层的倍数不到 1e6，平方不到 1e12，而十六层至少有 5.2e+12，因为经过的层数从 7 变成 15，比两倍还多一层。
+
+# %%
+# 挂了反向钩子的模块，输出不能再原地改写，否则前向就报错：
+
+model = make_model(inplace=True)
+model[1].register_full_backward_hook(lambda module, grad_input, grad_output: None)
+try:
+    model(x)
+except RuntimeError as error:
+    print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
+
+# %%
+# 报错里要看的是“modified inplace”，换成普通的 ``nn.ReLU()`` 就不再报错。
 #
 # .. real-projects::
 #
-#    大网络里按名字取层，例如 ``model.get_submodule("encoder.0")``。用钩子找第一个出现 NaN 的层，见 :ref:`pitfalls-nan-hunting`。
-#    接口见 `torch.nn.Module.register_forward_hook <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook>`__，各种钩子的次序见 `Module hooks <https://docs.pytorch.org/docs/stable/notes/modules.html#module-hooks>`__。
+#    大网络里按名字取层，例如 ``model.get_submodule("encoder.0")``。用钩子找第一个出现 NaN 的层，见 :ref:`pitfalls-nan-hunting`。接口见 `torch.nn.Module.register_forward_hook <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook>`__，各种钩子的次序见 `Module hooks <https://docs.pytorch.org/docs/stable/notes/modules.html#module-hooks>`__。
 #
 # 小结
 # ----
 # - 规则：用完就取下钩子，要留下的张量用 ``detach().clone()``，要留下的数用 ``item()``。
-# - API：``register_forward_hook(fn)`` 调用 ``fn(module, args, output)``，
-#   ``register_full_backward_hook(fn)`` 调用 ``fn(module, grad_input, grad_output)``。
+# - API：``register_forward_hook(fn)`` 调用 ``fn(module, args, output)``，``register_full_backward_hook(fn)`` 调用 ``fn(module, grad_input, grad_output)``。
 # - 下一页：:ref:`training-confusion-matrix`
