@@ -9,12 +9,13 @@
 ==================
 
 模型预测房价、温度这样的连续数值，叫作回归。训练需要用一个数来表示预测有多差，
-这个数由 :term:`损失函数` 算出。如果数据里混进一个写错的目标，使损失最小的预测会改变多少？
+这个数由 :term:`损失函数` 算出。假设用同一个数预测全部样本，而其中一个样本的目标写错了。
+使损失最小的那个数会移动多远？
 
 你将学到：
 
 - 计算 :term:`均方误差` 和它的 :term:`梯度`
-- 比较离群的目标对三种损失函数的影响
+- 比较离群值对三种损失函数的影响，离群值是与其余目标相差很远的目标
 - 修正预测与目标形状不一致的错误
 """
 
@@ -46,12 +47,7 @@ loss = mse_loss_fn(prediction, target)
 print(loss)
 
 # %%
-# 三个误差是 −1、0、1，平方之后是 1、0、1，平均就是 2/3。照公式手算，结果相同。
-
-by_hand = ((prediction - target) ** 2).mean()
-print(f"by hand: {by_hand:.4f}")
-
-# %%
+# 三个误差是 −1、0、1，平方之后是 1、0、1，平均就是 2/3。
 # 选项 ``reduction`` 决定这些平方怎样合成一个数，默认是 ``"mean"``。
 
 for reduction in ("none", "sum", "mean"):
@@ -64,14 +60,14 @@ for reduction in ("none", "sum", "mean"):
 #
 # 梯度与误差成正比
 # ----------------
-# 训练靠梯度来改变预测。对公式求导，得到第 :math:`i` 个预测的梯度：
+# 训练沿着与梯度相反的方向改变参数。对公式求导，得到损失对第 :math:`i` 个预测的梯度：
 #
 # .. math::
 #
 #    \frac{\partial L}{\partial \hat{y}_i} = \frac{2 (\hat{y}_i - y_i)}{n}
 #
-# 下面用 ``backward()`` 核对。五个目标里，最后一个本来是 5，被误写成 50。
-# 五个预测都取同一个数 3，也就是没有写错时目标的平均值。
+# 下面用 ``backward()`` 核对。五个预测都取同一个数 3，也就是 ``clean`` 中五个目标的平均值。
+# 在 ``typo`` 中，最后一个目标 5 被误写成 50。
 
 clean = torch.tensor([1.0, 2, 3, 4, 5])
 typo = torch.tensor([1.0, 2, 3, 4, 50])
@@ -83,22 +79,27 @@ def gradient(loss_fn, constant, target):
     return prediction.grad
 
 
-print("error:   ", 3 - typo)
-print("by hand: ", 2 * (3 - typo) / 5)
-print("backward:", gradient(mse_loss_fn, 3.0, typo))
+for name, values in {"clean": clean, "typo": typo}.items():
+    backward = gradient(mse_loss_fn, 3.0, values)
+    print(f"{name:5} error:   ", 3 - values)
+    print(f"{name:5} by hand: ", 2 * (3 - values) / 5)
+    print(f"{name:5} backward:", backward, f"sum {backward.sum():.1f}")
 
 # %%
 # 误差 −47 是误差 −1 的 47 倍，梯度 −18.8 也是 −0.4 的 47 倍。
-# 负的梯度表示增大预测会使损失减小，所以写错的目标会把预测拉高，而且作用远大于其他四个目标。
+#
+# 五个预测是同一个数，改变这个数就同时改变五个预测，所以损失对它的导数是五个梯度之和。
+# 对 ``clean`` 来说，和是 0，所以 3 是损失的最低点。对 ``typo`` 来说，和是 −18，增大这个数还能减小损失。
 #
 # 另外两种损失
 # ------------
-# 如果不让梯度随误差增大，离群的目标还会这样起作用吗？比较另外两种损失：
+# 回归还常用另外两种损失：
 #
-# - 平均绝对误差（mean absolute error，MAE）取误差的绝对值，类名是 ``L1Loss``。
-# - Huber 损失在误差的绝对值小于 ``delta`` 时用平方的一半，超过之后改用直线，类名是 ``HuberLoss``。
+# - 平均绝对误差（mean absolute error，MAE）取误差的绝对值，再求平均，类名是 ``L1Loss``。
+# - Huber 损失在误差的绝对值不超过 ``delta`` 时用平方的一半，超过之后改用直线，直线的斜率是 ``delta`` 或 ``-delta``。
+#   它的类名是 ``HuberLoss``，``delta`` 默认是 1。
 #
-# 下图画出三种损失的值和斜率，其中 Huber 损失的 ``delta`` 是 1。
+# 下图画出只有一个预测时三种损失的值，以及它们的斜率，也就是这个预测的梯度。
 
 loss_fns = {
     "MSE": torch.nn.MSELoss(),
@@ -126,79 +127,86 @@ for name, line, side in (
     for ax, curves in zip(axes, (values, slopes), strict=True):
         (drawn,) = ax.plot(errors, curves[name], ls=line, lw=2)
         ax.text(3.1, curves[name][-1], name, color=drawn.get_color(), va=side)
-for ax, label in zip(axes, ("loss", "slope"), strict=True):
-    ax.set(xlabel="error", ylabel=label, xlim=(-3.1, 4.4))
+ticks = ([0, 3, 6, 9], [-6, -3, -1, 0, 1, 3, 6])
+for ax, label, at in zip(axes, ("loss", "slope"), ticks, strict=True):
+    ax.set(xlabel="error", ylabel=label, xlim=(-3.1, 4.4), yticks=at)
+    ax.set_xticks(range(-3, 4))
     ax.spines[["top", "right"]].set_visible(False)
 # alt: 左图是三种损失，MSE 是抛物线，MAE 是 V 形，Huber 底部圆、两边直；
 # 右图是斜率，MSE 是斜线，MAE 在 0 处从 −1 跳到 1，Huber 从 −1 逐渐升到 1
 plt.show()
 
 # %%
-# MSE 的斜率随误差增大，而 MAE 和 Huber 的斜率的绝对值不超过 1。
+# 误差为 3 时，三种损失的斜率是 6、1、1。在误差 0 处，MAE 的斜率从 −1 跳到 1，
+# Huber 的斜率是连续的。
 #
 # .. predict::
 #
-#    五个目标 1、2、3、4、5 全部预测成同一个数，三种损失都在预测 3 时最小。
-#    把 5 误写成 50，哪些损失的最低点会离开 3？
+#    用同一个数预测 ``clean`` 的五个目标，三种损失的最低点都是 3。把目标 5 误写成 50 以后，哪些损失的最低点会离开 3？
 #
 #    - 三种都会，因为目标的平均值变了
-#    - 只有 MSE，因为它的斜率随误差增大
+#    - 只有 MSE，因为用 MAE 和 Huber 时，这个目标在 3 处的梯度不变
 #    - MSE 和 Huber，因为 Huber 在误差小时也用平方
+#
+# 函数 ``best_constant`` 把 0 到 50 之间每隔 0.01 的数依次当作预测，返回损失最小的一个。
 
 
 def best_constant(loss_fn, target):
-    def loss(constant):
-        return loss_fn(torch.full_like(target, constant), target).item()
-
-    return min([i / 20 for i in range(1001)], key=loss)  # 从 0 到 50
+    candidates = torch.arange(0, 50, 0.01, dtype=torch.float64)
+    losses = [loss_fn(c.expand(5), target.double()) for c in candidates]
+    return candidates[torch.stack(losses).argmin()].item()
 
 
 for name, loss_fn in loss_fns.items():
-    before, after = best_constant(loss_fn, clean), best_constant(loss_fn, typo)
-    print(f"{name:5} lowest at {before:5.2f} before, {after:5.2f} after the typo")
-for name, constant in (("MSE", 12.0), ("MAE", 3.0), ("Huber", 3.0)):
-    print(f"{name:5} at {constant:2.0f}:", gradient(loss_fns[name], constant, typo))
+    for label, values in {"clean": clean, "typo": typo}.items():
+        best, grad = best_constant(loss_fn, values), gradient(loss_fn, 3.0, values)
+        print(f"{name:5} {label:5} lowest at {best:5.2f}; gradient at 3: ", end="")
+        print(f"last target {grad[-1]:5.1f}, sum {grad.sum():5.1f}")
+print("MSE   typo  gradients at 12:", gradient(mse_loss_fn, 12.0, typo))
 
 # %%
 # .. answer:: B
 #
-#    MSE 的最低点从 3 移到 12，也就是五个目标的平均值，因为在这里五个梯度之和才是 0。
-#    A 只对 MSE 成立。用另外两种损失时，写错的目标与目标 4 的梯度都是 −0.2，所以在 3 处五个梯度之和仍是 0。
-#    C 只看了误差小的一段。目标 50 的误差远大于 ``delta``，落在直线的一段。
+#    用 MAE 和 Huber 时，目标 5 在 3 处的梯度在误写之前就是 −0.2，误写成 50 以后还是 −0.2，所以五个梯度之和仍是 0。
+#    A 只对 MSE 成立。它的最低点从 3 移到平均值 12，在那里五个梯度之和才是 0。
+#    C 忽略了 ``delta``。目标 5 的误差是 −2，目标 50 的误差是 −47，绝对值都超过 1，所以都落在斜率为 −1 的直线上。
 
 # %%
 # .. change-it::
 #
-#    这次误写的是 3，五个目标成了 1、2、50、4、5。MAE 和 Huber 的最低点还会留在 3 吗？
+#    把 ``typo`` 改成 ``[1, 2, 50, 4, 5]``，也就是误写 3，再改成 ``[1, 2, 3, 3.5, 50]``。
+#    MAE 和 Huber 的最低点各在哪里？
 
-# hide-cell: 把 3 误写成 50
-other_typo = torch.tensor([1.0, 2, 50, 4, 5])
-for name, loss_fn in loss_fns.items():
-    print(f"{name:5} lowest at {best_constant(loss_fn, other_typo):5.2f}")
-print(f"median: {other_typo.median():.2f}")
+# hide-cell: 另外两组目标
+for numbers in [1.0, 2, 50, 4, 5], [1.0, 2, 3, 3.5, 50]:
+    values = torch.tensor(numbers)
+    bests = [f"{name} {best_constant(fn, values):.2f}" for name, fn in loss_fns.items()]
+    print(f"{numbers}: {', '.join(bests)}; median {values.median():.2f}")
 
 # %%
 # .. outcome::
 #
-#    不会，两者都移到了 4。MAE 的最低点是目标的中位数，也就是排序以后居中的数。
-#    误写 5 不改变居中的数，误写 3 却使它变成了 4。即使这样，两者移动的距离也比 MSE 小得多。
+#    MAE 的最低点是中位数，也就是排序以后居中的数。因为每个目标的梯度是 0.2 还是 −0.2，只取决于它比预测小还是大，
+#    所以两边的目标一样多时，和才是 0。误写 3 使中位数变成 4，MAE 和 Huber 都移到 4，但是 MSE 移到了 12.40。
+#    在第二组中，Huber 的最低点是 2.83，与 MAE 不同。1 和 50 的梯度互相抵消，2、3、3.5 的误差小于 ``delta``，
+#    所以最低点是这三个数的平均值。
 
 # %%
-# 选项 ``delta`` 决定 Huber 损失从多大的误差开始改用直线。
-#
 # .. change-it::
 #
-#    把 Huber 损失的 ``delta`` 改成 100，大于所有的误差。最低点会在 3、12，还是两者之间？
+#    目标仍是 ``typo``，把 ``HuberLoss`` 的 ``delta`` 改成 5，再改成 100，使它大于所有的误差。最低点各在哪里？
 
-# hide-cell: delta=100
+# hide-cell: delta=5 和 delta=100
 for delta in (1.0, 5.0, 100.0):
-    best = best_constant(torch.nn.HuberLoss(delta=delta), typo)
-    print(f"delta {delta:5.1f}: lowest at {best:5.2f}")
+    loss_fn = torch.nn.HuberLoss(delta=delta)
+    best = best_constant(loss_fn, typo)
+    print(f"delta {delta:5.1f}: lowest at {best:5.2f}", gradient(loss_fn, best, typo))
 
 # %%
 # .. outcome::
 #
-#    最低点从 3 移到 3.75，再移到 12。所有误差都小于 ``delta`` 时，Huber 损失就是均方误差的一半，所以最低点相同。
+#    ``delta`` 为 5 时，目标 50 的梯度是 −5/5，也就是 −1。在 3.75 处，其余四个梯度之和正好是 1。
+#    ``delta`` 为 100 时，Huber 损失就是均方误差的一半，所以最低点也是 12。
 
 # %%
 # 常见错误：形状不一致
@@ -228,12 +236,13 @@ print(f"(3,) and (3,):   {mse_loss_fn(column.squeeze(1), row):.4f}")
 # .. real-projects::
 #
 #    目标检测网络 Fast R-CNN 用 ``SmoothL1Loss`` 回归边框的坐标，见
-#    `Girshick, 2015 <https://arxiv.org/abs/1504.08083>`__。这种损失与 Huber 损失只差一个系数。各个选项见
+#    `Girshick, 2015 <https://arxiv.org/abs/1504.08083>`__。``SmoothL1Loss(beta=b)`` 等于 ``HuberLoss(delta=b)`` 除以 ``b``。各个选项见
 #    `torch.nn.MSELoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：均方误差的梯度与误差成正比，所以离群的目标对它影响很大，对 MAE 和 Huber 影响较小。
-# - API：``torch.nn.MSELoss``、``torch.nn.L1Loss``、``torch.nn.HuberLoss``，函数形式如 ``torch.nn.functional.mse_loss``。
+# - 规则：用一个数预测全部目标时，MSE 的最低点是平均值，一个离群值就把它从 3 拉到 12。
+#   MAE 和 ``delta`` 为 1 的 Huber 在误写 5 时留在 3，在误写 3 时移到 4。
+# - API：``MSELoss(reduction=…)``、``L1Loss``、``HuberLoss(delta=…)``，都在 ``torch.nn`` 中，函数形式如 ``torch.nn.functional.mse_loss``。
 # - 下一页：:ref:`networks-cross-entropy`
