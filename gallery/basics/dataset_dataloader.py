@@ -9,8 +9,7 @@
 ==================
 
 训练时，模型每一步只用一小批样本。样本可能都在一个数组里，也可能分散在许多文件里。
-怎样换一种存放方式，而不必改写训练循环？
-取样本的工作还可以交给另外几个进程，这样跑完一 :term:`轮` 是不是总能更快？
+怎样换一种存放方式，而不必改写训练循环？取样本的工作还可以交给另外几个进程，这样跑完一 :term:`轮` 是不是总能更快？
 
 你将学到：
 
@@ -20,6 +19,7 @@
 """
 
 import tempfile
+import time
 import timeit
 from pathlib import Path
 
@@ -30,11 +30,8 @@ from torch.utils.data import DataLoader, Dataset
 # %%
 # 思路
 # ----
-# PyTorch 把取数据分成两件事。:term:`数据集` 按编号返回一个样本，并说明样本的总数。
-# :term:`数据加载器` 决定取样本的次序，再把样本拼成批次。
-#
-# 自己的数据集要写三个方法。``__init__`` 保存数据，``__len__`` 返回样本总数，
-# ``__getitem__`` 返回编号为 ``idx`` 的样本。
+# :term:`数据集` 按编号返回一个样本。:term:`数据加载器` 决定取样本的次序，再把样本拼成批次。
+# 自己的数据集要写三个方法。``__init__`` 保存数据，``__len__`` 返回样本总数，``__getitem__`` 返回编号为 ``idx`` 的样本。
 
 
 class FakeDataset(Dataset):
@@ -62,11 +59,11 @@ if __name__ == "__main__":
     print(f"{len(dataset)=}  {x_0.shape=}  {y_0.shape=}  {y_0.dtype=}")
 
 # %%
-# 一个样本包括一个长度为 10 的 NumPy 数组和一个数，它们还不是 :term:`张量`。
+# 一个样本包括一个长度为 10 的 NumPy 数组和一个数。
 #
 # 拼成批次
 # --------
-# ``DataLoader`` 每次取 ``batch_size`` 个样本，把它们转换成张量，再沿新的轴 0 叠起来。
+# ``DataLoader`` 每次取 ``batch_size`` 个样本，转换成 :term:`张量`，再沿新的轴 0 叠起来。
 
 if __name__ == "__main__":
     torch.manual_seed(0)
@@ -77,60 +74,63 @@ if __name__ == "__main__":
     print(len(dataloader), "batches")
 
 # %%
-# 每个 ``y`` 是一个数，4 个数叠起来的形状是 ``[4]``，类型仍是 NumPy 的 ``float64``。
+# 每个 ``y`` 是一个数，4 个数叠起来的形状是 ``[4]``，数据类型仍是 NumPy 的 ``float64``。
 #
-# 网络的参数通常是 ``float32``，遇到 ``float64`` 的输入会报错（见 :ref:`basics-tensor-numpy`）。
-# 所以创建数据集时就转换一次，后面都用转换过的数据集。
+# 网络的参数默认是 ``float32``，遇到 ``float64`` 的输入会报错（见 :ref:`basics-tensor-numpy`），所以创建数据集时就转换一次。
+# 把 ``batch_size`` 改成 8，100 个样本就不能平分，再看 ``drop_last`` 的作用。
 
 if __name__ == "__main__":
     dataset = FakeDataset(torch.from_numpy(x).float(), torch.from_numpy(y).float())
-    x_batch, y_batch = next(iter(DataLoader(dataset, batch_size=4)))
-    print(f"{x_batch.dtype=}  {y_batch.dtype=}")
+    for drop_last in (False, True):
+        dataloader = DataLoader(dataset, batch_size=8, drop_last=drop_last)
+        x_batch, y_batch = list(dataloader)[-1]
+        print(f"{drop_last=}: {len(dataloader)} batches, the last: ", end="")
+        print(x_batch.shape, x_batch.dtype, y_batch.dtype)
 
 # %%
+# 两种类型都成了 ``float32``。默认保留最后剩下的 4 个样本，``drop_last=True`` 丢掉这个不满的批次。
+#
 # .. change-it::
 #
-#    把 ``y`` 改成列表 ``y.tolist()``，它的元素是 Python 的浮点数。先猜 ``y_batch`` 的类型，再看运行结果。
+#    把开头的一行改成 ``dataset = FakeDataset(x, y.tolist())``，每个 ``y`` 就是 Python 的浮点数。``y_batch`` 是什么数据类型？
 
 # hide-cell: y 是 Python 的数
 if __name__ == "__main__":
     from_list = FakeDataset(x, y.tolist())
     x_batch, y_batch = next(iter(DataLoader(from_list, batch_size=4)))
-    print(f"DataLoader:   {y_batch.dtype}")
-    print(f"torch.tensor: {torch.tensor(y.tolist()).dtype}")
+    print(
+        f"DataLoader: {y_batch.dtype}, torch.tensor: {torch.tensor(y.tolist()).dtype}"
+    )
 
 # %%
 # .. outcome::
 #
 #    ``DataLoader`` 把 Python 的浮点数变成 ``float64``，而 ``torch.tensor`` 把它们变成 ``float32``。
-#    所以样本里有 Python 的数时，也要检查批次的类型。
+#    所以样本里有 Python 的数时，也要检查批次的数据类型。
 #
 # 打乱次序
 # --------
-# 下面把 ``y`` 换成样本的编号，读出两轮的次序。
-# 再假设样本按类别排列，前 50 个是一类，后 50 个是另一类，数一数有几个批次只含一类样本。
+# 下面把 ``y`` 换成样本的编号，读出两轮的次序。再假设前 50 个样本是一类，后 50 个是另一类，数一数有几个批次只含一类样本。
 
 if __name__ == "__main__":
+    torch.manual_seed(0)
     numbered = FakeDataset(x, np.arange(100))
     for shuffle in (False, True):
         dataloader = DataLoader(numbered, batch_size=4, shuffle=shuffle)
         for epoch in (0, 1):
             order = torch.cat([idx for _, idx in dataloader])
-            n_single = sum(len((idx // 50).unique()) == 1 for idx in order.split(4))
-            counts = f"{len(order.unique())} of {len(order)} different"
-            print(f"{shuffle=} {epoch=}: {order[:4].tolist()} ... {counts}", end=", ")
-            print(f"one class: {n_single} of {len(dataloader)} batches")
+            one = sum(len((idx // 50).unique()) == 1 for idx in order.split(4))
+            text = f"{len(order.unique())} different, one class: {one} batches"
+            print(f"{shuffle=} {epoch=}: {order[:4].tolist()} ... {text}")
 
 # %%
-# 每一轮都有 100 个编号，而且各不相同，所以每个样本恰好用到一次。
-# ``shuffle=True`` 在每一轮开始时重新打乱，所以两轮的次序不同。
-# 不打乱时，25 个批次里有 24 个只含一类样本，这样的批次算出的梯度只反映一类。
-# 打乱以后，多数批次含有两类样本。
+# 每一轮的 100 个编号各不相同，所以每个样本恰好用到一次。``shuffle`` 默认是 ``False``，
+# 这时 25 个批次里有 24 个只含一类样本，它们的梯度只反映一类。``shuffle=True`` 在每一轮开始时重新打乱，两轮各有 3 个批次只含一类样本。
 #
 # 同一个循环，两种数据集
 # ----------------------
 # 下面的训练循环与 :ref:`basics-gradient-descent` 的四步相同，只是每一步用一个批次。
-# 第二个数据集 ``FileDataset`` 从文件读取，``__init__`` 只记下路径，``__getitem__`` 才读其中一个文件。
+# 第二个数据集 ``FileDataset`` 在 ``__init__`` 中只记下路径，在 ``__getitem__`` 中才读其中一个文件。
 
 
 def train_one_epoch(w, dataloader):
@@ -169,82 +169,82 @@ if __name__ == "__main__":
 #
 # 工作进程
 # --------
-# ``num_workers=2`` 会另开两个进程取样本、拼批次，主进程接收拼好的批次。
-# 一轮结束后，工作进程默认会关闭，``persistent_workers=True`` 让它们留到下一轮。
+# ``num_workers`` 默认是 0，由主进程取样本。``num_workers=2`` 另开两个进程取样本、拼批次，再把批次送回主进程。
 #
 # .. predict::
 #
-#    ``dataset`` 的样本都在内存里。把 ``num_workers`` 从 0 改成 2，不计启动进程的时间，
-#    取完一轮批次的用时会怎样？
+#    ``dataset`` 的样本都在内存里。把 ``num_workers`` 从 0 改成 2，不计启动进程的时间，取完一轮批次的用时会怎样？
 #
 #    - 减少约一半，因为两个进程同时取样本
 #    - 变长，因为每个批次都要从工作进程送回主进程
 #    - 几乎不变，因为取内存里的样本本来就很快
 #
-# 下面先核对两种设置取到的批次是否相同，再计时。除了 ``dataset``，还有一个慢的数据集 ``SlowDataset``，
-# 它的 ``__getitem__`` 先等 0.1 秒，好比等待网络，再返回样本，所以这里只用 20 个样本。每种设置取若干轮，用最短的一轮作比较。
-# 在开头提到的那些系统上，工作进程无法导入写在笔记本里的类，所以这里从 ``torchnotes`` 导入同样的类，它在本页的 zip 包里。
+# 函数 ``epoch_seconds`` 返回几轮中最短的秒数，因为其他程序只会使一轮变慢。工作进程默认在一轮结束后关闭，
+# ``persistent_workers=True`` 让它们留到下一轮，所以只有第一轮包含启动的时间。参数 ``train`` 是训练一个批次的秒数，用 ``sleep`` 代替。
+#
+# 本页的 zip 包里有 ``torchnotes``，其中的 ``SlowDataset`` 把另一个数据集包起来，每取一个样本先等一段时间，好比等待网络。
+# 在开头提到的那些系统上，工作进程无法导入写在笔记本里的类，所以 ``FakeDataset`` 也从那里导入。
 
 
-def epoch_seconds(dataset, batch_size, n, repeat):
+def epoch_seconds(dataset, batch_size, n, train=0.0, repeat=2):
     keep = n > 0  # 没有工作进程时，persistent_workers 不能是 True
     dataloader = DataLoader(dataset, batch_size, num_workers=n, persistent_workers=keep)
-    return min(timeit.repeat(lambda: list(dataloader), number=1, repeat=repeat))
+
+    def epoch():
+        for _ in dataloader:
+            if train > 0:
+                time.sleep(train)
+
+    return min(timeit.repeat(epoch, number=1, repeat=repeat))
 
 
 if __name__ == "__main__":
-    from torchnotes.datasets import (  # torchnotes 在本页的 zip 包里
-        FakeDataset,
-        SlowDataset,
-    )
+    from torchnotes.datasets import FakeDataset, SlowDataset
 
     dataset = FakeDataset(dataset.x, dataset.y)
-    x_by_workers = {}
-    for n in (0, 2):
-        torch.manual_seed(0)
-        dataloader = DataLoader(dataset, batch_size=4, shuffle=True, num_workers=n)
-        x_by_workers[n] = torch.stack([x_batch for x_batch, _ in dataloader])
-    print(f"{torch.equal(x_by_workers[0], x_by_workers[2])=}")
-
-    fast = {n: epoch_seconds(dataset, batch_size=5, n=n, repeat=10) for n in (0, 2)}
-    print(f"in memory: more than twice as long with 2 workers: {fast[2] > 2 * fast[0]}")
-
+    t = {n: [epoch_seconds(dataset, k, n, repeat=10) for k in (5, 100)] for n in (0, 2)}
+    ratio = min(5, int(t[2][0] / t[0][0]))  # 更大的比值随机器变化，只取到 5
+    print(f"in memory, 20 batches: at least {ratio} times as long with 2 workers")
+    ratio = min(2, int((t[2][0] - t[0][0]) / (t[2][1] - t[0][1])))
+    print(f"extra time, 20 batches / 1 batch: at least {ratio}\n")
     first_20 = FakeDataset(dataset.x[:20], dataset.y[:20])
-    slow_dataset = SlowDataset(first_20, seconds_per_item=0.1)
-    slow = {n: epoch_seconds(slow_dataset, batch_size=5, n=n, repeat=2) for n in (0, 2)}
-    print(f"slow: time with 2 workers / time with 0 workers: {slow[2] / slow[0]:.1f}")
+    slow = SlowDataset(first_20, seconds_per_item=0.04)
+    print("slow, seconds      0 workers  1 worker  2 workers")
+    for train in (0.0, 0.2):
+        t = [epoch_seconds(slow, 5, n, train) for n in (0, 1, 2)]
+        print(f"4 batches, train {train:.1f} {t[0]:8.1f} {t[1]:9.1f} {t[2]:10.1f}")
 
 # %%
 # .. answer:: B
 #
-#    用时变成原来的两倍以上。A 只对慢的数据集成立，那里的用时约为原来的 0.5 倍，因为两个进程可以同时等待。
-#    C 不成立，因为它只考虑取样本的时间，没有算上送回批次的时间。
+#    用时变成 5 倍以上。批次从 20 个减少到 1 个，取的样本一样多，多花的时间却至少减少一半，可见它与批次的个数有关。
+#    A 只对慢的数据集成立，不训练时的用时从 0.8 秒减少到 0.4 秒，因为两个进程可以同时等待。
+#    C 只考虑取样本的时间，没有算上送回批次的时间。
 #
-# 两种设置取到的批次相同，所以工作进程在这里只影响用时。
+# 表的第二行也要训练。主进程训练时，工作进程已经在取下一个批次，所以一个工作进程就把 1.6 秒减少到 1.0 秒，只有第一个批次要等。
 #
 # .. change-it::
 #
-#    把 ``batch_size`` 改成 100，于是整个数据集合成一个批次。先猜两个工作进程多花的时间会怎样变化，再看运行结果。
+#    把慢数据集的 ``batch_size`` 从 5 改成 20，不训练。先猜两个工作进程还能不能节省时间，再看运行结果。
 
 # hide-cell: 一个批次
 if __name__ == "__main__":
-    one = {n: epoch_seconds(dataset, batch_size=100, n=n, repeat=10) for n in (0, 2)}
-    print(f"extra time is less than before: {one[2] - one[0] < fast[2] - fast[0]}")
+    t = [epoch_seconds(slow, 20, n) for n in (0, 2)]
+    print(f"1 batch: {t[0]:.1f} s with 0 workers, {t[1]:.1f} s with 2 workers")
 
 # %%
 # .. outcome::
 #
-#    要取的样本一样多，批次少了，工作进程多花的时间也少了。可见这段时间与批次的个数有关，与 B 的解释相符。
+#    不能，因为一个批次只由一个工作进程取样本，另一个工作进程没有事做。
 #
 # .. real-projects::
 #
 #    先用 ``num_workers=0``，模型要等数据时再增加，并比较用时。解码图像这样的计算也可以分给工作进程，但是要有空闲的核。
-#    样本长短不一时不能直接叠起来，要写自己的拼批次函数，交给
-#    `DataLoader <https://docs.pytorch.org/docs/stable/data.html>`__ 的参数 ``collate_fn``。
+#    样本长短不一时，要给 `DataLoader <https://docs.pytorch.org/docs/stable/data.html>`__ 传入自己的拼批次函数 ``collate_fn``。
 #    在 GPU 上训练时，还可以参考 `pin_memory 教程 <https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html>`__。
 #
 # 小结
 # ----
-# - 规则：数据集返回一个样本，数据加载器决定次序和批次，取一个样本很慢时才用工作进程。
-# - API：``torch.utils.data.Dataset``、``torch.utils.data.DataLoader`` 和它的 ``persistent_workers``。
+# - 规则：数据集返回一个样本，数据加载器决定次序和批次。取样本很慢时，工作进程才节省时间，批次要多于一个。
+# - API：``Dataset``，以及 ``DataLoader`` 的 ``batch_size``、``shuffle``、``drop_last``、``num_workers`` 和 ``persistent_workers``。
 # - 下一页：:ref:`networks-linear-layer`
