@@ -73,14 +73,15 @@ print("PyTorch's f'(x):", x.grad)
 
 print("detached:", fp(x.detach()))
 
-(first,) = torch.autograd.grad(f(x), x, create_graph=True)
+for create_graph in [False, True]:
+    (first,) = torch.autograd.grad(f(x), x, create_graph=create_graph)
+    print(f"{create_graph=}: {first}")
 (second,) = torch.autograd.grad(first, x)
-print("first: ", first)
 print("second:", second)
 
 # %%
 # ``fp(x.detach())`` 和 ``x.grad`` 打印的内容相同。
-# ``first`` 带有 ``grad_fn``，所以可以继续求导，得到二阶导数 2。
+# 两次求导只差 ``create_graph``，它为 ``True`` 时，``first`` 才带有 ``grad_fn``，可以继续求导，得到二阶导数 2。
 #
 # 用有限差分核对
 # --------------
@@ -105,30 +106,30 @@ for h in [1.0, 1e-1, 1e-3, 1e-5, 1e-7, 1e-9, 1e-12]:
 print(f"autograd  {x.grad.item():.5f}")
 
 # %%
-# 两列的误差都是先变小，后来又变大。用 ``float32`` 时，``1e-07`` 这一行得到 −2.38419，再往下只得到 0。
-# 用 ``float64`` 时，``1e-12`` 这一行得到 −2.00018，误差也比上一行大。
+# 两列的误差都是先变小，后来又变大。用 ``float32`` 时，``1e-03`` 这一行最接近 −2，``1e-07`` 这一行是 −2.38419，再往下只得到 0。
+# 用 ``float64`` 时，``1e-07`` 和 ``1e-09`` 两行都是 −2.00000，``1e-12`` 这一行却是 −2.00018。
 #
 # 原因是浮点数的有效数字有限，``float32`` 约有 7 位。:math:`h` 太小时，两个函数值几乎相等，
 # 相减之后剩下的主要是舍入误差，再除以 :math:`h`，误差又被放大。:math:`h` 更小时，
 # :math:`x + h` 舍入之后就等于 :math:`x`，差是 0。
-# 所以核对导数时要用 ``float64``，:math:`h` 既不能太大，也不能太小，例如取 ``1e-05``。
+# 所以核对导数时要用 ``float64``，:math:`h` 既不能太大，也不能太小，这里取 ``1e-07``。
 #
 # 自动微分不取步子，而是按求导法则计算，所以没有由步子引起的误差。
 #
 # .. change-it::
 #
-#    把公式误写成 ``2 * x - 2``，它与自动微分的结果不同。先猜有限差分与哪一个接近，再看运行结果。
+#    把 ``fp`` 中的公式误写成 ``2 * x - 2``，它与自动微分的结果不同。先猜有限差分与哪一个接近，再看运行结果。
 
 # hide-cell: 写错的公式
 point = torch.tensor(1.0, dtype=torch.float64)
 print(f"wrong formula:     {2 * point - 2:.5f}")
 print(f"autograd:          {x.grad.item():.5f}")
-print(f"finite difference: {(f(point + 1e-5) - f(point)) / 1e-5:.5f}")
+print(f"finite difference: {(f(point + 1e-7) - f(point)) / 1e-7:.5f}")
 
 # %%
 # .. outcome::
 #
-#    有限差分与自动微分只差步子引起的误差，与写错的公式相差很多，所以错的是公式。
+#    有限差分与自动微分的五位小数相同，与写错的公式却相差 2，所以错的是公式。
 #
 # 有限差分也有几何意义。割线穿过曲线上的两个点，它的斜率就是有限差分。
 # 切线的斜率是导数，这里取 ``x.grad``。
@@ -185,7 +186,7 @@ print("after clearing:  ", x.grad)
 #
 #    ``backward()`` 把新梯度加到 ``x.grad`` 原有的值上，这叫 :term:`梯度累积`。
 #    A 不成立，因为 ``backward()`` 不会覆盖旧值。
-#    B 不成立，因为第二次走同一张计算图才可能报错，这里重新计算了 ``f(x)``，所以图是新的。
+#    B 不成立，因为报错的是两次走同一张计算图，这里重新计算了 ``f(x)``，所以图是新的。
 #
 # 把 ``x.grad`` 设为 ``None`` 之后，结果又是 −2。这一步叫 :term:`梯度清零`，要放在每次求导之前。
 #
@@ -219,6 +220,7 @@ except RuntimeError as error:
 #
 # 小结
 # ----
-# - 规则：先清零，再对结果调用 ``backward()``，最后从输入的 ``grad`` 读出导数。
-# - API：``requires_grad``、``backward()``、``grad``、``detach()`` 和 ``torch.autograd.grad``。
+# - 规则：先清零，再对结果调用 ``backward()``，最后从输入的 ``grad`` 读出导数，它默认没有 ``grad_fn``。
+#   公式与它不一致时，用 ``float64`` 的有限差分判断哪一个错了。
+# - API：``requires_grad``、``backward()``、``grad``、``detach()``，以及 ``torch.autograd.grad`` 和它的 ``create_graph``。
 # - 下一页：:ref:`basics-gradient-vector`
