@@ -9,13 +9,12 @@
 ============
 
 :term:`梯度` 指出损失上升最快的方向，所以朝相反的方向走一小步，损失就会下降。
-把这一步重复许多次，就是 :term:`梯度下降`，整个循环只有几行。
-如果把其中清零的一行放到末尾，或者漏写了它，参数会走到哪里？
+把这一步重复许多次，就是 :term:`梯度下降`，整个循环只有几行。如果把其中清零的一行放到末尾，或者漏写了它，参数会走到哪里？
 
 你将学到：
 
 - 不用 :term:`优化器`，写出完整的梯度下降循环
-- 核对每一步是否等于 :term:`学习率` 乘以梯度
+- 核对一步更新是否等于 :term:`学习率` 乘以梯度
 - 解释更新参数时 ``torch.no_grad()`` 的作用
 """
 
@@ -36,14 +35,12 @@ import torch
 # 1. :term:`梯度清零`，因为 ``backward()`` 会把新梯度加到旧梯度上。
 # 2. 计算损失，PyTorch 同时记下 :term:`计算图`。
 # 3. 调用 ``backward()``，得到 ``w.grad``。
-# 4. 更新 ``w``。更新不属于损失的计算，所以放在 ``torch.no_grad()`` 之下，
-#    其中的运算不会记进计算图。
+# 4. 更新 ``w``。更新不属于损失的计算，所以放在 ``torch.no_grad()`` 之下，其中的运算不会记进计算图。
 #
 # 数据、模型和梯度
 # ----------------
 # 50 个样本由真实的 :term:`权重` (−1, 2) 加上一点噪声生成，模型没有 :term:`偏置`。
-# 损失 ``rss`` 是残差平方和除以样本数，也就是 :term:`均方误差`。
-# 先用手写的公式核对一次梯度。
+# 损失 ``rss`` 是残差平方和除以样本数，也就是 :term:`均方误差`。先用手写的公式核对一次梯度。
 
 torch.manual_seed(0)
 
@@ -83,7 +80,7 @@ print("Analytical gradient", text(grad_rss(X, y, w)))
 print("PyTorch's gradient ", text(gradient))
 
 # %%
-# 两个梯度的四位小数相同。
+# ``w`` 的形状是 (2, 1)，所以 ``X @ w`` 与 ``y`` 的形状相同。两个梯度的四位小数也相同。
 #
 # 完整的循环
 # ----------
@@ -109,13 +106,11 @@ print("\ntrue w\t\t", text(true_w))
 print("estimated w\t", text(w))
 
 # %%
-# 损失从 6.44 降到 0.03，``w`` 也接近了真实的权重。
-# 核对第 0 步的第一个参数：:math:`1 - 0.1 \times 2.1610 = 0.7839`，与表中的数相同。
+# 损失从 6.44 降到 0.03，``w`` 也接近了真实的权重。核对第 0 步的第一个参数：:math:`1 - 0.1 \times 2.1610 = 0.7839`，与表中的数相同。
 #
 # 清零的位置
 # ----------
-# 另一种写法把清零放在循环的末尾，也就是更新之后。
-# 循环之前先调用一次 ``backward()``，就像上面核对公式时那样。
+# 另一种写法把清零放在循环的末尾，也就是更新之后。循环之前先调用一次 ``backward()``，就像上面核对公式时那样。
 #
 # .. predict::
 #
@@ -125,21 +120,24 @@ print("estimated w\t", text(w))
 #    - 0.7839，因为每一步都清零了一次
 #    - 没有结果，因为已有梯度时 ``backward()`` 会报错
 
-w = torch.tensor([[1.0], [0.0]], requires_grad=True)
-rss(y, model(X, w)).backward()
-last_path = [w.detach().flatten().clone()]
-for i in range(20):
-    loss = rss(y, model(X, w))
-    loss.backward()
-    with torch.no_grad():
-        w -= step_size * w.grad
-    w.grad = None  # 清零放在末尾
-    last_path.append(w.detach().flatten().clone())
-    if i in [0, 1, 2, 19]:
-        print(f"{i},\t{loss.item():.2f},\t{text(w)}")
-print("estimated w\t", text(w))
+paths = {"cleared first": path}
+for left_over in [True, False]:
+    w = torch.tensor([[1.0], [0.0]], requires_grad=True)
+    if left_over:  # 循环之前求过一次梯度
+        rss(y, model(X, w)).backward()
+    points = [w.detach().flatten().clone()]
+    for i in range(20):
+        loss = rss(y, model(X, w))
+        loss.backward()
+        with torch.no_grad():
+            w -= step_size * w.grad
+        w.grad = None  # 清零放在末尾
+        points.append(w.detach().flatten().clone())
+        if left_over and i in [0, 1, 2, 19]:
+            print(f"{i},\t{loss.item():.2f},\t{text(w)}")
+    paths[f"cleared last, {left_over=}"] = points
 
-for name, points in {"cleared last": last_path, "cleared first": path}.items():
+for name, points in paths.items():
     ratio = (points[0] - points[1]) / (step_size * gradient.flatten())
     print(f"{name}: first step / (step_size * gradient) = {text(ratio)}")
 
@@ -147,6 +145,7 @@ for name, points in {"cleared last": last_path, "cleared first": path}.items():
 # .. answer:: A
 #
 #    循环之前留下的梯度没有清掉，第 0 步的 ``backward()`` 又加上一份，所以这一步用了两份梯度，走了两倍远。
+#    循环之前不求梯度，比值就是 1，可见出错的原因是留下的梯度，而不是清零的位置。
 #    B 不成立，因为第 0 步的清零在更新之后，这时旧梯度已经用掉了。
 #    C 不成立，因为 ``backward()`` 遇到已有的梯度只会相加，不会报错。
 #
@@ -159,7 +158,7 @@ for rate in [0.1, 0.5]:
 
 # %%
 # 学习率为 0.1 时，走两倍远的损失反而更小，但是学习率为 0.5 时，走两倍远的损失大得多。
-# 如果把清零放在 ``backward()`` 之前，那么无论 ``w.grad`` 里留下了什么，每一步都等于学习率乘以梯度。
+# 把清零放在 ``backward()`` 之前，就不受 ``w.grad`` 里留下的数影响。
 #
 # 从不清零
 # --------
@@ -177,8 +176,7 @@ for i in range(20):
         print(f"{i}, cleared first: {losses[i]:.2f}, never cleared: {loss.item():.2f}")
 
 # %%
-# 从不清零时，损失起初降得更快，后来时升时降，到第 19 步仍比正确的写法大。
-# 下图在损失的等高线上画出两条路径，线上的数是损失。
+# 从不清零时，损失到第 3 步降到 0.51，第 7 步又升到 5.15，第 19 步是 1.86，而正确的写法是 0.03。下图在标有损失的等高线上画出两条路径。
 
 # hide-input: 画图
 axis_0 = torch.linspace(-4.2, 2.7, 139)
@@ -200,11 +198,11 @@ ax.set(xlabel="$w_0$", ylabel="$w_1$", aspect="equal")
 plt.show()
 
 # %%
-# 蓝色路径走到了真实的权重附近。橙色路径到了那里也不停下，而是绕着它摆动。
+# 蓝色路径走到了真实的权重附近，橙色路径绕着它摆动。
 #
 # .. change-it::
 #
-#    保留清零，把学习率改成 0.01、0.5 和 0.9。先猜哪一个最好，哪一个会 :term:`发散`。
+#    保留清零，把 ``step_size`` 改成 0.01、0.5 和 0.9。先猜哪一个最好，哪一个会 :term:`发散`。
 
 # hide-cell: 换学习率
 for rate in [0.01, 0.5, 0.9]:
@@ -221,30 +219,32 @@ for rate in [0.01, 0.5, 0.9]:
 # %%
 # .. outcome::
 #
-#    在这三个学习率中，0.5 最后的损失最小，0.01 降得太慢。
-#    0.9 的损失先降到 4.052，后来越来越大，这就是发散。
+#    在第 19 步，0.5 的损失最小，0.01 的损失还有 3.401。0.9 的损失先降到 4.052，后来越来越大，这就是发散。
 #
 # 更新参数用 no_grad
 # ------------------
-# 去掉 ``torch.no_grad()``，更新的那一行会报错。
+# 下面去掉 ``torch.no_grad()``，先用原来的写法更新，再把 ``-=`` 改成减法。
 
 try:
     w -= step_size * w.grad
 except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
+new_w = w - step_size * w.grad
+print(f"{w.is_leaf=}  {new_w.is_leaf=}")
 
 # %%
-# 报错说，要求梯度的 :term:`叶子张量` 不能用 :term:`原地操作` 修改。在 ``no_grad()`` 之下不记录运算，所以可以原地更新。
+# 报错说，要求梯度的 :term:`叶子张量` 不能用 :term:`原地操作` 修改。改成减法不报错，但是更新记进了计算图，
+# 所以 ``new_w`` 不是叶子张量，``backward()`` 默认不会把梯度存进它的 ``grad``。在 ``no_grad()`` 之下不记录运算，可以原地更新。
 #
 # .. real-projects::
 #
 #    实际训练时，清零和更新都交给优化器，见 :ref:`networks-optimizer-step`。
-#    哪些运算不受 ``no_grad()`` 影响，见
-#    `它的文档 <https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html>`__
-#    中的说明，梯度下降的各种改进见 `这篇综述 <https://arxiv.org/abs/1609.04747>`__。
+#    哪些运算不受 ``no_grad()`` 影响，见 `它的文档 <https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html>`__。
+#    梯度下降的各种改进见 `这篇综述 <https://arxiv.org/abs/1609.04747>`__。
 #
 # 小结
 # ----
-# - 规则：每一步依次清零、计算损失、``backward()``、在 ``no_grad()`` 之下更新。
+# - 规则：每一步依次清零、计算损失、``backward()``、在 ``no_grad()`` 之下更新。清零放在末尾时，循环之前留下的梯度
+#   使第 0 步走了两倍远。漏写清零时，参数绕着真实的权重摆动。
 # - API：``w.grad = None``、``loss.backward()`` 和 ``torch.no_grad()``。
 # - 下一页：:ref:`basics-dataset-dataloader`
