@@ -8,7 +8,7 @@
 线性层
 ======
 
-几乎每个网络里都有 :term:`线性层`。创建它只要写两个数，输入有几个特征，输出有几个特征。
+创建一个 :term:`线性层` 只要写两个数，输入有几个特征，输出有几个特征。
 可是层里还存着许多别的数。它们有多少个、怎样排列，又怎样把输入变成输出？
 
 你将学到：
@@ -76,16 +76,18 @@ for name, parameter in linear_module.named_parameters():
     print(f"{name:7} {size} {parameter.abs().max():17.4f}")
 total = sum(parameter.numel() for parameter in linear_module.parameters())
 print(f"total {total}, formula {d_out * d_in + d_out}, 1 / sqrt(3) = {3**-0.5:.4f}")
+print(f"{torch.nn.Linear(d_in, d_out, bias=False).bias=}")
 
 # %%
 # 线性层有 ``d_out * d_in`` 个权重和 ``d_out`` 个偏置，这里一共 16 个数。
 # 它们现在的值来自随机的 :term:`初始化`。按照文档，权重和偏置都均匀地取自
 # :math:`-1/\sqrt{3}` 到 :math:`1/\sqrt{3}`，其中 3 是输入数。这 16 个数的绝对值都没有超过 0.5774。
+# 偏置可以去掉，``bias=False`` 的层里 ``bias`` 是 ``None``。
 
 # %%
 # .. change-it::
 #
-#    换成 ``Linear(784, 10)``。先算出两个参数的形状和数的总个数，再看运行结果。
+#    把 ``d_in`` 改成 784，``d_out`` 改成 10。先算出两个参数的形状和数的总个数，再看运行结果。
 
 # hide-cell: 784 个输入，10 个输出
 larger = torch.nn.Linear(784, 10)
@@ -96,8 +98,8 @@ print(f"largest |weight| {larger.weight.abs().max():.4f}, 1/28 = {1 / 28:.4f}")
 # %%
 # .. outcome::
 #
-#    权重有 7840 个，加上 10 个偏置，一共 7850 个数。
-#    输入数变大，初始值的范围就变小，因为 784 的平方根是 28，所以权重的绝对值不超过 1/28。
+#    权重的形状是 (10, 784)，有 7840 个数，加上 10 个偏置，一共 7850 个。
+#    输入数变大，初始值的范围就变小。784 的平方根是 28，所以权重的绝对值不超过 1/28。
 
 # %%
 # 手算一遍
@@ -155,14 +157,18 @@ difference = (outputs - transformed.detach()).abs().max()
 print(f"largest difference from Linear: {difference:.6f}")
 
 # %%
+# 八个输出与 ``linear_module`` 的输出在六位小数内相同。
+#
 # 前面的维度不变
 # --------------
-# 线性层只改变最后一个 :term:`维度`。前面可以有任意多个维度，它们原样保留。
+# 线性层只改变最后一个 :term:`维度`。下面的输入分别有一个、两个和三个维度。
 
 for shape in [(3,), (2, 3), (6, 2, 3)]:
     print(shape, "->", tuple(linear_module(torch.ones(shape)).shape))
 
 # %%
+# 三个结果的最后一维都从 3 变成 4，前面的维度原样保留。
+#
 # 常见错误：最后一维的长度不对
 # ----------------------------
 # 最后一维必须等于 ``d_in``，也就是 3。下面的样本却有 5 个特征。
@@ -193,6 +199,6 @@ print(f"{linear_module.in_features=}")
 # %%
 # 小结
 # ----
-# - 规则：输出是 :math:`x W^\top + b`，``weight`` 的形状是（输出数，输入数），``bias`` 的形状是（输出数）。
-# - API：``torch.nn.Linear``、``weight``、``bias``、``in_features``、``named_parameters()`` 和 ``parameters()``。
+# - 规则：输出是 :math:`x W^\top + b`，``weight`` 的形状是（输出数，输入数），``bias`` 的长度是输出数。
+# - API：``torch.nn.Linear(d_in, d_out, bias=True)``、``weight``、``bias``、``in_features``、``named_parameters()`` 和 ``parameters()``。
 # - 下一页：:ref:`networks-activations`
