@@ -47,7 +47,7 @@ class FakeDataset(Dataset):
 
 
 # %%
-# 这一页最后要启动工作进程。在 macOS 和 Windows 上，以及从 Python 3.14 起的 Linux 上，
+# 在 macOS 和 Windows 上，以及从 Python 3.14 起的 Linux 上，
 # 启动工作进程时会重新运行脚本的顶层。所以除了导入和定义，这一页的代码都写在 ``if __name__ == "__main__":`` 之下。
 
 if __name__ == "__main__":
@@ -74,7 +74,7 @@ if __name__ == "__main__":
     print(len(dataloader), "batches")
 
 # %%
-# 每个 ``y`` 是一个数，4 个数叠起来的形状是 ``[4]``，数据类型仍是 NumPy 的 ``float64``。
+# 4 个 ``y`` 叠起来的形状是 ``[4]``，数据类型仍是 NumPy 的 ``float64``。
 #
 # 网络的参数默认是 ``float32``，遇到 ``float64`` 的输入会报错（见 :ref:`basics-tensor-numpy`），所以创建数据集时就转换一次。
 # 把 ``batch_size`` 改成 8，100 个样本就不能平分，再看 ``drop_last`` 的作用。

@@ -84,7 +84,7 @@ print("PyTorch's gradient ", text(gradient))
 #
 # 完整的循环
 # ----------
-# 下面的循环就是梯度下降，``step_size`` 是学习率，``losses`` 和 ``path`` 记录结果，留到后面比较。
+# 下面的循环就是梯度下降，``step_size`` 是学习率，``losses`` 和 ``path`` 留到后面比较。
 # 表中的 ``loss`` 是这一步更新之前的损失，``w`` 是更新之后的参数。
 
 w = torch.tensor([[1.0], [0.0]], requires_grad=True)
@@ -135,6 +135,7 @@ for left_over in [True, False]:
         points.append(w.detach().flatten().clone())
         if left_over and i in [0, 1, 2, 19]:
             print(f"{i},\t{loss.item():.2f},\t{text(w)}")
+    print("estimated w\t", text(w))
     paths[f"cleared last, {left_over=}"] = points
 
 for name, points in paths.items():
@@ -146,8 +147,7 @@ for name, points in paths.items():
 #
 #    循环之前留下的梯度没有清掉，第 0 步的 ``backward()`` 又加上一份，所以这一步用了两份梯度，走了两倍远。
 #    循环之前不求梯度，比值就是 1，可见出错的原因是留下的梯度，而不是清零的位置。
-#    B 不成立，因为第 0 步的清零在更新之后，这时旧梯度已经用掉了。
-#    C 不成立，因为 ``backward()`` 遇到已有的梯度只会相加，不会报错。
+#    B 不成立，因为第 0 步的清零在更新之后，这时旧梯度已经用掉了。C 不成立，因为 ``backward()`` 遇到已有的梯度只会相加，不会报错。
 #
 # 打印的损失一直在下降，所以只看损失很难发现这个错误。下面比较用一份梯度和用两份梯度，第 0 步之后的损失。
 

@@ -35,8 +35,7 @@ import torch
 #
 #    L = \frac{1}{n} \sum_{i=1}^{n} (\hat{y}_i - y_i)^2
 #
-# 公式里的 :math:`\hat{y}_i` 是预测，:math:`y_i` 是目标，:math:`n` 是元素的个数。
-# 使用时先创建损失函数，再像函数那样调用它，预测在前，目标在后。
+# 公式里的 :math:`\hat{y}_i` 是预测，:math:`y_i` 是目标，:math:`n` 是元素的个数。调用损失函数时，预测在前，目标在后。
 
 mse_loss_fn = torch.nn.MSELoss()
 
@@ -56,7 +55,7 @@ for reduction in ("none", "sum", "mean"):
 
 # %%
 # 选项 ``"none"`` 不合并，可以看出损失来自哪个元素。选项 ``"mean"`` 除以元素的个数 3，而不是 :term:`样本` 的个数 1。
-# 选项 ``"sum"`` 只相加，不再除，所以损失是 ``"mean"`` 的 3 倍，梯度也是。
+# 选项 ``"sum"`` 只相加，所以损失是 ``"mean"`` 的 3 倍，梯度也是。
 #
 # 梯度与误差成正比
 # ----------------
@@ -79,17 +78,17 @@ def gradient(loss_fn, constant, target):
     return prediction.grad
 
 
-for name, values in {"clean": clean, "typo": typo}.items():
-    backward = gradient(mse_loss_fn, 3.0, values)
-    print(f"{name:5} error:   ", 3 - values)
-    print(f"{name:5} by hand: ", 2 * (3 - values) / 5)
+for name, targets in {"clean": clean, "typo": typo}.items():
+    backward = gradient(mse_loss_fn, 3.0, targets)
+    print(f"{name:5} error:   ", 3 - targets)
+    print(f"{name:5} by hand: ", 2 * (3 - targets) / 5)
     print(f"{name:5} backward:", backward, f"sum {backward.sum():.1f}")
 
 # %%
 # 误差 −47 是误差 −1 的 47 倍，梯度 −18.8 也是 −0.4 的 47 倍。
 #
 # 五个预测是同一个数，改变这个数就同时改变五个预测，所以损失对它的导数是五个梯度之和。
-# 对 ``clean`` 来说，和是 0，所以 3 是损失的最低点。对 ``typo`` 来说，和是 −18，增大这个数还能减小损失。
+# ``clean`` 的和是 0，所以 3 是损失的最低点。``typo`` 的和是 −18，增大这个数还能减小损失。
 #
 # 另外两种损失
 # ------------
@@ -99,7 +98,7 @@ for name, values in {"clean": clean, "typo": typo}.items():
 # - Huber 损失在误差的绝对值不超过 ``delta`` 时用平方的一半，超过之后改用直线，直线的斜率是 ``delta`` 或 ``-delta``。
 #   它的类名是 ``HuberLoss``，``delta`` 默认是 1。
 #
-# 下图画出只有一个预测时三种损失的值，以及它们的斜率，也就是这个预测的梯度。
+# 下图画出只有一个预测时三种损失的值和斜率，斜率就是这个预测的梯度。
 
 loss_fns = {
     "MSE": torch.nn.MSELoss(),
@@ -158,8 +157,8 @@ def best_constant(loss_fn, target):
 
 
 for name, loss_fn in loss_fns.items():
-    for label, values in {"clean": clean, "typo": typo}.items():
-        best, grad = best_constant(loss_fn, values), gradient(loss_fn, 3.0, values)
+    for label, targets in {"clean": clean, "typo": typo}.items():
+        best, grad = best_constant(loss_fn, targets), gradient(loss_fn, 3.0, targets)
         print(f"{name:5} {label:5} lowest at {best:5.2f}; gradient at 3: ", end="")
         print(f"last target {grad[-1]:5.1f}, sum {grad.sum():5.1f}")
 print("MSE   typo  gradients at 12:", gradient(mse_loss_fn, 12.0, typo))
@@ -169,7 +168,7 @@ print("MSE   typo  gradients at 12:", gradient(mse_loss_fn, 12.0, typo))
 #
 #    用 MAE 和 Huber 时，目标 5 在 3 处的梯度在误写之前就是 −0.2，误写成 50 以后还是 −0.2，所以五个梯度之和仍是 0。
 #    A 只对 MSE 成立。它的最低点从 3 移到平均值 12，在那里五个梯度之和才是 0。
-#    C 忽略了 ``delta``。目标 5 的误差是 −2，目标 50 的误差是 −47，绝对值都超过 1，所以都落在斜率为 −1 的直线上。
+#    C 忽略了 ``delta``。误差 −2 和 −47 的绝对值都超过 1，所以都落在斜率为 −1 的直线上。
 
 # %%
 # .. change-it::
@@ -179,16 +178,18 @@ print("MSE   typo  gradients at 12:", gradient(mse_loss_fn, 12.0, typo))
 
 # hide-cell: 另外两组目标
 for numbers in [1.0, 2, 50, 4, 5], [1.0, 2, 3, 3.5, 50]:
-    values = torch.tensor(numbers)
-    bests = [f"{name} {best_constant(fn, values):.2f}" for name, fn in loss_fns.items()]
-    print(f"{numbers}: {', '.join(bests)}; median {values.median():.2f}")
+    targets = torch.tensor(numbers)
+    bests = [
+        f"{name} {best_constant(fn, targets):.2f}" for name, fn in loss_fns.items()
+    ]
+    print(f"{numbers}: {', '.join(bests)}; median {targets.median():.2f}")
 
 # %%
 # .. outcome::
 #
 #    MAE 的最低点是中位数，也就是排序以后居中的数。因为每个目标的梯度是 0.2 还是 −0.2，只取决于它比预测小还是大，
-#    所以两边的目标一样多时，和才是 0。误写 3 使中位数变成 4，MAE 和 Huber 都移到 4，但是 MSE 移到了 12.40。
-#    在第二组中，Huber 的最低点是 2.83，与 MAE 不同。1 和 50 的梯度互相抵消，2、3、3.5 的误差小于 ``delta``，
+#    所以两边的目标一样多时，和才是 0。误写 3 使中位数变成 4，MAE 和 Huber 都移到 4，MSE 移到 12.40。
+#    在第二组中，Huber 的最低点是 2.83。1 和 50 的梯度互相抵消，而 2、3、3.5 的误差小于 ``delta``，
 #    所以最低点是这三个数的平均值。
 
 # %%
@@ -211,7 +212,7 @@ for delta in (1.0, 5.0, 100.0):
 # %%
 # 常见错误：形状不一致
 # --------------------
-# :term:`线性层` 的输出常常是 ``(n, 1)``，从表格读来的目标常常是 ``(n,)``。
+# :term:`线性层` 只有一个输出时，预测的形状是 ``(n, 1)``，而从表格读来的一列目标是 ``(n,)``。
 # 下面的预测与目标完全相等，正确的损失是 0。
 
 column = target.view(3, 1)  # 预测
