@@ -12,12 +12,13 @@
 
 你将学到：
 
-- 存下模型的参数，并在另一个程序、另一台设备上读回
+- 存下模型的 ``state_dict``，并在另一个程序、另一台设备上读回
 - 列出续训需要的全部状态，写出能续训的检查点
-- 检查一次续训是否真的接上了
+- 检查一份检查点存得全不全
 """
 
 import tempfile
+import textwrap
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -28,10 +29,9 @@ from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader, TensorDataset
 
 # %%
-# 只做推理：存参数就够
-# --------------------
-# 模型的 ``state_dict()`` 是一个字典，键是参数和 :term:`缓冲区` 的名字，值是对应的 :term:`张量`。``torch.save`` 把它写进文件。
-# 文件里没有网络的代码，所以读回时先建一个同样的网络，再用 ``load_state_dict`` 填入 ``torch.load`` 读出的数。
+# 只做推理：存 state_dict 就够
+# ---------------------------
+# 模型的 ``state_dict()`` 是一个字典，键是参数和 :term:`缓冲区` 的名字，值是对应的 :term:`张量`。``torch.save`` 把它写进文件。文件里没有网络的代码，所以读回时先建一个同样的网络，再用 ``load_state_dict`` 填入 ``torch.load`` 读出的数。
 
 
 def make_model():
@@ -43,25 +43,24 @@ def make_model():
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 torch.manual_seed(0)
-model, restored = make_model(), make_model()  # 两套不同的随机初值
-torch.save(model.state_dict(), folder / "model.pt")
-model.eval()
-restored.eval()
 x = torch.rand(5, 1, 8, 8)
-print(f"same output before loading: {torch.equal(model(x), restored(x))}")
-restored.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
-print(f"same output after loading:  {torch.equal(model(x), restored(x))}")
+model, restored = make_model().eval(), make_model()  # 两套不同的随机初值
+torch.save(model.state_dict(), folder / "model.pt")
+restored.load_state_dict(torch.load(folder / "model.pt"))
+print(f"after loading: largest difference {(model(x) - restored(x)).abs().max():.3f}")
+restored.eval()
+print(f"after eval():  largest difference {(model(x) - restored(x)).abs().max():.3f}")
 
 # %%
-# 读回以后，两个网络的输出逐位相等。
+# 读回以后，两个网络的输出仍然不同，因为新建的网络处于训练模式，Dropout 还在置零。文件不记录模式，所以读回以后要调用 ``eval()``，输出这才相等。
 #
 # 续训：还有别的状态
 # ------------------
 # 一段训练程序里会变的不只是参数，有下面几样。
 #
-# - 模型的参数，以及 :term:`优化器` 的状态。AdamW 为每个参数保存两个滑动平均，还保存当前的 :term:`学习率`。
+# - 模型的 ``state_dict``，以及 :term:`优化器` 的状态。AdamW 为每个参数保存两个滑动平均和步数，当前的 :term:`学习率` 也存在优化器里。
 # - :term:`学习率调度器` 走到了哪一步，以及已经训练了几轮。
-# - 随机数走到了哪里。打乱次序用加载器的发生器，Dropout 用全局的随机数流，后者在 CPU 和每块 GPU 上各有一条。
+# - 随机数发生器的状态，每取一个数它就改变。打乱次序用加载器的发生器，Dropout 用全局的发生器，后者在 CPU 和每块 GPU 上各有一个。
 #
 # 下面的 ``Training`` 把这几样放在一起，用 ``checkpoint`` 取出状态，用 ``restore`` 填回去。
 
@@ -103,8 +102,8 @@ class Training:
             "scheduler": self.scheduler.state_dict(),
             "epoch": self.epoch,
             "generator": self.generator.get_state(),
-            "CPU stream": torch.get_rng_state(),
-            "CUDA streams": torch.cuda.get_rng_state_all(),  # 没有 GPU 时是空列表
+            "CPU RNG": torch.get_rng_state(),
+            "CUDA RNG": torch.cuda.get_rng_state_all(),  # 没有 GPU 时是空列表
         }
 
     def restore(self, state):
@@ -113,34 +112,22 @@ class Training:
         self.scheduler.load_state_dict(state["scheduler"])
         self.epoch = state["epoch"]
         self.generator.set_state(state["generator"])
-        torch.set_rng_state(state["CPU stream"])
-        torch.cuda.set_rng_state_all(state["CUDA streams"])
+        torch.set_rng_state(state["CPU RNG"])
+        torch.cuda.set_rng_state_all(state["CUDA RNG"])
 
 
 # %%
 # 漏一样，差多少
 # --------------
-# 先一口气训练 10 轮，在第 5 轮末存下检查点。然后新建一个 ``Training``，从文件读回状态，训练到第 10 轮。每次漏掉一样，让它保持新建时的状态，再与一口气训练的参数相比。新建时换一个种子，这样两条随机数流都与存下的不同。``parameters_to_vector`` 把全部参数接成一个向量，方便比较。表里的准确率是五个种子的平均，± 是标准差。
+# 先一口气训练 10 轮，在第 5 轮末存下检查点。然后新建一个 ``Training``，从文件读回状态，训练到第 10 轮。每次漏掉一部分，让它保持新建时的状态，再与一口气训练的参数相比。新建时换一个种子，这样两个发生器的状态都与存下的不同。``parameters_to_vector`` 把全部参数接成一个向量，方便比较。
 #
 # .. predict::
 #
-#    检查点只漏了优化器的状态，其余都读回。续训到第 10 轮，结果与一口气训练的相比怎样？
+#    程序只存了模型和轮数，其余都保持新建时的状态。续训到第 10 轮以后，从哪里看得出没有接上？
 #
-#    - 参数逐位相等，准确率相同。
-#    - 参数不相等，准确率相近。
-#    - 参数不相等，准确率低很多。
-
-
-def weights_of(training):
-    return nn.utils.parameters_to_vector(training.model.parameters()).detach()
-
-
-@torch.no_grad()
-def validation_accuracy(training):
-    training.model.eval()
-    predicted = training.model(images[validation]).argmax(dim=1)
-    return (predicted == labels[validation]).float().mean()
-
+#    - 参数不相等，:term:`准确率` 也明显更低。
+#    - 参数不相等，准确率却相近。
+#    - 都看不出，因为参数读回以后，接着训练的结果逐位相等。
 
 whole_weights = []
 for seed in range(5):
@@ -148,72 +135,86 @@ for seed in range(5):
     whole.run(5)
     torch.save(whole.checkpoint(), folder / f"checkpoint_{seed}.pt")
     whole.run(10)
-    whole_weights.append(weights_of(whole))
+    whole_weights.append(nn.utils.parameters_to_vector(whole.model.parameters()))
 
 
 def print_row(name, left_out, seed_offset=100):
     differences, accuracies = torch.zeros(5), torch.zeros(5)
     for seed in range(5):
-        state = torch.load(folder / f"checkpoint_{seed}.pt", weights_only=True)
+        state = torch.load(folder / f"checkpoint_{seed}.pt")
         training = Training(seed + seed_offset)
         fresh = training.checkpoint()
         state.update({part: fresh[part] for part in left_out})  # 保持新建时的状态
         training.restore(state)
-        lr = training.optimizer.param_groups[0]["lr"]
+        start = training.optimizer.param_groups[0]["lr"]
         training.run(10)
-        differences[seed] = (weights_of(training) - whole_weights[seed]).abs().max()
-        accuracies[seed] = validation_accuracy(training)
-    n_equal = (differences == 0).sum()
+        end = training.optimizer.param_groups[0]["lr"]
+        training.model.eval()
+        with torch.no_grad():
+            weights = nn.utils.parameters_to_vector(training.model.parameters())
+            differences[seed] = (weights - whole_weights[seed]).abs().max()
+            predicted = training.model(images[validation]).argmax(dim=1)
+        accuracies[seed] = (predicted == labels[validation]).float().mean()
     span = f"{differences.min():.2f} to {differences.max():.2f}"
-    accuracy = f"{accuracies.mean():.3f} ± {accuracies.std():.3f}"
-    print(f"{name:<12}  {n_equal} of 5  {span:>18}  {lr:>12.3f}  {accuracy:>19}")
+    print(f"{name:<13}  {(differences == 0).sum()} of 5  {span:>18}", end="  ")
+    print(f"{start:.4f} -> {end:.4f}  {accuracies.mean():.3f} ± {accuracies.std():.3f}")
 
 
-print("left out      equal   largest difference  lr at resume  validation accuracy")
+parts, kept = list(whole.checkpoint()), ["model", "epoch"]
+print("left out        equal  largest difference    learning rate  accuracy")
 print_row("nothing", left_out=[])
-for part in whole.checkpoint():
+print_row("all but model", left_out=[part for part in parts if part not in kept])
+for part in parts:
     print_row(part, left_out=[part])
 
 # %%
+# 表里的 equal 是五个种子里有几个的参数逐位相等，largest difference 是参数之差的最大绝对值在五个种子里的范围，learning rate 是续训开头和结束时的学习率。accuracy 是五个种子的验证准确率的平均 ± 标准差。
+#
 # .. answer:: B
 #
-#    漏掉优化器的那一行，五次的参数都不相等。两个滑动平均从零重新积累，学习率也从 0.005 回到了开头的 0.01，所以 A 不对。准确率是 0.969，与什么也不漏（nothing）的 0.965 只差一个标准差左右，而且并不更低，所以 C 也不对。
+#    第二行除了模型和轮数全都漏掉，五次的参数都不相等，所以 C 不对。准确率 0.962 ± 0.010 与一口气训练（nothing）的 0.965 ± 0.005 分不开，所以 A 也不对。
 #
-# 什么也不漏时，五次的参数都逐位相等，所以续训得到的是同一个模型。这是在 CPU 上的结果。漏掉 CUDA 的流没有影响，因为训练没有用到 GPU。模型在 GPU 上时，Dropout 从 CUDA 的流取数，就不能漏掉它。
+# 什么也不漏时，五次的参数都逐位相等，所以在 CPU 上续训得到同一个模型。其余各行的原因如下。
 #
-# 漏掉模型时，参数是新的随机初值，只训练了后 5 轮，所以准确率低。漏掉轮数时，程序从第 0 轮数起，多训练了 5 轮。除了漏掉模型，准确率都只变化一个标准差左右。要发现续训没有接上，就得像上面这样比较参数。
+# - model：参数是新的随机初值，只训练了后 5 轮，所以只有这一行的准确率低得多。
+# - optimizer：两个滑动平均从零重新积累，学习率也回到开头的 0.01。
+# - scheduler：学习率存在优化器里，所以开头仍是 0.005。可是余弦从头开始下降，最后是 0.0025，而不是 0。
+# - epoch：程序从第 0 轮数起，多训练了 5 轮。余弦过了 ``T_max`` 又回升到 0.005。
+# - generator 和 CPU RNG：打乱的次序或 Dropout 置零的位置变了。
+# - CUDA RNG：训练没有用到 GPU，所以没有影响。模型在 GPU 上时，Dropout 用的是 GPU 的发生器，就不能漏掉它。
+#
+# 真的中断以后，没有一口气训练的参数可以相比。所以要事先用很短的训练试一次检查点，看参数是否像 nothing 一行那样逐位相等。
 #
 # .. change-it::
 #
-#    续训的程序也用原来的种子，把 ``seed_offset`` 改成 0。这时还用存两条随机数流吗？
+#    续训的程序也用原来的种子，把 ``seed_offset`` 改成 0。这时还用存两个发生器的状态吗？
 
-# hide-cell: 种子相同，漏掉两条随机数流
-print_row("both streams", left_out=["generator", "CPU stream"], seed_offset=0)
+# hide-cell: 种子相同，漏掉两个发生器
+print_row("both RNGs", left_out=["generator", "CPU RNG"], seed_offset=0)
 
 # %%
 # .. outcome::
 #
 #    五次的参数仍然都不相等。种子相同只让随机数从头开始，而中断时它们已经走过了 5 轮。
-
-# %%
+#
 # 读到哪台设备
 # ------------
-# 文件记下了每个张量原来在哪台 :term:`设备` 上。``torch.load`` 默认把它放回那台设备，没有那台设备就报错。没有 GPU 的机器存不出 GPU 的文件，所以下面用 ``map_location="cuda"`` 要求放到 GPU 上，得到同样的报错。
+# 文件记下了每个张量原来在哪台 :term:`设备` 上。``torch.load`` 默认把它放回那台设备，没有那台设备就报错。没有 GPU 的机器存不出 GPU 的文件，所以下面用 ``map_location="cuda"`` 要求放到 GPU 上，得到同样的报错。第二次读取用 ``meta`` 设备代替 GPU。
 
 path = folder / "checkpoint_0.pt"
 try:
-    torch.load(path, weights_only=True, map_location="cuda")
+    torch.load(path, map_location="cuda")
 except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error).split(' but ')[0]}")
-state = torch.load(path, weights_only=True, map_location="meta")  # 代替 GPU
+    print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 try:
-    torch.set_rng_state(state["CPU stream"])
+    torch.set_rng_state(torch.load(path, map_location="meta")["CPU RNG"])
 except TypeError as error:
     print(f"{type(error).__name__}: {error}")
+whole.restore(torch.load(path, map_location="cpu"))
+print(f"map_location='cpu': the run resumes after epoch {whole.epoch}")
 
 # %%
-# 最后一行用 ``meta`` 设备代替 GPU。``map_location`` 把 CPU 随机数流的状态也移走了，而 ``set_rng_state`` 只接受 CPU 上的张量。
-# 所以续训时写 ``map_location="cpu"``，随后 ``load_state_dict`` 会把数复制到模型和优化器所在的设备。
+# 第一条报错的后半句就是改法，即 ``map_location``。第二条说明不能移到 GPU 上，因为发生器的状态也会移走，而 ``set_rng_state`` 只接受 CPU 上的张量。写 ``map_location="cpu"`` 就能读回，随后 ``load_state_dict`` 把数复制到模型和优化器所在的设备。
 #
 # 来历不明的文件
 # --------------
@@ -225,10 +226,9 @@ class Surprise:
         return print, ("this ran because the file was loaded",)
 
 
-path = folder / "surprise.pt"
-torch.save({"weights": Surprise()}, path)
+torch.save({"model": Surprise()}, path)  # 换掉原来的检查点
 try:
-    torch.load(path, weights_only=True)
+    torch.load(path)
 except UnpicklingError as error:
     reason = str(error).split("WeightsUnpickler error: ")[1]
     print(f"{type(error).__name__}: {reason.split(' by default')[0]}")
@@ -236,7 +236,7 @@ torch.load(path, weights_only=False)
 temporary.cleanup()
 
 # %%
-# ``weights_only=True`` 主要接受张量、数、字符串和它们的容器，所以拒绝了这个文件。``weights_only=False`` 则调用了 ``print``。换成删除文件的函数，它也会照样调用，所以 ``weights_only=False`` 只能用来读自己存的文件。
+# 从 PyTorch 2.6 起，``weights_only`` 默认是 ``True``，只接受张量、数、字符串和它们的容器等，所以拒绝了这个文件。``weights_only=False`` 则调用了 ``print``，换成删除文件的函数也会照样调用，所以只能用来读自己存的文件。
 #
 # .. real-projects::
 #
@@ -245,6 +245,6 @@ temporary.cleanup()
 #
 # 小结
 # ----
-# - 规则：做推理只存模型的 ``state_dict``，续训要存全部会变的状态，漏一样得到的就不是同一个模型。
-# - API：``torch.save``，``torch.load(path, map_location="cpu")``，``load_state_dict``，``torch.get_rng_state``。
+# - 规则：做推理只存模型的 ``state_dict``，读回以后调用 ``eval()``。续训要存训练中会变的全部状态，漏掉训练用到的一样，得到的就不是同一个模型。
+# - API：``torch.save``，``torch.load(path, map_location="cpu")``，``load_state_dict``，``torch.get_rng_state``，``torch.set_rng_state``。
 # - 下一页：:ref:`training-reproducibility`
