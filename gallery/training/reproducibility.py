@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["torch>=2.11", "numpy>=2", "scikit-learn>=1.5"]
+# dependencies = ["torch>=2.11", "numpy>=2", "matplotlib>=3.9", "scikit-learn>=1.5"]
 # ///
 """
 .. _training-reproducibility:
@@ -20,6 +20,7 @@
 
 import random
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
@@ -29,10 +30,9 @@ from torch.utils.data import DataLoader, TensorDataset
 # %%
 # 一条公用的随机数流
 # ------------------
-# :term:`随机种子` 决定一条随机数流从哪里开始，每取一个数，这条流就前进一步。PyTorch 在 CPU 上有一条全局的流。初始权重、``shuffle=True`` 的打乱和 Dropout 默认都从它取数。Dropout 在训练时以概率 ``p`` 把每个数置零，评估时什么也不做。加载器也可以用一条单独的流，只要把一个 ``torch.Generator`` 传给它的 ``generator`` 参数。
+# :term:`随机种子` 决定一条随机数流从哪里开始，每取一个数，这条流就前进一步。PyTorch 在 CPU 上有一条全局的流。初始权重、``shuffle=True`` 的打乱和 Dropout 默认都从它取数。Dropout 在训练时以概率 p 把每个数置零，其余的乘以 1/(1−p)，评估时什么也不做。加载器也可以用一条单独的流，只要把一个 ``torch.Generator`` 传给它的 ``generator`` 参数。
 #
-# 下面的 ``fit`` 训练 3 :term:`轮`，返回全部参数。``validate=True`` 时，每轮之后在验证集上算一遍。后两个参数给出种子时，对应的加载器就用单独的发生器。
-# 本页要启动 :term:`工作进程`，所以除了准备数据和定义函数，要运行的代码都写在 ``if __name__ == "__main__":`` 之下，原因见 :ref:`basics-dataset-dataloader`。
+# 下面的 ``fit`` 训练 3 :term:`轮`，返回全部参数。``validate=True`` 时，每轮之后在验证集上算一遍。后两个参数给出种子时，对应的加载器就用单独的发生器。本页要启动 :term:`工作进程`，所以除了准备数据和定义函数，要运行的代码都写在 ``if __name__ == "__main__":`` 之下，原因见 :ref:`basics-dataset-dataloader`。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -68,7 +68,7 @@ def fit(validate, p=0.2, train_seed=None, validation_seed=None):
             with torch.no_grad():
                 for x, _ in validation_loader:
                     model(x)
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
+    return torch.cat([w.detach().flatten() for w in model.parameters()])
 
 
 if __name__ == "__main__":
@@ -109,16 +109,17 @@ if __name__ == "__main__":
 
     torch.manual_seed(0)
     list(make_loader(validation_data))  # 遍历一遍
-    after_loader = torch.rand(5)
+    after_loader = torch.rand(())
     torch.manual_seed(0)
     torch.empty((), dtype=torch.int64).random_()  # 取一个整数
-    after_integer = torch.rand(5)
-    print(f"the loader draws one integer: {torch.equal(after_loader, after_integer)}")
+    print(
+        f"after the loader {after_loader:.4f}, after one integer {torch.rand(()):.4f}"
+    )
 
 # %%
 # .. answer:: C
 #
-#    最后一行显示，按次序遍历验证集，也从全局的流取走一个整数。加载器每次开始遍历都取这个数，留作工作进程的种子，没有工作进程也照取。给了单独的发生器，它就从那个发生器取，所以训练用到的随机数不变。
+#    最后一行是接着取的下一个数，两次都相同，所以按次序遍历验证集，也从全局的流取走一个整数。加载器每次开始遍历都取这个数，留作工作进程的种子，没有工作进程也照取。给了单独的发生器，它就从那个发生器取，所以训练用到的随机数不变。
 #    A 漏了 Dropout，它用的随机数仍在全局的流里，排在多取的数之后。B 漏了打乱，道理相同。A 和 B 的改动一起做，参数也逐位相等。
 #
 # .. change-it::
@@ -139,13 +140,11 @@ if __name__ == "__main__":
 #
 #    这个层的初始权重也从全局的流取数，所以在设种子之后建它，``fit`` 取到的就是后面的数。
 #    在设种子之前建它没有影响，因为 ``manual_seed`` 让流回到起点。
-
-# %%
+#
 # 工作进程数
 # ----------
-# 数据增强也要取随机数。下面用 Dropout 代替增强，每个像素有一半的机会被置零。
-# 加载器拼批次的函数 ``collate_fn`` 换成 ``nn.functional.dropout``，它与 ``nn.Dropout`` 做同样的计算。
-# 这些随机数从全局的流取，还是由加载器的发生器决定？
+# 数据增强也要取随机数。下面用 Dropout 代替增强，每个像素有一半的机会被置零。加载器拼批次的函数 ``collate_fn`` 换成 ``nn.functional.dropout``，它与 ``nn.Dropout`` 做同样的计算。
+# 这些随机数从全局的流取，还是由加载器的发生器决定？下面一次只改一个种子，看五张图是否与不改时相同。
 
 
 def drop_pixels(num_workers, global_seed=0, loader_seed=0):
@@ -161,41 +160,49 @@ def drop_pixels(num_workers, global_seed=0, loader_seed=0):
 
 
 if __name__ == "__main__":
-    one_worker = drop_pixels(num_workers=1)
-    print("         equal to the first run after changing")
-    print("workers  nothing  global seed  loader seed   same as with 1 worker")
-    for n in (0, 1, 2):
-        base = drop_pixels(n)
+    dropped = {n: drop_pixels(n) for n in (0, 1, 2)}
+    print("         images equal to the first run")
+    print("workers  run again  other global seed  other loader seed")
+    for n, base in dropped.items():
         again = torch.equal(drop_pixels(n), base)
         other_global = torch.equal(drop_pixels(n, global_seed=1), base)
         other_loader = torch.equal(drop_pixels(n, loader_seed=1), base)
-        n_same = (base == one_worker).all(dim=1).sum()
-        print(f"{n:>7}  {again!s:>7}  {other_global!s:>11}", end="")
-        print(f"  {other_loader!s:>11}   {n_same} of 5 images")
+        print(f"{n:>7}  {again!s:>9}  {other_global!s:>17}  {other_loader!s:>17}")
 
 # %%
-# 什么也不改时，三行的结果都逐位相等。没有工作进程时，结果只随全局的种子变化。有工作进程时正相反，结果只随加载器的种子变化，因为每个工作进程有自己的流，种子是加载器取的那个整数加上工作进程的编号。
-# 两个工作进程轮流取图，所以只有第一张图的随机数与一个工作进程时相同，没有工作进程时则一张也不相同。
+
+# hide-input: 画图
+if __name__ == "__main__":
+    fig, axes = plt.subplots(3, 5, figsize=(6, 3.6), layout="constrained")
+    for row, (n, base) in zip(axes, dropped.items(), strict=True):
+        row[0].set_ylabel(f"num_workers={n}")
+        for i, ax in enumerate(row):
+            ax.imshow(base[i].view(8, 8), cmap="gray")
+            ax.set(xticks=[], yticks=[], title=f"image {i + 1}" if n == 0 else "")
+    # alt: 三行五列黑白的小图；两个工作进程的第 1、3、5 张，依次与一个工作进程的第 1、2、3 张相同
+    plt.show()
+
+# %%
+# 没有工作进程时，``collate_fn`` 在主进程里运行，所以结果只随全局的种子变化。有工作进程时，它在工作进程里运行。每个工作进程有自己的流，种子是加载器取的那个整数加上工作进程的编号，所以结果只随加载器的种子变化。
+# 没有给加载器单独的发生器时，这个整数从全局的流取，结果就又随全局的种子变化。
+#
+# 工作进程数改变结果。两个工作进程轮流取图，第三张是 0 号工作进程第二次取数，所以与一个工作进程时的第二张相同。
 #
 # 线程数和算法
 # ------------
 # 浮点加法的结果与相加的次序有关，而几个线程分头相加时，次序与一个线程时不同。``torch.use_deterministic_algorithms(True)`` 让 PyTorch 只用次序固定的算法，没有这样的算法就报错。
-# 它管得到线程数吗？
+# 下面先换一换三个数相加的次序，再看开关管不管得到线程数。
 
 if __name__ == "__main__":
     a, b, c = torch.tensor([1e8, -1e8, 1.0])
     print(f"(a + b) + c = {(a + b) + c:.0f}, a + (b + c) = {a + (b + c):.0f}")
 
     torch.use_deterministic_algorithms(True)
-    n_threads = torch.get_num_threads()
     numbers = torch.rand(1_000_000, generator=torch.Generator().manual_seed(0))
-    sums = {}
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        sums[threads] = numbers.sum()
-        again = torch.equal(numbers.sum(), sums[threads])
-        print(f"{threads} threads: sum {sums[threads]:.4f}, again equal = {again}")
-    torch.set_num_threads(n_threads)
+        first, again = numbers.sum(), numbers.sum()
+        print(f"threads={threads}: sum {first:.4f}, again {again:.4f}")
 
     try:
         torch.zeros(3).put_(torch.tensor([0, 2]), torch.tensor([1.0, 2.0]))
@@ -204,39 +211,40 @@ if __name__ == "__main__":
     torch.use_deterministic_algorithms(False)
 
 # %%
-# 线程数相同时，两次的和逐位相等。线程数不同，和就不同，打开开关也是这样。
-# 按位置写入的 ``put_`` 则报错，虽然这里的两个位置并不重复。它在文档的名单里，名单上的多数运算只在 GPU 上受影响。
+# 第一行只换了次序，和就从 1 变成 0。线程数相同时，两次的和相同。线程数不同，和就不同，打开开关也是这样。按位置写入的 ``put_`` 则报错，虽然这里的两个位置并不重复。它在 `文档的名单 <https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html>`__ 里，名单上的多数运算只在 GPU 上受影响。
 #
 # 一个函数和它的检查
 # ------------------
-# 程序一开始调用下面的函数。要检查它，就在每次训练之前调用一次，再与不调用时相比。
+# 程序一开始调用下面的函数。为了检查它，下面每一行都取随机数、训练一次，前两行在这之前调用它，最后一行不调用。
 
 
 def make_reproducible(seed):
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # 只管 np.random，不管 default_rng
     torch.manual_seed(seed)  # CPU 和所有的 GPU
     torch.backends.cudnn.benchmark = False  # 不靠计时挑选卷积的算法
     torch.use_deterministic_algorithms(True)
 
 
 if __name__ == "__main__":
-    make_reproducible(seed=0)
-    first = fit(validate=False, validation_seed=2)
-    make_reproducible(seed=0)
-    validated = fit(validate=True, validation_seed=2)
-    unseeded = fit(validate=True, validation_seed=2)
-    print(f"called before each run: equal = {torch.equal(validated, first)}")
-    print(f"not called again:       equal = {torch.equal(unseeded, first)}")
+    for called in (True, True, False):
+        if called:
+            make_reproducible(seed=0)
+        numbers = f"{random.random():.4f}, {np.random.rand():.4f}, {torch.rand(()):.4f}"
+        weights = fit(validate=True, validation_seed=2)
+        print(f"called={called!s:<5}  {numbers}, weights {weights.sum():.4f}")
+    print(f"deterministic: {torch.are_deterministic_algorithms_enabled()}")
 
 # %%
+# 前两行完全相同，所以三个库的随机数和训练都重做了一遍。最后一行全都不同，这说明检查能发现漏掉的调用。开关也打开了。
+#
 # .. real-projects::
 #
-#    固定种子只保证一次运行能重做。要判断一处改动有没有用，仍要比较几个种子。
+#    固定种子以后，一次运行可以重做，但这不说明它的结果好。要判断一处改动有没有用，仍要比较几个种子。
 #    接口见 `torch.use_deterministic_algorithms <https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html>`__，GPU 和不同版本的限制见 `Reproducibility <https://docs.pytorch.org/docs/stable/notes/randomness.html>`__。
 #
 # 小结
 # ----
 # - 规则：多取一个随机数，同一条流里后面的数就都变了，所以要固定种子、给新增的加载器单独的发生器，还要记下工作进程数、线程数、设备和版本。
-# - API：``torch.manual_seed``，``torch.Generator``，``DataLoader(generator=...)``，``torch.set_num_threads``，``torch.use_deterministic_algorithms``。
+# - API：``torch.manual_seed``，``torch.Generator``，``DataLoader(generator=...)``，``torch.set_num_threads``，``torch.use_deterministic_algorithms(True)``。
 # - 下一页：:ref:`training-hooks`
