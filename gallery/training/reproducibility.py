@@ -175,7 +175,7 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     fig, axes = plt.subplots(3, 5, figsize=(6, 3.6), layout="constrained")
     for row, (n, base) in zip(axes, dropped.items(), strict=True):
-        row[0].set_ylabel(f"num_workers={n}")
+        row[0].set_ylabel(f"workers={n}")
         for i, ax in enumerate(row):
             ax.imshow(base[i].view(8, 8), cmap="gray")
             ax.set(xticks=[], yticks=[], title=f"image {i + 1}" if n == 0 else "")
