@@ -76,7 +76,7 @@ if __name__ == "__main__":
 
 # %%
 # 没有守卫时，工作进程重新运行顶层代码，又要启动新的工作进程，所以 Python 在这里报错。
-# 主进程随后只说工作进程意外退出，因此要往上翻，先读前一条。
+# 主进程随后只说工作进程意外退出，因此要往上翻，先读前一条，它的末尾 ``if __name__ == '__main__'`` 就是改法。
 # 有守卫的脚本正常读出了数据，因为工作进程里的 ``__name__`` 不是 ``"__main__"``。
 # 这一页要运行的代码也都写在守卫之下。
 #
@@ -136,8 +136,9 @@ if __name__ == "__main__":
 #
 # 怎样改
 # ------
-# ``DataLoader`` 在每一轮给每个工作进程一个不同的种子 ``worker.seed``。
-# ``own_generator`` 用它换掉副本里的发生器。
+# ``DataLoader`` 在每一轮给每个工作进程一个不同的种子 ``worker.seed``，它怎样由 ``torch.manual_seed`` 决定，见 :ref:`training-reproducibility`。
+# ``random``、``np.random`` 和 PyTorch 的全局发生器，``DataLoader`` 已经在每个工作进程里重设，但数据集里的发生器不在其中。
+# ``own_generator`` 用 ``worker.seed`` 换掉副本里的发生器。
 
 
 def own_generator(worker_id):  # 每个工作进程启动时调用一次
@@ -220,7 +221,7 @@ if __name__ == "__main__":
 #
 # .. real-projects::
 #
-#    数据集里很长的列表也会随着副本占用内存，所以很长的清单应当存成 NumPy 数组或 :term:`张量`，见下面 ``DataLoader`` 的文档。
+#    很长的列表也会随着副本占用内存，所以应当存成 NumPy 数组或 :term:`张量`，见下面 ``DataLoader`` 的文档。
 #    工作进程用共享内存交出批次，容器里的共享内存默认很小，用完时的报错是
 #    ``DataLoader worker is killed by signal: Bus error``。启动容器时加 ``--ipc=host`` 或 ``--shm-size``，
 #    或者减少工作进程。更多的细节见
@@ -230,5 +231,5 @@ if __name__ == "__main__":
 # 小结
 # ----
 # - 规则：每个工作进程得到数据集的一份副本，所以发生器用 ``worker.seed`` 重设，数据流自己分工，会运行的代码写在守卫之下。
-# - API：``DataLoader(..., worker_init_fn=...)``、``torch.utils.data.get_worker_info``。
+# - API：``DataLoader(..., worker_init_fn=..., persistent_workers=...)``、``torch.utils.data.get_worker_info``。
 # - 下一页：:ref:`pitfalls-broadcasting-bug`
