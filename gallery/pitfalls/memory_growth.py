@@ -38,7 +38,7 @@ except RuntimeError as error:
     print(textwrap.fill(f"{type(error).__name__}: {name}{reason}", 92))
 
 # %%
-# 在 GPU 上，同样的错误写成 ``torch.OutOfMemoryError: CUDA out of memory.``。
+# 报错里的字节数是 :math:`2^{50} \times 4`，也就是这一次要的内存，以前的内存用在哪里则没有说。在 GPU 上，同样的错误写成 ``torch.OutOfMemoryError: CUDA out of memory.``。
 #
 # 计算图保存了什么
 # ----------------
@@ -203,9 +203,11 @@ for one_step in (logits, classes):
 
 kept = {"keep_graph": keep_graph(), "detach": detach()}
 for name, loss in kept.items():
-    print(f"{name}: on a graph: {loss.grad_fn is not None}")
+    print(f"{name}: grad_fn is {type(loss.grad_fn).__name__}")
 
 # %%
+# ``keep_graph`` 的损失还带着图，它的 ``grad_fn`` 是 :term:`交叉熵` 的最后一步，``detach`` 的损失不带图。
+#
 # .. real-projects::
 #
 #    有些张量必须带到下一步，例如循环神经网络的隐藏状态，怎样断开它的图见 :ref:`pitfalls-backward-twice`。
@@ -216,6 +218,6 @@ for name, loss in kept.items():
 #
 # 小结
 # ----
-# - 规则：留到下一步的张量如果带着计算图，就会留住每一步的图，所以先用 ``.detach()`` 或 ``.item()`` 取出数值。
+# - 规则：每一步留下的张量如果带着计算图，那一步的图就不能释放，所以先用 ``.detach()`` 或 ``.item()`` 取出数值。
 # - API：``Tensor.item``、``Tensor.detach``、``torch.no_grad``、``torch.autograd.graph.saved_tensors_hooks``。
 # - 下一页：:ref:`pitfalls-unregistered-parameters`
