@@ -66,7 +66,7 @@ for _ in range(100):
 print(f"validation accuracy {accuracy(trained):.3f}")
 
 # %%
-# ``state_dict()`` 返回从参数名到 :term:`张量` 的字典。这些张量与模型共用内存，所以训练完立刻用 ``torch.save`` 存下来，
+# ``state_dict()`` 返回从参数和 :term:`缓冲区` 的名字到 :term:`张量` 的字典。这些张量与模型共用内存，所以训练完立刻用 ``torch.save`` 存下来，
 # 以后再用 ``torch.load`` 读回。``map_location="cpu"`` 让读回的张量都放在 CPU 上，不论存的时候在哪台 :term:`设备` 上。
 # ``weights_only=True`` 是 PyTorch 2.6 以来的默认值，它只读张量和简单的数据，拒绝文件里的其他对象，因为读那些对象时可能运行任意代码。
 
@@ -105,11 +105,11 @@ def attempt(title, model, state):
 attempt("renamed attribute", Renamed(), state)
 
 # %%
-# ``Missing`` 是模型要、字典里却没有的名字，``Unexpected`` 是字典里有、模型却不要的名字。
+# ``Missing`` 是模型里有、字典里却没有的名字，``Unexpected`` 是字典里有、模型里却没有的名字。
 # 这里缺 ``body``，多 ``encoder``，两边各有 ``weight`` 和 ``bias``，所以很可能是属性改了名。
 #
 # 下面还有三种情形。第一个模型只分五类。第二次读的是整个 :term:`检查点`。
-# 第三份参数来自 ``nn.DataParallel`` 包过的模型，它用几块 GPU 一起训练。
+# 第三份参数来自 ``nn.DataParallel`` 包过的模型，它用几块 GPU 一起训练，名字的前缀与 ``DistributedDataParallel`` 的相同。
 
 torch.manual_seed(1)
 five = Net(n_classes=5)
@@ -189,7 +189,7 @@ for seed in range(1, 6):
 # %%
 # .. outcome::
 #
-#    准确率仍在 0.1 附近。输出层是和训练好的编码器一起训练的，这里的编码器却还是随机的初值。
+#    准确率在 0.047 与 0.137 之间，与一个参数也没有读进来时分不开。输出层是和训练好的编码器一起训练的，这里的编码器却还是随机的初值。
 #
 # 怎样改
 # ------
@@ -227,6 +227,8 @@ same = torch.equal(five.encoder.weight, state["encoder.weight"])
 print(f"encoder weight equals the file: {same}")
 
 # %%
+# 缺的只有输出层的两个名字，编码器的权重等于文件里的。新的输出层还要训练。
+#
 # .. real-projects::
 #
 #    微调别人的模型时，先打印 ``missing_keys`` 和 ``unexpected_keys``，再决定要不要 ``strict=False``。
@@ -237,5 +239,5 @@ print(f"encoder weight equals the file: {same}")
 # 小结
 # ----
 # - 规则：按 Missing 和 Unexpected 两栏改名字，用 ``strict=False`` 时核对返回值，因为它对没有读入的参数不报错。
-# - API：``nn.Module.state_dict``、``nn.Module.load_state_dict``、``torch.save``、``torch.load``。
+# - API：``nn.Module.state_dict``、``load_state_dict(state, strict=False)``、``torch.load(path, map_location="cpu")``。
 # - 下一页：:ref:`exercises-pitfalls`
