@@ -66,10 +66,9 @@ for mistake in (empty, scaled_parameter, plain_tensor, NoSuper):
         print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 # %%
-# 给 :term:`模块` 的属性赋值时，``nn.Module`` 检查值的类型，``nn.Parameter`` 和模块会登记下来。缓冲区则用 ``register_buffer`` 登记。
-# ``parameters()``、``state_dict()`` 和 ``.to()`` 都只看登记过的东西。其中 ``state_dict()`` 返回从名字到参数和缓冲区的字典，保存模型时存的就是它。
+# 给 :term:`模块` 的属性赋值时，``nn.Module`` 检查值的类型，``nn.Parameter`` 和模块会登记下来。缓冲区则用 ``register_buffer`` 登记。``parameters()``、``state_dict()`` 和 ``.to()`` 都只看登记过的东西。其中 ``state_dict()`` 返回从名字到参数和缓冲区的字典，保存模型时存的就是它。
 #
-# - ``empty``：列表不属于这两种类型，所以里面的层没有登记，模型一个参数也没有。
+# - ``empty``：列表不属于这两种类型，普通的张量也不属于，所以列表里的层没有登记，模型一个参数也没有。
 # - ``scaled_parameter``：参数乘过 0.1 以后是运算的结果，不再是 :term:`叶子张量`。应当先算好初值，再用 ``nn.Parameter`` 包起来。
 # - ``plain_tensor``：登记过的名字只能换成另一个 ``nn.Parameter`` 或 ``None``。
 # - ``NoSuper``：登记用的表由 ``super().__init__()`` 建立，所以它要写在给属性赋值之前。
@@ -125,7 +124,7 @@ for container in (dict, nn.ModuleDict):
 #
 # 没有报错：后来换的层
 # --------------------
-# 优化器只更新建立它时交给它的那些参数。微调时常常给模型换一个输出层。如果优化器已经建好，它包含的就还是旧的输出层，而不是新的。
+# 优化器只更新交给它的参数，这里是建立它时 ``parameters()`` 列出的那些。微调时常常给模型换一个输出层。如果优化器已经建好，它包含的就还是旧的输出层，而不是新的。
 #
 # .. predict::
 #
@@ -190,9 +189,10 @@ for build in (right, plain_list, new_head):
         f"{build.__name__:<10}  loss {first.mean():.2f} -> {last.mean():.2f}, "
         f"validation accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}"
     )
-    hidden = not torch.equal(model.hidden[0].weight, start.hidden[0].weight)
+    pairs = zip(model.hidden, start.hidden, strict=True)
+    hidden = [not torch.equal(now.weight, before.weight) for now, before in pairs]
     head = not torch.equal(model.head.weight, start.head.weight)
-    print(f"  seed 0: hidden layer changed {hidden}, output layer changed {head}")
+    print(f"  seed 0: hidden layers changed {hidden}, output layer changed {head}")
 
 # %%
 # .. answer:: D
@@ -246,5 +246,5 @@ for name, (model, optimizer) in trained.items():
 # 小结
 # ----
 # - 规则：层直接赋给模块的属性，或放进 ``nn.ModuleList``，模型定下来以后再建优化器。
-# - API：``torch.nn.ModuleList``、``nn.Module.named_parameters``、``optimizer.param_groups``。
+# - API：``torch.nn.ModuleList``、``nn.Module.named_parameters``、``optimizer.param_groups``、``optimizer.add_param_group``。
 # - 下一页：:ref:`pitfalls-state-dict-keys`
