@@ -191,7 +191,7 @@ if __name__ == "__main__":
 # 线程数和算法
 # ------------
 # 浮点加法的结果与相加的次序有关，而几个线程分头相加时，次序与一个线程时不同。``torch.use_deterministic_algorithms(True)`` 让 PyTorch 只用次序固定的算法，没有这样的算法就报错。
-# 下面先换一换三个数相加的次序，再看开关管不管得到线程数。
+# 它管得到线程数吗？
 
 if __name__ == "__main__":
     a, b, c = torch.tensor([1e8, -1e8, 1.0])
@@ -211,7 +211,7 @@ if __name__ == "__main__":
     torch.use_deterministic_algorithms(False)
 
 # %%
-# 第一行只换了次序，和就从 1 变成 0。线程数相同时，两次的和相同。线程数不同，和就不同，打开开关也是这样。按位置写入的 ``put_`` 则报错，虽然这里的两个位置并不重复。它在 `文档的名单 <https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html>`__ 里，名单上的多数运算只在 GPU 上受影响。
+# 第一行只换了三个数相加的次序，和就从 1 变成 0。线程数相同时，两次的和相同。线程数不同，和就不同，打开开关也是这样。按位置写入的 ``put_`` 则报错，虽然这里的两个位置并不重复。它在 `文档的名单 <https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html>`__ 里，名单上的多数运算只在 GPU 上受影响。
 #
 # 一个函数和它的检查
 # ------------------

@@ -156,34 +156,34 @@ def print_row(name, left_out, seed_offset=100):
             predicted = training.model(images[validation]).argmax(dim=1)
         accuracies[seed] = (predicted == labels[validation]).float().mean()
     span = f"{differences.min():.2f} to {differences.max():.2f}"
-    print(f"{name:<13}  {(differences == 0).sum()} of 5  {span:>18}", end="  ")
+    print(f"{name:<19}  {(differences == 0).sum()} of 5  {span:>18}", end="  ")
     print(f"{start:.4f} -> {end:.4f}  {accuracies.mean():.3f} ± {accuracies.std():.3f}")
 
 
 parts, kept = list(whole.checkpoint()), ["model", "epoch"]
-print("left out        equal  largest difference    learning rate  accuracy")
+print("left out              equal  largest difference    learning rate  accuracy")
 print_row("nothing", left_out=[])
-print_row("all but model", left_out=[part for part in parts if part not in kept])
+print_row("all but model/epoch", left_out=[part for part in parts if part not in kept])
 for part in parts:
     print_row(part, left_out=[part])
 
 # %%
-# 表里的 equal 是五个种子里有几个的参数逐位相等，largest difference 是参数之差的最大绝对值在五个种子里的范围，learning rate 是续训开头和结束时的学习率。accuracy 是五个种子的验证准确率的平均 ± 标准差。
+# 表里的 equal 数参数逐位相等的次数，largest difference 是参数之差的最大绝对值在五个种子里的范围。learning rate 是续训开头和结束时的学习率，accuracy 是验证准确率的平均 ± 标准差。
 #
 # .. answer:: B
 #
 #    第二行除了模型和轮数全都漏掉，五次的参数都不相等，所以 C 不对。准确率 0.962 ± 0.010 与一口气训练（nothing）的 0.965 ± 0.005 分不开，所以 A 也不对。
 #
-# 什么也不漏时，五次的参数都逐位相等，所以在 CPU 上续训得到同一个模型。其余各行的原因如下。
+#    什么也不漏时，五次的参数都逐位相等，所以在 CPU 上续训得到同一个模型。其余各行的原因如下。
 #
-# - model：参数是新的随机初值，只训练了后 5 轮，所以只有这一行的准确率低得多。
-# - optimizer：两个滑动平均从零重新积累，学习率也回到开头的 0.01。
-# - scheduler：学习率存在优化器里，所以开头仍是 0.005。可是余弦从头开始下降，最后是 0.0025，而不是 0。
-# - epoch：程序从第 0 轮数起，多训练了 5 轮。余弦过了 ``T_max`` 又回升到 0.005。
-# - generator 和 CPU RNG：打乱的次序或 Dropout 置零的位置变了。
-# - CUDA RNG：训练没有用到 GPU，所以没有影响。模型在 GPU 上时，Dropout 用的是 GPU 的发生器，就不能漏掉它。
+#    - model：参数是新的随机初值，只训练了后 5 轮，所以只有这一行的准确率低得多。
+#    - optimizer：两个滑动平均从零重新积累，学习率也回到开头的 0.01。
+#    - scheduler：学习率存在优化器里，所以开头仍是 0.005。可是余弦从头开始下降，最后是 0.0025，而不是 0。
+#    - epoch：程序从第 0 轮数起，多训练了 5 轮。余弦过了 ``T_max`` 又回升到 0.005。
+#    - generator 和 CPU RNG：打乱的次序或 Dropout 置零的位置变了。
+#    - CUDA RNG：训练没有用到 GPU，所以没有影响。模型在 GPU 上时，Dropout 用的是 GPU 的发生器，就不能漏掉它。
 #
-# 真的中断以后，没有一口气训练的参数可以相比。所以要事先用很短的训练试一次检查点，看参数是否像 nothing 一行那样逐位相等。
+# 真的中断以后，没有一口气训练的参数可以相比。所以要事先用很短的训练试一次检查点，像 nothing 一行那样比较参数。
 #
 # .. change-it::
 #
@@ -199,7 +199,7 @@ print_row("both RNGs", left_out=["generator", "CPU RNG"], seed_offset=0)
 #
 # 读到哪台设备
 # ------------
-# 文件记下了每个张量原来在哪台 :term:`设备` 上。``torch.load`` 默认把它放回那台设备，没有那台设备就报错。没有 GPU 的机器存不出 GPU 的文件，所以下面用 ``map_location="cuda"`` 要求放到 GPU 上，得到同样的报错。第二次读取用 ``meta`` 设备代替 GPU。
+# 文件记下了每个张量原来在哪台 :term:`设备` 上。``torch.load`` 默认把它放回那台设备，没有那台设备就报错。本页在没有 GPU 的机器上运行，所以下面用 ``map_location="cuda"`` 引出同样的报错，第二次再用 ``meta`` 设备代替 GPU。
 
 path = folder / "checkpoint_0.pt"
 try:
@@ -240,7 +240,7 @@ temporary.cleanup()
 #
 # .. real-projects::
 #
-#    检查点可以先写到临时文件，写完再改名，这样程序在写到一半时中断，上一份也还完好。检查点要在一轮的末尾存，因为 ``DataLoader`` 不记得这一轮取到了第几个批次。在 GPU 上，有些运算的结果每次可能不同，见 :ref:`training-reproducibility`。
+#    检查点可以先写到临时文件，写完再改名，这样程序在写到一半时中断，上一份也还完好。检查点要在一轮的末尾存，因为 ``DataLoader`` 不记得这一轮取到了第几个批次。
 #    接口见 `torch.load <https://docs.pytorch.org/docs/stable/generated/torch.load.html>`__，文件格式与安全见 `Serialization semantics <https://docs.pytorch.org/docs/stable/notes/serialization.html>`__。
 #
 # 小结
