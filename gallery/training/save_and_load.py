@@ -60,7 +60,7 @@ print(f"after eval():  largest difference {(model(x) - restored(x)).abs().max():
 #
 # - 模型的 ``state_dict``，以及 :term:`优化器` 的状态。AdamW 为每个参数保存两个滑动平均和步数，当前的 :term:`学习率` 也存在优化器里。
 # - :term:`学习率调度器` 走到了哪一步，以及已经训练了几轮。
-# - 随机数发生器的状态，每取一个数它就改变。打乱次序用加载器的发生器，Dropout 用全局的发生器，后者在 CPU 和每块 GPU 上各有一个。
+# - 随机数发生器（RNG）的状态，每取一个数它就改变。打乱次序用加载器的发生器，Dropout 用全局的发生器，后者在 CPU 和每块 GPU 上各有一个。
 #
 # 下面的 ``Training`` 把这几样放在一起，用 ``checkpoint`` 取出状态，用 ``restore`` 填回去。
 
