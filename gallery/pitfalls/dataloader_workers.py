@@ -222,7 +222,7 @@ if __name__ == "__main__":
 # .. real-projects::
 #
 #    很长的列表也会随着副本占用内存，所以应当存成 NumPy 数组或 :term:`张量`，见下面 ``DataLoader`` 的文档。
-#    工作进程用共享内存交出批次，容器里的共享内存默认很小，用完时的报错是
+#    工作进程用共享内存交出批次，Docker 容器的共享内存默认只有 64 MB，用完时的报错是
 #    ``DataLoader worker is killed by signal: Bus error``。启动容器时加 ``--ipc=host`` 或 ``--shm-size``，
 #    或者减少工作进程。更多的细节见
 #    `DataLoader <https://docs.pytorch.org/docs/stable/data.html>`__ 和
