@@ -8,16 +8,16 @@
 在设备间移动张量
 ================
 
-独立显卡上的 GPU 有自己的内存，它的运算通常要用这块内存里的数据。
-所以在 GPU 上训练之前要把数据送过去，画图之前又要把结果取回来。
-同一段代码还要能在没有 GPU 的机器上运行。这样的代码怎样写？
-写下 ``.to()`` 之后，得到的是一份副本，还是原来的张量？
+独立显卡上的 GPU 有自己的内存，叫作显存，它的运算一般只能使用显存里的数据。
+所以训练之前要把数据送过去，画图之前又要把结果取回来。
+同一段代码还要能在没有 GPU 的机器上运行，这样的代码怎样写？
+``.to()`` 给出的是一份副本，还是原来的张量？
 
 你将学到：
 
 - 选择设备，使同一段代码有没有 GPU 都能运行
 - 判断 ``.to()`` 是否复制数据
-- 修正设备不一致的报错
+- 读懂并修正设备不一致的报错
 """
 
 import textwrap
@@ -29,7 +29,8 @@ import torch
 # ----------------
 # :term:`张量` 的数据存放在一台 :term:`设备` 的内存里，``x.device`` 说明是哪一台。
 # 设备可以是 CPU，也可以是 GPU 这类 :term:`加速器`。
-# 参加同一次运算的张量一般要在同一台设备上，``.to()`` 方法用来移动它们。
+# 参加同一次运算的张量一般要在同一台设备上。移动张量用 ``.to()`` 方法，
+# 它把数据复制到另一台设备上，返回那里的新张量，原来的张量不变。
 #
 # 下面的代码有加速器就用加速器，否则用 CPU。以后的代码只写 ``device``，不直接写 ``"cuda"``，
 # 所以在两种机器上都能运行。
@@ -56,8 +57,8 @@ x = x.to(cpu)
 print(f"{x[:3]} on {x.device.type}")
 
 # %%
-# 三行的数值相同。如果中间一行的设备是 ``cuda``，数据就真的移动过两次，数值也没有因此改变。
-# 如果三行的设备都是 ``cpu``，那么数据一直在 CPU 上，同样的代码也能运行。
+# 三行的数值相同。如果中间一行写着一种加速器，例如 ``cuda``，数据就移动过两次。
+# 如果三行都写着 ``cpu``，数据就一直在 CPU 上。
 #
 # .. predict::
 #
@@ -83,15 +84,6 @@ print(f"x[0]={x[0]:.4f}  y[0]={y[0]:.4f}  z[0]={z[0]:.4f}")
 #    ``z`` 虽然也在 CPU 上，但是它的类型不同，必须有自己的内存，所以改 ``z`` 不影响 ``x``，C 也不对。
 #
 # 设备和类型都已经符合要求时，``.to()`` 返回原来的张量。有一项不符合时，它返回副本。
-# 假设随后要原地修改 ``x.to(device)`` 的结果。没有 GPU 时，修改会影响 CPU 上的 ``x``，有 GPU 时却不会，
-# 于是同一段代码在两种机器上结果不同。要避免这种情况，就加上 ``copy=True``，它要求每次都复制。
-
-y = x.to(device, copy=True)
-y[0] = 7.0
-print(f"y is x: {y is x}   x[0]={x[0]:.4f}  y[0]={y[0]:.4f}")
-
-# %%
-# 这一次 ``x[0]`` 仍然是 9，所以 ``y`` 在这台机器上也是副本。
 #
 # .. change-it::
 #
@@ -108,70 +100,99 @@ print(f"x.double() is x: {x.double() is x}")
 #
 #    前两种返回 ``x`` 自己，因为 ``x`` 的设备和类型都已经符合要求。``double()`` 要改变类型，所以返回副本。
 #
+# 如果原地修改 ``x.to(device)`` 的结果，没有 GPU 时 ``x`` 也会变，有 GPU 时却不会。
+# 加上 ``copy=True``，每次都会复制，``x`` 在两种机器上就都不变。
+
+y = x.to(device, copy=True)
+y[0] = 7.0
+print(f"y is x: {y is x}   x[0]={x[0]:.4f}  y[0]={y[0]:.4f}")
+
+# %%
+# 这一次 ``x[0]`` 仍然是 9，因为 ``y`` 是副本。
+#
 # 训练循环里怎样移动
 # ------------------
-# 网络的层是 :term:`模块`，它也有 ``.to()`` 方法，这个方法移动模块自己的 :term:`参数`，不需要保存返回值。
+# 网络的层是 :term:`模块`，它的 ``.to()`` 方法移动模块自己的 :term:`参数`，不需要保存返回值。
 # 张量的 ``.to()`` 不改变原来的张量，所以返回值必须保存。
-# 训练时先移动一次网络，再在循环里移动每一个批次。下面用两个随机的批次代替真实的数据。
+# 训练时网络只移动一次，每个批次在循环里移动。新的张量可以用 ``device=`` 直接创建在设备上。
 
 model = torch.nn.Linear(10, 2)
 model.to(device)
-batches = [torch.rand(4, 10), torch.rand(4, 10)]
+batches = [torch.rand(4, 10), torch.rand(4, 10)]  # 代替真实的数据
 for inputs in batches:
     inputs = inputs.to(device)
     outputs = model(inputs)
-    print(f"{outputs.shape=}  same device: {outputs.device == inputs.device}")
+    targets = torch.zeros(4, 2, device=device)
+    errors = outputs - targets
+    print(f"{errors.shape=} on {errors.device.type}")
 
 # %%
+# 网络、输入和 ``targets`` 都在 ``device`` 上，所以运算没有报错，结果也在这台设备上。
+#
 # 设备不一致的报错
 # ----------------
 # 现在故意不移动输入。没有加速器时，用 ``meta`` 代替另一台设备。
-# ``meta`` 设备每台机器都有，它只记录 :term:`形状` 和数据类型，不存放数值，
-# 这里只用它来引起报错。
+# 每台机器都有 ``meta``，它只记录 :term:`形状` 和数据类型，不存放数值，但是线性层照样检查设备。
 
 other = torch.device("meta") if device.type == "cpu" else device
-model.to(other)
-print(f"inputs: {x.device.type}   weight: {model.weight.device.type}")
+remote = torch.nn.Linear(10, 2)
+remote.to(other)
+print(f"x: {x.device.type}   weight: {remote.weight.device.type}")
 
 try:
-    model(x)
+    remote(x)
 except RuntimeError as error:
     message = f"{type(error).__name__}: {str(error).splitlines()[0]}"
     print(textwrap.fill(message, 92))
 
 # %%
-# ``model.to(other)`` 的返回值没有保存，但是 :term:`权重` 已经移过去了。
-# 输入 ``x`` 还在 CPU 上，所以报错。如果另一台设备是 NVIDIA GPU，报错的开头是
-# ``Expected all tensors to be on the same device``。改法是写 ``model(x.to(other))``。
-#
-# 另一种报错出现在取回结果的时候，因为 NumPy 只能使用 CPU 内存里的数据。
+# ``remote.to(other)`` 的返回值没有保存，但是 :term:`权重` 已经移过去了，输入 ``x`` 却还在 CPU 上，所以报错。
+# 在 ``meta`` 的报错里，``expected device cpu`` 是输入的设备，``device meta`` 是权重的设备。
+# 网络已经移动过，所以要移动的是输入。
+# 在 NVIDIA GPU 上，报错的开头是 ``Expected all tensors to be on the same device``，改法相同。
 
 moved = x.to(other)
-print(f"x: {x.device.type}   moved: {moved.device.type}")
-print(f"{model(moved).shape=}")
+outputs = remote(moved)
+print(f"x: {x.device.type}   moved: {moved.device.type}   {outputs.shape=}")
+
+# %%
+# 返回值 ``moved`` 在另一台设备上，``x`` 仍在 CPU 上。用 ``moved`` 作输入就不再报错，
+# 只是 ``meta`` 上的输出也只有形状，没有数值。
+#
+# 取回结果时会遇到另一种报错，因为 NumPy 只能使用 CPU 内存里的数据。
 
 try:
-    moved.numpy()
+    outputs.numpy()
 except TypeError as error:
     message = f"{type(error).__name__}: {str(error).splitlines()[0]}"
     print(textwrap.fill(message, 92))
 
 # %%
-# 第一行说明 ``x`` 仍在 CPU 上，移过去的是返回值 ``moved``。用 ``moved`` 作输入，``model`` 就能算出结果。
-# 报错建议先用 ``cpu()`` 取回数据。对于 GPU 上的张量，改法就是写 ``moved.cpu().numpy()``。
-# ``meta`` 上的张量没有数值，所以不能这样取回来。
+# 报错建议先用 ``cpu()`` 把数据复制到 CPU 的内存（host memory）里。``meta`` 上没有数值，
+# 所以下面取回 ``device`` 上的输出。
+
+outputs = model(x.to(device))
+try:
+    outputs.cpu().numpy()
+except RuntimeError as error:
+    print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+print(f"{outputs.detach().cpu().numpy().shape=}")
+
+# %%
+# 网络的输出还带着求导的记录，所以先用 ``detach()`` :term:`分离`，再取回。
 #
 # .. real-projects::
 #
-#    循环里一般同时移动输入和标签，写成 ``x, y = x.to(device), y.to(device)``。
-#    GPU 上的运算是异步的，函数往往在算完之前就返回，所以计时前要等它算完，写法是
-#    ``if torch.accelerator.is_available(): torch.accelerator.synchronize()``。
+#    循环里要同时移动输入和标签，写成 ``x, y = x.to(device), y.to(device)``。
+#    几块 GPU 用 ``cuda:0``、``cuda:1`` 这样的名字区分。
 #    参考 `torch.accelerator <https://docs.pytorch.org/docs/stable/accelerator.html>`__
-#    和 `GPU 上的运算怎样执行 <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__，
-#    更多的设备报错见 :ref:`pitfalls-device-mismatch`。
+#    和 `CUDA 的用法 <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__，
+#    更多的报错见 :ref:`pitfalls-device-mismatch`。
 #
 # 小结
 # ----
-# - 规则：``.to()`` 只在设备或类型需要改变时复制，要原地修改结果就加 ``copy=True``。
-# - API：``torch.accelerator.current_accelerator``、``Tensor.to``、``Tensor.device``、``Tensor.cpu`` 和 ``nn.Module.to``。
+# - 规则：设备选一次，网络移动一次，每个批次在循环里移动，并保存张量的 ``.to()`` 返回的结果。
+#   要原地修改结果、又要保留原来的张量，才加 ``copy=True``。
+# - API：``torch.accelerator.current_accelerator``、``Tensor.to``、``device=``、``Tensor.device``、``Tensor.cpu``、
+#   ``Tensor.detach`` 和 ``nn.Module.to``。
 # - 下一页：:ref:`basics-norms`
