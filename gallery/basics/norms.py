@@ -10,11 +10,11 @@
 
 两个样本相距多远？一个矩阵最多能把输入放大多少倍？
 回答这些问题，要用一个数表示 :term:`向量` 或 :term:`矩阵` 有多大，这个数叫作 :term:`范数`。
-范数不止一种，它们各自量的是什么？范数的公式不难写，那么自己写公式和调用现成的函数有没有差别？
+范数不止一种，它们各自衡量什么？自己写公式和调用现成的函数有没有差别？
 
 你将学到：
 
-- 计算向量的 1-范数、2-范数和 ∞-范数
+- 用 1-范数、2-范数和 ∞-范数计算两个样本的距离
 - 区分矩阵的 Frobenius 范数与谱范数
 - 比较手写公式与现成函数的梯度
 """
@@ -39,9 +39,12 @@ import torch
 # 把平面上的向量看成从原点到一个点的位移，1-范数就是只沿横竖两个方向走的路程，2-范数是直线距离，
 # ∞-范数是两个方向中较长的那一段。
 #
-# ``torch.linalg.vector_norm(x, p)`` 计算这些范数。下面把三个公式写成函数，用向量 (3, −4) 比较两者的值。
+# ``torch.linalg.vector_norm(x, p)`` 计算这些范数，第二个参数 ``ord`` 默认是 2。
+# 两个样本的距离是它们之差的范数。下面用公式和 ``vector_norm`` 各算一遍。
 
-x = torch.tensor([3.0, -4.0])
+first = torch.tensor([4.0, 1.0])
+second = torch.tensor([1.0, 5.0])
+x = first - second  # (3, −4)
 
 
 def norm_1(x):
@@ -62,9 +65,8 @@ for p, formula in formulas.items():
     print(f"p={p:<3}  torch: {norm:.4f}  by hand: {formula(x):.4f}")
 
 # %%
-# 对这个向量，``vector_norm`` 的值与三个公式都相同。横竖两段路程是 3 和 4，所以 1-范数是 7，∞-范数是 4。
-# ``vector_norm`` 的参数要用浮点数，传入整数张量会报错。报错里的 ``Long`` 就是 ``int64``。
-# 改法是写 ``3.0``，或者先调用 ``float()``。
+# ``vector_norm`` 与公式的值相同。横竖两段路程是 3 和 4，所以 1-范数是 7，∞-范数是 4。
+# 坐标不写小数点，得到的是整数张量，``vector_norm`` 会报错。
 
 try:
     torch.linalg.vector_norm(torch.tensor([3, -4]))
@@ -72,19 +74,12 @@ except RuntimeError as error:
     print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 # %%
+# 报错要求浮点数，里面的 ``Long`` 就是 ``int64``。改法是写 ``3.0``，或者先调用 ``float()``。
+#
 # 单位球
 # ------
 # 平面上范数等于 1 的点连成一条闭曲线，它围住的区域叫 :term:`单位球`。
-# 先求每条曲线与对角线的交点。把 (1, 1) 除以它自己的范数，得到的点范数正好是 1，也就是这个交点。
-
-diagonal = torch.tensor([1.0, 1.0])
-for p in formulas:
-    point = diagonal / torch.linalg.vector_norm(diagonal, p)
-    print(f"p={p:<3}  norm 1 on the diagonal at {point.numpy().round(2)}")
-
-# %%
-# 在对角线上，1-范数的曲线离原点最近，∞-范数的曲线最远。
-# 要画出整条曲线，就求一片网格点的范数。``dim=-1`` 表示沿最后一个轴计算，这样每个点各得一个范数。
+# 要画出它，就求一片网格点的范数。``dim=-1`` 表示沿最后一个轴计算，这样每个点各得一个范数。
 
 axis = torch.linspace(-1.3, 1.3, 261)
 points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
@@ -99,39 +94,23 @@ for i, (p, values) in enumerate(norms.items()):
     ball = ax.contour(axis, axis, values, levels=[1.0], colors=f"C{i}", linewidths=2)
     name = r"\infty" if p == math.inf else p
     ax.clabel(ball, fmt=f"$p={name}$", fontsize=12, manual=[places[p]])
-ax.plot([0.5, 0.5**0.5, 1], [0.5, 0.5**0.5, 1], "o", color="0.3")
 ax.axhline(0, color="0.5", linewidth=0.8)
 ax.axvline(0, color="0.5", linewidth=0.8)
 ax.set(aspect="equal", xlabel="$x_0$", ylabel="$x_1$", title=r"$\|x\|_p = 1$")
 ax.spines[["top", "right"]].set_visible(False)
-# alt: 三条嵌套的闭曲线，1-范数的菱形在里，2-范数的圆居中，∞-范数的正方形在外，三者在坐标轴上相接，各有一个黑点在对角线上。
+# alt: 三条嵌套的闭曲线，1-范数的菱形在里，2-范数的圆居中，∞-范数的正方形在外，三者在坐标轴上相接。
 plt.show()
 
 # %%
-# 黑点是前面求出的三个交点。在坐标轴上，向量只有一个分量不为零，三种范数相等，所以三条曲线相接。
-# 在其他方向上，1-范数的菱形总在最里面，因为同一个点的 1-范数最大，
-# 所以沿着这个方向走，它最先达到 1。∞-范数最小，所以正方形在最外面。
+# 在坐标轴上，向量只有一个分量不为零，三种范数相等，所以三条曲线相接。
+# 在其他方向上，同一个点的 1-范数最大，就像前面的 7、5、4，所以沿着这个方向走，1-范数最先达到 1，菱形在最里面。
+# ∞-范数最小，所以正方形在最外面。
 #
-# 选哪一种取决于要量什么。直线距离用 2-范数，各分量大小的总和用 1-范数，最大的偏差用 ∞-范数。
-#
-# .. change-it::
-#
-#    ``p`` 不限于这三个值。把对角线上的 ``p`` 换成 3 和 10，交点会落在哪两条曲线之间？
-
-# hide-cell: p 为 3 和 10
-for p in (3, 10):
-    point = diagonal / torch.linalg.vector_norm(diagonal, p)
-    print(f"p={p:<3}  norm 1 on the diagonal at {point.numpy().round(2)}")
-
-# %%
-# .. outcome::
-#
-#    两个交点都在 2-范数的 0.71 与 ∞-范数的 1 之间，``p`` 较大的一个离 1 较近。
-#
+# 选哪一种取决于要衡量什么。直线距离用 2-范数，各分量大小的总和用 1-范数，最大的偏差用 ∞-范数。
 #
 # 矩阵的两种范数
 # --------------
-# :term:`Frobenius 范数` 把矩阵的所有元素当成一个长向量，求它的 2-范数。
+# :term:`Frobenius 范数` 把矩阵的所有元素当成一个长向量，求它的 2-范数，衡量元素的总大小。
 # :term:`谱范数` 是矩阵最多能把向量的 2-范数放大的倍数。
 # 下面每隔半度取一个长度为 1 的向量，把它们逐个乘以矩阵 ``A``，再看结果的长度。
 
@@ -160,47 +139,66 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 圆变成了椭圆。放大的倍数随方向变化，从 2.24 到 6.71，橙色箭头指向最长的结果，它的长度就是谱范数。
-# 谱范数等于矩阵最大的 :term:`奇异值`，所以也可以用 ``torch.linalg.svdvals`` 求出。
+# 圆变成了椭圆。放大的倍数随方向变化，从 2.24 到 6.71，橙色箭头指向最长的结果。
+# 谱范数是所有方向上的最大值，也就是矩阵最大的 :term:`奇异值`，721 个方向只能给出它的近似值。
 
 frobenius = A.square().sum().sqrt()
 spectral = length.max()
+singular = torch.linalg.svdvals(A)
 print(f"linalg.norm(A)     {torch.linalg.norm(A):.4f}  by hand: {frobenius:.4f}")
 print(f"linalg.norm(A, 2)  {torch.linalg.norm(A, 2):.4f}  by hand: {spectral:.4f}")
-print(f"torch.norm(A, 2)   {torch.norm(A, 2):.4f}  deprecated")
+print(f"torch.norm(A, 2)   {torch.norm(A, 2):.4f}")
 print(f"matrix_norm(A, 2)  {torch.linalg.matrix_norm(A, 2):.4f}")
 print(f"vector_norm(A, 2)  {torch.linalg.vector_norm(A, 2):.4f}")
-print(f"svdvals(A)         {torch.linalg.svdvals(A).numpy().round(4)}")
+print(f"svdvals(A)         {singular.numpy().round(4)}")
+print(f"root of the sum of their squares: {singular.square().sum().sqrt():.4f}")
 
 # %%
 # 对矩阵不写第二个参数时，``torch.linalg.norm`` 给出 Frobenius 范数，写 2 时给出谱范数。
-# 旧函数 ``torch.norm`` 写 2 时却给出 Frobenius 范数，文档已经不推荐使用它。
-# 为了不混淆，可以写 ``matrix_norm`` 或 ``vector_norm``，名字说明了把 ``A`` 看成矩阵还是一长串数。
+# 旧函数 ``torch.norm`` 写 2 时却给出 Frobenius 范数，文档说它已经弃用。
+# 为了不混淆，可以写 ``torch.linalg.matrix_norm`` 或 ``torch.linalg.vector_norm``，
+# 名字说明了把 ``A`` 看成矩阵还是一长串数。
+#
+# 最后一行说明，Frobenius 范数是全部奇异值的平方和的平方根，所以它不小于谱范数。
+#
+# .. change-it::
+#
+#    把 ``A`` 改成 ``[[5.0, 0.0], [0.0, 5.0]]``，它把每个方向都放大到 5 倍。两种范数会怎样变？
+
+# hide-cell: 每个方向都放大到 5 倍
+B = torch.tensor([[5.0, 0.0], [0.0, 5.0]])
+print(f"matrix_norm(B)     {torch.linalg.matrix_norm(B):.4f}")
+print(f"matrix_norm(B, 2)  {torch.linalg.matrix_norm(B, 2):.4f}")
+
+# %%
+# .. outcome::
+#
+#    元素的总大小不变，Frobenius 范数仍是 7.0711。最大的放大倍数从 6.7082 变成了 5。
 #
 # 零点的梯度
 # ----------
-# 两个样本相同时，它们之差是零向量。这时三种范数的值都是 0。
+# 两个相同的样本之差是零向量，三种范数都是 0。
 # 如果范数是损失的一部分，训练还要用到它的 :term:`梯度`。
 #
 # .. predict::
 #
-#    ``x`` 是零向量，``norm_2(x)`` 是手写的 2-范数。对它调用 ``backward()``，``x.grad`` 里是什么数？
+#    ``x`` 是零向量，``norm_2`` 是手写的 2-范数。调用 ``norm_2(x).backward()`` 以后，``x.grad`` 里是什么数？
 #
-#    - 0，因为范数在零向量处最小
+#    - 0，因为范数在零向量处最小，而最小处的梯度是 0
 #    - NaN，因为求导时会算无穷大乘以 0
 #    - 无穷大，因为开方的导数在 0 处是无穷大
 
 
-def gradient(norm, point):
+def gradient(norm, point, *arguments):
     x = torch.tensor(point, requires_grad=True)
-    norm(x).backward()
+    norm(x, *arguments).backward()
     return x.grad.numpy().round(2)
 
 
 origin = [0.0, 0.0]
 for p, formula in formulas.items():
-    print(f"p={p:<3}  by hand: {gradient(formula, origin)}")
-print(f"p=2    torch:   {gradient(torch.linalg.vector_norm, origin)}")
+    ready = gradient(torch.linalg.vector_norm, origin, p)
+    print(f"p={p:<3}  torch: {ready}  by hand: {gradient(formula, origin)}")
 s = torch.tensor(0.0, requires_grad=True)
 s.sqrt().backward()
 print(f"derivative of sqrt at 0: {s.grad:.1f}, times 0: {s.grad * 0:.1f}")
@@ -209,15 +207,17 @@ print(f"derivative of sqrt at 0: {s.grad:.1f}, times 0: {s.grad * 0:.1f}")
 # .. answer:: B
 #
 #    :term:`链式法则` 把两步的导数相乘。开方在 0 处的导数是无穷大，平方在 0 处的导数是 0，
-#    而无穷大乘以 0 是 NaN，最后一行算的就是这个乘积。A 说的是 ``vector_norm`` 的结果，手写公式的结果却不是 0。
-#    C 漏了后面的一步，平方的导数 0 也要乘进去。
+#    而无穷大乘以 0 是 NaN，最后一行算的就是这个乘积。C 漏了平方的导数 0，它也要乘进去。
+#    A 不对，因为只有可导的函数在最小处的梯度才一定是 0。
 #
-# 手写的 1-范数和 ∞-范数没有开方，它们的梯度在零点是 0。只有手写的 2-范数需要改，改法是调用 ``vector_norm``。
+# 在过零点的任何直线上，零点两侧的斜率一负一正，所以三种范数在零点都不可导。
+# ``vector_norm`` 的 0 是 PyTorch 的约定。手写的 1-范数和 ∞-范数没有开方，也得到 0，
+# 只有手写的 2-范数需要改，改法是调用 ``vector_norm``。
 #
 # .. change-it::
 #
-#    另一种常见的改法是在开方之前加上一个很小的数，写成 ``(x.square().sum() + 1e-12).sqrt()``。
-#    零点的梯度还是 NaN 吗？(3, −4) 处的值和梯度会变吗？
+#    在 ``norm_2`` 的开方之前加上一个很小的数，写成 ``(x.square().sum() + 1e-12).sqrt()``。
+#    零点的梯度还是 NaN 吗？
 
 
 # hide-cell: 开方之前加 1e-12
@@ -225,26 +225,24 @@ def norm_eps(x):
     return (x.square().sum() + 1e-12).sqrt()
 
 
-for point in ([0.0, 0.0], [3.0, -4.0]):
-    print(f"at {point}: value {norm_eps(torch.tensor(point)):.6f}", end="  ")
-    print(f"gradient {gradient(norm_eps, point)}")
-print(f"norm_2 at [3.0, -4.0]: gradient {gradient(norm_2, [3.0, -4.0])}")
+print(f"value {norm_eps(torch.zeros(2)):.6f}  gradient {gradient(norm_eps, origin)}")
 
 # %%
 # .. outcome::
 #
-#    零点的梯度成了 0，因为开方的导数不再是无穷大，代价是零点的值变成了 0.000001。
-#    在 (3, −4) 处，打印出的值仍是 5，梯度也看不出与 ``norm_2`` 有差别。
+#    梯度成了 0，因为开方的导数不再是无穷大，代价是零点的值变成了 0.000001。
 #
 # .. real-projects::
 #
-#    训练时可以记录全部梯度合起来的 2-范数，用来发现过大的更新，:term:`梯度裁剪` 就按它缩小梯度。
+#    训练时可以记录全部梯度合起来的 2-范数，用来发现过大的更新，:term:`梯度裁剪` 在它超过上限时缩小梯度。
 #    一批样本要各求一个范数时，写 ``torch.linalg.vector_norm(x, dim=1)``。
 #    参考 `torch.linalg.vector_norm <https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html>`__
 #    和 `torch.norm 的弃用说明 <https://docs.pytorch.org/docs/stable/generated/torch.norm.html>`__。
 #
 # 小结
 # ----
-# - 规则：按要量的东西选范数，用 ``vector_norm`` 计算，因为手写的 2-范数在零点的梯度是 NaN。
-# - API：``torch.linalg.vector_norm``、``matrix_norm``、``norm`` 和 ``svdvals``。
+# - 规则：先确定要衡量什么，再选范数。向量用 ``torch.linalg.vector_norm``，矩阵用 ``torch.linalg.matrix_norm``。
+#   不要直接手写 2-范数，因为它在零点的梯度是 NaN。
+# - API：``torch.linalg.vector_norm`` 的 ``ord`` 和 ``dim``、``torch.linalg.matrix_norm``、
+#   ``torch.linalg.norm`` 和 ``torch.linalg.svdvals``。
 # - 下一页：:ref:`basics-gradient-scalar`
