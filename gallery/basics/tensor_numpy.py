@@ -10,7 +10,7 @@
 
 表格、图像和声音读进 Python 以后，常常是 NumPy 数组，而 PyTorch 的网络只接受 :term:`张量`。
 所以训练之前要把数组转成张量，画图之前又要把张量转回数组。
-转换只要一行代码，但是有两个问题从这行代码里看不出来。
+转换只要一行代码，但是代码没有说明两件事。
 改动其中一个，另一个会不会跟着变？数的类型还和原来一样吗？
 
 你将学到：
@@ -27,7 +27,7 @@ import torch
 # %%
 # 张量是什么
 # ----------
-# 张量是多维数组，这一点和 NumPy 数组相同。描述一个张量要说清三件事：
+# 张量是多维数组，这一点和 NumPy 数组相同。描述一个张量，至少要说清三件事：
 #
 # - 数存放在哪一块内存里
 # - :term:`形状`，也就是每个 :term:`轴` 上有几个数
@@ -62,9 +62,8 @@ print(f"y_numpy: {y_numpy.dtype}   y_torch: {y_torch.dtype}")
 print(f"bytes per number: x {x_torch.element_size()}, y {y_torch.element_size()}")
 
 # %%
-# 转换没有改变类型，因此 ``x`` 在两边都是 ``float64``，``y`` 在两边都是 ``float32``。
-# 两种类型相加之前，PyTorch 会把它们变成同一种，这叫 :term:`类型提升`。
-# 这两种都是浮点数，结果取位数较多的一种，所以和是 ``float64``。
+# 转换没有改变类型，因此 ``x`` 在两边都是 8 字节的 ``float64``，``y`` 在两边都是 4 字节的 ``float32``。
+# 两种类型相加之前，PyTorch 会把它们变成同一种，这叫 :term:`类型提升`。两种浮点数取位数较多的一种，所以和是 ``float64``。
 #
 # .. change-it::
 #
@@ -84,13 +83,13 @@ print(f"16777217 as float32: {np.float32(16777217):.0f}")
 # .. outcome::
 #
 #    整数加浮点数时，PyTorch 在两种情况下都采用浮点数的类型 ``float32``。
-#    NumPy 遇到 ``int64`` 时改用 ``float64``，因为 ``float32`` 存不下所有的 64 位整数，
-#    例如 16777217 变成了 16777216。所有的 ``int16`` 都能用 ``float32`` 准确表示，所以那里不用改。
+#    NumPy 遇到 ``int64`` 时改用 ``float64``，因为 ``float32`` 只能准确表示 16777216 以内的每一个整数，
+#    再大一点的 16777217 就变成了 16777216。``int16`` 的数最大是 32767，所以不用改。
 #
 # 共用内存还是复制
 # ----------------
-# 转换之后，数组和张量是两个 Python 对象，但是它们的数不一定存放在两块内存里。
-# 为了比较，下面再用 ``torch.tensor`` 从同一个数组创建张量 ``copied``。
+# 转换之后，数组和张量是两个 Python 对象，它们的数存放在一块内存里，还是两块内存里？
+# 为了比较，下面再用 ``torch.tensor`` 从同一个数组创建张量 ``other``。
 #
 # .. predict::
 #
@@ -101,11 +100,11 @@ print(f"16777217 as float32: {np.float32(16777217):.0f}")
 #    - 数组和张量都是 101、3、4，因为它们共用一块内存
 #    - 数组是 100、2、3，张量是 101、3、4，因为只有张量跟着数组变
 
-copied = torch.tensor(x_numpy)
+other = torch.tensor(x_numpy)
 x_numpy[0] = 100
-print(f"after x_numpy[0] = 100: x_torch {x_torch.numpy()}, copied {copied.numpy()}")
+print(f"after x_numpy[0] = 100: x_torch {x_torch.numpy()}, other {other.numpy()}")
 x_torch += 1
-print(f"after x_torch += 1:     x_torch {x_torch.numpy()}, copied {copied.numpy()}")
+print(f"after x_torch += 1:     x_torch {x_torch.numpy()}, other {other.numpy()}")
 print(f"                        x_numpy {x_numpy}")
 
 # %%
@@ -115,12 +114,12 @@ print(f"                        x_numpy {x_numpy}")
 #    张量加 1 以后，``x_numpy`` 的三个数也都加了 1，所以 C 不对。
 #
 # ``torch.from_numpy`` 不复制数据，它创建的张量直接使用数组的那块内存。
-# ``torch.tensor`` 另开一块内存，把数复制过去，所以 ``copied`` 没有变。
+# ``torch.tensor`` 另开一块内存，把数复制过去，所以 ``other`` 没有变。
 # 下图的每一组方格是一块内存，箭头从变量名指向它使用的内存。
 
 # hide-input: 画图
 fig, ax = plt.subplots(figsize=(7, 2), layout="constrained")
-for left, tensor in ((0, x_torch), (5, copied)):
+for left, tensor in ((0, x_torch), (5, other)):
     for i, number in enumerate(tensor.tolist()):
         style = {"facecolor": ("C0", 0.15), "edgecolor": "C0"}
         ax.add_patch(plt.Rectangle((left + i, 0), 1, 1, **style))
@@ -129,10 +128,10 @@ arrow = {"arrowstyle": "->", "color": "C0", "lw": 1.5}
 text = {"ha": "center", "family": "monospace", "fontsize": 12, "arrowprops": arrow}
 ax.annotate("x_numpy", (1, 1), (0.2, 1.8), **text)
 ax.annotate("x_torch", (2, 1), (2.8, 1.8), **text)
-ax.annotate("copied", (6.5, 1), (6.5, 1.8), **text)
+ax.annotate("other", (6.5, 1), (6.5, 1.8), **text)
 ax.set(xlim=(-0.8, 8.3), ylim=(-0.1, 2.2), aspect="equal")
 ax.set_axis_off()
-# alt: 左边一组方格 101、3、4，x_numpy 和 x_torch 两个箭头都指向它；右边另一组方格 1、2、3，只有 copied 指向它。
+# alt: 左边一组方格 101、3、4，x_numpy 和 x_torch 两个箭头都指向它；右边另一组方格 1、2、3，只有 other 指向它。
 plt.show()
 
 # %%
@@ -153,7 +152,10 @@ print(f"x_numpy {x_numpy}")
 #    数组没有变。``+=`` 是 :term:`原地操作`，它把结果写回原来的内存。
 #    表达式 ``x_torch + 1`` 则在新的内存里算出一个新张量，等号再让 ``x_torch`` 这个名字指向新张量。
 #
-# 常用的转换写法还有几种。它们是否共用内存，可以用 ``np.shares_memory`` 检查。
+# 反方向的 ``numpy()`` 也共用内存吗？其他的转换写法可以用 ``np.shares_memory`` 检查。
+
+y_numpy[0] = 30
+print(f"after y_numpy[0] = 30: y_torch {y_torch}")
 
 routes = {
     "torch.from_numpy(x)": torch.from_numpy(x_numpy),
@@ -171,8 +173,8 @@ shared = np.shares_memory(torch.from_numpy(single).float().numpy(), single)
 print(f"from_numpy(x).float() of a float32 array: {shared=}")
 
 # %%
-# 前两种写法共用内存，后三种写法在这里都复制。``torch.tensor`` 和 ``clone()`` 每次都复制。
-# 表里的 ``float()`` 复制，因为类型从 ``float64`` 改成 ``float32``，每个数从 8 字节变成 4 字节。
+# ``numpy()`` 也共用内存。表里的前两种写法共用内存，后三种在这里都复制。其中 ``torch.tensor`` 和 ``clone()`` 每次都复制。
+# 表里的 ``float()`` 要复制，因为类型从 ``float64`` 改成 ``float32``，每个数从 8 字节变成 4 字节。
 # 最后一行的数组本来就是 ``float32``，不需要改变类型，所以 ``float()`` 不复制。
 #
 # float64 数据与网络
@@ -219,5 +221,6 @@ for dtype in (torch.float64, torch.float32):
 # 小结
 # ----
 # - 规则：``from_numpy`` 和 ``numpy()`` 共用内存并保留类型，``torch.tensor`` 复制数据。
+#   ``float64`` 的数据先转成 ``float32``，再送进网络。
 # - API：``torch.from_numpy``、``Tensor.numpy``、``torch.as_tensor``、``torch.tensor`` 和 ``Tensor.float``。
 # - 下一页：:ref:`basics-shapes`
