@@ -60,7 +60,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 报错里的 23520000 是元素的总数。
+# 报错里的 23520000 是元素的总数，它不能被 10000 × 1000 整除。
 #
 # .. change-it::
 #
@@ -79,7 +79,7 @@ print(X.view(-1, C, 28).shape)
 # --------------
 # ``flatten(1)`` 从轴 1 起，把后面的轴全部合并，这样每张图的数就排成一行。
 # ``unsqueeze(0)`` 在最前面加一个长度为 1 的轴，把单张图像变成只有一张图的批次。
-# 轴 1 的长度为 1 时，``squeeze(1)`` 去掉这个轴，不写轴号的 ``squeeze()`` 去掉所有长度为 1 的轴。
+# ``squeeze(1)`` 只在轴 1 的长度为 1 时去掉它，不写轴号的 ``squeeze()`` 去掉所有长度为 1 的轴。
 
 image = X[0]
 gray = X[:1, :1]  # 一个样本，一个通道
@@ -89,8 +89,7 @@ print(f"{gray.shape=}")
 print(f"{gray.squeeze(1).shape=}  {gray.squeeze().shape=}")
 
 # %%
-# 最后一行里，``squeeze()`` 把样本数的轴也去掉了，因为这个批次恰好只有一个样本。
-# 所以要写明去掉哪一个轴。
+# 最后一行的 ``squeeze()`` 把样本数的轴也去掉了，因为这个批次恰好只有一个样本，所以要写明去掉哪一个轴。
 #
 # 分组与交换轴
 # ------------
@@ -170,7 +169,7 @@ plt.show()
 # -----------------
 # ``view`` 不复制数据，所以结果的每一个轴都必须能用一个固定的步幅表示。
 # 按行读时每次恰好前进一个数的张量，叫作 :term:`连续` 的张量，它总能这样重新分组。
-# 不连续的张量不一定能，例如把 ``x.t()`` 拉成一行，就找不到固定的步幅。
+# 不连续的张量不一定能。
 
 print(f"{x.is_contiguous()=}  {x.t().is_contiguous()=}")
 try:
@@ -179,6 +178,9 @@ except RuntimeError as error:
     print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 # %%
+# ``x`` 是连续的，``x.t()`` 不是。报错里的 ``size and stride`` 就是形状和步幅。
+# 把 ``x.t()`` 排成一行，就要时而跨 +3，时而跨 −2，所以找不到固定的步幅。
+#
 # .. change-it::
 #
 #    ``hwc.permute(2, 0, 1)`` 也不连续。用 ``view(3, 4)`` 把它的高和宽合并成一个轴，会报错吗？
@@ -193,10 +195,10 @@ print(f"{flat[0].tolist()=}  {flat.stride()=}")
 # .. outcome::
 #
 #    没有报错。同一个通道的 10、11、12、13 在内存里总是相隔 3 个数，
-#    所以合并以后的轴可以用固定的步幅 3 表示。由此可见，不连续的张量能不能用 ``view``，
-#    要看合并以后的轴有没有固定的步幅。
+#    所以合并以后的轴可以用固定的步幅 3 表示。
 #
-# 前面的报错建议改用 ``reshape``。只要可能，``reshape`` 就返回视图，否则它把数据复制到新的内存里。
+# 前面的报错建议改用 ``reshape``。只要可能，``reshape`` 就返回视图，否则它先把数据复制到新的内存里，
+# 相当于 ``x.t().contiguous().view(6)``。
 
 for name, tensor in {"x": x, "x.t()": x.t()}.items():
     flat = tensor.reshape(6)
@@ -204,19 +206,18 @@ for name, tensor in {"x": x, "x.t()": x.t()}.items():
     print(f"{name + '.reshape(6)':16} {flat.tolist()}  {is_view=}")
 
 # %%
-# 第一行是视图，修改它就会修改 ``x``。第二行是副本，修改它不影响 ``x``。
-# 从 ``reshape`` 这个词看不出返回的是哪一种，所以代码依赖共用的内存时，应当写 ``view``。
+# 第一行是视图，第二行是副本。从 ``reshape`` 这个词看不出是哪一种，所以代码依赖共用的内存时，应当写 ``view``。
 #
 # .. real-projects::
 #
 #    网络里合并轴可以写成 ``torch.nn.Flatten()`` 层，它默认保留轴 0。
-#    卷积网络还可以保持（N，C，H，W）的形状，只改变内存里的次序，让同一个像素的各个通道相邻，
-#    写法是 ``x.to(memory_format=torch.channels_last)``。
 #    参考 `Tensor.view <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html>`__
 #    和 `哪些操作返回视图 <https://docs.pytorch.org/docs/stable/tensor_view.html>`__。
 #
 # 小结
 # ----
-# - 规则：重新分组用 ``view`` 或 ``reshape``，交换轴用 ``permute``，两者不能互相代替。
-# - API：``Tensor.view``、``flatten``、``squeeze``、``unsqueeze``、``permute``、``t``、``reshape`` 和 ``stride``。
+# - 规则：重新分组用 ``view`` 或 ``reshape``，交换轴用 ``permute``，形状相同不等于图像相同。
+#   新的轴都有固定的步幅，``view`` 才不报错。
+# - API：``Tensor.view``、``flatten``、``squeeze(dim)``、``unsqueeze``、``permute``、``t``、``reshape``、
+#   ``contiguous`` 和 ``stride``。
 # - 下一页：:ref:`basics-broadcasting`
