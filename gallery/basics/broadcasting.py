@@ -79,8 +79,7 @@ ax.set_axis_off()
 plt.show()
 
 # %%
-# ``x`` 只有轴 −3 需要拉伸。``y`` 有两个轴需要拉伸，它们是补上的轴 −4 和原有的轴 −2。
-# 轴 −1 的长度在两边都是 1，所以结果里仍是 1。
+# ``x`` 只有轴 −3 被拉伸，``y`` 的轴 −4 和轴 −2 都被拉伸。
 #
 # .. change-it::
 #
@@ -127,17 +126,19 @@ plt.show()
 
 # %%
 # ``column`` 向右重复，``row`` 向下重复，然后对应的格子相加。
-# 重复出来的格子占用内存吗？用 ``expand`` 可以只拉伸 ``column`` 而不做加法。
-# 下面比较拉伸后的元素个数和内存里实际存放的个数。
+# 重复出来的格子占用内存吗？用 ``expand`` 可以只拉伸 ``column`` 而不做加法。``repeat`` 得到同样的格子，作为对照。
+# 下面比较两者的元素个数和内存里实际存放的个数。
 
-stretched = column.expand(3, 4)
-stored = stretched.untyped_storage().nbytes() // stretched.element_size()
-print(f"{stretched.shape=}  {stretched.stride()=}")
-print(f"elements: {stretched.numel()}, stored: {stored}")
+for name, tensor in {
+    "expand": column.expand(3, 4),
+    "repeat": column.repeat(1, 4),
+}.items():
+    stored = tensor.untyped_storage().nbytes() // tensor.element_size()
+    print(f"{name}: stride {tensor.stride()}, {tensor.numel()=}, {stored=}")
 
 # %%
-# 拉伸后的形状有 12 个元素，内存里却只存了 3 个。这是因为轴 1 的 :term:`步幅` 是 0，
-# 沿这个轴前进一格，读到的还是内存里的同一个数。PyTorch 的文档说明，广播时的拉伸也不复制数据。
+# 两者都有 12 个元素，``expand`` 却只存了 3 个，因为它的轴 1 的 :term:`步幅` 是 0，
+# 沿这个轴前进一格，读到的还是同一个数。``repeat`` 复制了数据。PyTorch 的文档说明，广播时的拉伸也不复制数据。
 #
 # 轴没有对齐的减法
 # ----------------
@@ -158,15 +159,17 @@ except RuntimeError as error:
 # 报错里的 ``tensor a`` 和 ``tensor b`` 依次是减号左边和右边的张量，``non-singleton`` 的意思是长度不是 1。
 # 轴号 ``dimension 1`` 是补齐以后从左边数的，从 0 开始，所以这里说的是最后一个轴。
 #
-# 求均值时加上 ``keepdim=True``，就会把求平均的轴保留下来，长度是 1。这样均值成为一列，与每一行对齐。
+# ``mean`` 默认去掉求平均的轴。加上 ``keepdim=True`` 就保留它，长度是 1，于是均值成为一列，与每一行对齐。
+# 已经得到的均值可以写成 ``means[:, None]``，``None`` 在这个位置加上长度为 1 的轴。
 
+print(f"{means[:, None].shape=}")
 means = scores.mean(dim=1, keepdim=True)
 centered = scores - means
 print(f"{means.shape=}  {centered.shape=}")
 print(f"largest |row mean|: {centered.mean(dim=1).abs().max():.6f}")
 
 # %%
-# 不计舍入误差，每一行的均值都成了 0，这才是想要的减法。
+# 每一行的均值都成了 0，这才是想要的减法。
 # 但是忘记 ``keepdim`` 不一定报错。如果行数和列数恰好相等，错误的减法也能算出结果。
 # 下面取出前 3 行，打印两种写法在每个位置上减去的数。
 
@@ -180,7 +183,7 @@ print(f"largest |row mean|: {(square - kept).mean(dim=1).abs().max():.6f}")
 
 # %%
 # 三行的均值依次是 −0.31、−0.64 和 0.17。不写 ``keepdim`` 时，均值的形状是 (3,)，它的三个数各对着一列，
-# 于是列 0 减去的是行 0 的均值，列 1 减去的是行 1 的均值。所以减完以后，各行的均值不都是 0。
+# 于是列 0 减去的是行 0 的均值，列 1 减去的是行 1 的均值。减完以后，行均值的绝对值最大是 0.432238。
 # 写了 ``keepdim``，每一行减去的才是自己的均值。
 #
 # .. change-it::
@@ -210,5 +213,6 @@ print(f"the same with keepdim: {torch.equal(square - flat, square - kept)}")
 # 小结
 # ----
 # - 规则：从右边对齐，缺少的轴补 1，长度为 1 的轴拉伸，其余的轴长度必须相等。
-# - API：``torch.broadcast_shapes``、``Tensor.expand`` 和 ``Tensor.mean`` 的 ``keepdim=True``。
+#   不报错不等于对齐正确，每一行减去自己的均值要写 ``keepdim=True``。
+# - API：``torch.broadcast_shapes``、``Tensor.expand``、``x[:, None]`` 和 ``Tensor.mean`` 的 ``keepdim``。
 # - 下一页：:ref:`basics-computational-graph`
