@@ -16,9 +16,10 @@ PyTorch 的办法是在计算的同时记下每一步运算，再根据这份记
 
 - 从 ``grad_fn`` 出发，列出 :term:`计算图` 的节点
 - 用 :term:`链式法则` 手算梯度，再与 ``backward()`` 的结果核对
-- 判断哪些张量有 ``.grad``，解释第二次 ``backward()`` 的报错
+- 判断哪些张量有 ``.grad``，读懂第二次 ``backward()`` 的报错
 """
 
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
@@ -32,7 +33,7 @@ import torch
 # 对每个输入各求一个偏导数，合起来就是 ``e`` 的梯度。
 #
 # 计算图由节点和边组成。一个节点代表一步运算，一条边从结果指向它的一个输入。
-# 求导时从 ``e`` 出发，沿着边往回走，每经过一步运算就乘上这一步的导数。
+# 求导时从 ``e`` 出发，沿着边走向输入，每经过一步运算就乘上这一步的导数。
 # 这个过程叫 :term:`反向传播`，它的依据是链式法则。
 #
 # 创建张量时写上 ``requires_grad=True``，PyTorch 就会记录用到这个张量的运算。
@@ -54,7 +55,7 @@ print("e", e)
 # 列出所有节点
 # ------------
 # 节点的 ``next_functions`` 属性指出每个输入来自哪个节点。
-# 下面从 ``e.grad_fn`` 出发，逐层打印节点的类型，缩进越深的节点离 ``e`` 越远。
+# 下面从 ``e.grad_fn`` 出发打印节点的类型，缩进越深的节点离 ``e`` 越远。
 
 
 def show(node, depth=0):
@@ -201,28 +202,28 @@ print(f"{caught[0].category.__name__}: {str(caught[0].message).split('. ')[0]}")
 try:
     e.backward()
 except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error).split(' (')[0]}")
+    print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 c.backward()
 print(f"{a.grad=}  {b.grad=}")
 
 # %%
-# 求乘法的导数要用到两个因数，所以计算 ``e`` 时保存了 ``c`` 和 ``d`` 的值。
-# 第一次 ``backward()`` 用完这两个值之后，PyTorch 就释放了它们，于是第二次报错。
-# 但是 ``c`` 由加法得出，求加法的导数不需要保存任何值，所以 ``c.backward()`` 不报错。
+# 求乘法的导数要用到两个因数，所以计算 ``e`` 时保存了 ``c`` 和 ``d`` 的值。报错的第二句说，
+# 调用 ``backward()`` 时释放保存的值，于是第二次报错。
+# 但是 ``c`` 由加法得出，求加法的导数不需要保存张量的值，所以 ``c.backward()`` 不报错。
 #
 # ``c`` 对 ``a`` 和 ``b`` 的导数都是 1。新的梯度加到了 ``.grad`` 原有的值上，
 # 于是 2 变成 3，5 变成 6。:ref:`basics-gradient-scalar` 会说明怎样避免这种累加。
 #
 # .. change-it::
 #
-#    把 ``e = c * d`` 改成 ``e = c + d``，再对 ``e`` 调用两次 ``backward()``。
-#    先猜第二次会不会报错，再看运行结果。
+#    报错的最后一句建议写 ``retain_graph=True``。把第一次的 ``e.backward()`` 改成
+#    ``e.backward(retain_graph=True)``。第二次还报错吗？两个 ``.grad`` 各是多少？
 
-# hide-cell: e = c + d
+# hide-cell: 保留计算图
 a_3 = torch.tensor(2.0, requires_grad=True)
 b_3 = torch.tensor(1.0, requires_grad=True)
-e_3 = (a_3 + b_3) + (b_3 + 1)
-e_3.backward()
+e_3 = (a_3 + b_3) * (b_3 + 1)
+e_3.backward(retain_graph=True)
 print(f"first:  {a_3.grad=}  {b_3.grad=}")
 e_3.backward()
 print(f"second: {a_3.grad=}  {b_3.grad=}")
@@ -230,20 +231,19 @@ print(f"second: {a_3.grad=}  {b_3.grad=}")
 # %%
 # .. outcome::
 #
-#    第二次也不报错，因为这张图里只有加法，没有保存任何值。
-#    第二次的梯度与第一次相同，加上去之后，两个 ``.grad`` 都变成了两倍。
+#    第二次不报错，因为保存的值还在。第二次的梯度与第一次相同，加上去之后，两个 ``.grad`` 都变成了两倍。
 #
 # .. real-projects::
 #
-#    网络的计算图很大，通常不必查看，只要对损失调用
-#    `backward() <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__
-#    就可以了。训练的每一步都重新计算一次损失，因此每一步都有一张新的图，一般不会遇到上面的报错
-#    （其他情形见 :ref:`pitfalls-backward-twice`）。
-#    图中保存了什么、何时释放，见
-#    `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
+#    训练时不必查看计算图，只要对损失调用
+#    `backward() <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__。
+#    每一步都重新计算损失，因此有一张新的图，不需要 ``retain_graph=True``。
+#    其他情形见 :ref:`pitfalls-backward-twice`。
+#    图中保存了什么、何时释放，见 `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 #
 # 小结
 # ----
-# - 规则：梯度沿计算图从结果流向叶子张量，同一条路上的导数相乘，不同的路之间相加。
-# - API：``requires_grad``、``grad_fn``、``backward()``、``grad``、``is_leaf`` 和 ``retain_grad()``。
+# - 规则：计算图记录每个结果由哪种运算、从哪些输入得出。梯度从结果流向叶子张量，
+#   同一条路上的导数相乘，不同的路之间相加。
+# - API：``requires_grad``、``grad_fn``、``backward(retain_graph=True)``、``grad``、``is_leaf`` 和 ``retain_grad()``。
 # - 下一页：:ref:`basics-devices`
