@@ -43,8 +43,7 @@ device = (
 print(f"device: {device.type}")
 
 # %%
-# 下面在 CPU 上生成十个随机数，把它们送到 ``device``，再取回 CPU。
-# 每一步都打印前三个数和所在的设备。
+# 下面把 CPU 上的十个随机数送到 ``device``，再取回来，每一步都打印前三个数和所在的设备。
 
 torch.manual_seed(0)
 cpu = torch.device("cpu")
@@ -156,8 +155,7 @@ outputs = remote(moved)
 print(f"x: {x.device.type}   moved: {moved.device.type}   {outputs.shape=}")
 
 # %%
-# 返回值 ``moved`` 在另一台设备上，``x`` 仍在 CPU 上。用 ``moved`` 作输入就不再报错，
-# 只是 ``meta`` 上的输出也只有形状，没有数值。
+# 用返回值 ``moved`` 作输入就不再报错，``x`` 仍在 CPU 上。``meta`` 上的输出也只有形状，没有数值。
 #
 # 取回结果时会遇到另一种报错，因为 NumPy 只能使用 CPU 内存里的数据。
 
@@ -184,7 +182,6 @@ print(f"{outputs.detach().cpu().numpy().shape=}")
 # .. real-projects::
 #
 #    循环里要同时移动输入和标签，写成 ``x, y = x.to(device), y.to(device)``。
-#    几块 GPU 用 ``cuda:0``、``cuda:1`` 这样的名字区分。
 #    参考 `torch.accelerator <https://docs.pytorch.org/docs/stable/accelerator.html>`__
 #    和 `CUDA 的用法 <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__，
 #    更多的报错见 :ref:`pitfalls-device-mismatch`。

@@ -79,7 +79,7 @@ except RuntimeError as error:
 # 单位球
 # ------
 # 平面上范数等于 1 的点连成一条闭曲线，它围住的区域叫 :term:`单位球`。
-# 要画出它，就求一片网格点的范数。``dim=-1`` 表示沿最后一个轴计算，这样每个点各得一个范数。
+# 要画出它，就求一片网格点的范数。``dim=-1`` 表示沿最后一个轴计算，这样每个点（或一批样本中的每一个）各得一个范数。
 
 axis = torch.linspace(-1.3, 1.3, 261)
 points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
@@ -235,13 +235,12 @@ print(f"value {norm_eps(torch.zeros(2)):.6f}  gradient {gradient(norm_eps, origi
 # .. real-projects::
 #
 #    训练时可以记录全部梯度合起来的 2-范数，用来发现过大的更新，:term:`梯度裁剪` 在它超过上限时缩小梯度。
-#    一批样本要各求一个范数时，写 ``torch.linalg.vector_norm(x, dim=1)``。
 #    参考 `torch.linalg.vector_norm <https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html>`__
 #    和 `torch.norm 的弃用说明 <https://docs.pytorch.org/docs/stable/generated/torch.norm.html>`__。
 #
 # 小结
 # ----
-# - 规则：先确定要衡量什么，再选范数。向量用 ``torch.linalg.vector_norm``，矩阵用 ``torch.linalg.matrix_norm``。
+# - 规则：先确定要衡量什么，再选范数。向量用 ``vector_norm``，矩阵用 ``matrix_norm``。
 #   不要直接手写 2-范数，因为它在零点的梯度是 NaN。
 # - API：``torch.linalg.vector_norm`` 的 ``ord`` 和 ``dim``、``torch.linalg.matrix_norm``、
 #   ``torch.linalg.norm`` 和 ``torch.linalg.svdvals``。
