@@ -169,7 +169,7 @@ print(f"{means.shape=}  {centered.shape=}")
 print(f"largest |row mean|: {centered.mean(dim=1).abs().max():.6f}")
 
 # %%
-# 每一行的均值都成了 0，这才是想要的减法。
+# 在打印的 6 位小数上，每一行的均值都成了 0，这才是想要的减法。
 # 但是忘记 ``keepdim`` 不一定报错。如果行数和列数恰好相等，错误的减法也能算出结果。
 # 下面取出前 3 行，打印两种写法在每个位置上减去的数。
 

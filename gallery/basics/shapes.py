@@ -183,7 +183,8 @@ except RuntimeError as error:
 #
 # .. change-it::
 #
-#    ``hwc.permute(2, 0, 1)`` 也不连续。用 ``view(3, 4)`` 把它的高和宽合并成一个轴，会报错吗？
+#    把 ``x.t().view(6)`` 换成 ``hwc.permute(2, 0, 1).view(3, 4)``，也就是把高和宽合并成一个轴。
+#    交换过轴的 ``hwc`` 也不连续，会报错吗？
 
 # hide-cell: 合并交换以后的轴
 chw = hwc.permute(2, 0, 1)
