@@ -126,8 +126,7 @@ plt.show()
 
 # %%
 # ``column`` 向右重复，``row`` 向下重复，然后对应的格子相加。
-# 重复出来的格子占用内存吗？用 ``expand`` 可以只拉伸 ``column`` 而不做加法。``repeat`` 得到同样的格子，作为对照。
-# 下面比较两者的元素个数和内存里实际存放的个数。
+# 重复出来的格子占用内存吗？用 ``expand`` 可以只拉伸 ``column`` 而不做加法。作为对照，``repeat`` 也得到这些格子。
 
 for name, tensor in {
     "expand": column.expand(3, 4),
@@ -169,7 +168,7 @@ print(f"{means.shape=}  {centered.shape=}")
 print(f"largest |row mean|: {centered.mean(dim=1).abs().max():.6f}")
 
 # %%
-# 在打印的 6 位小数上，每一行的均值都成了 0，这才是想要的减法。
+# 在打印的 6 位小数上，每一行的均值都成了 0。
 # 但是忘记 ``keepdim`` 不一定报错。如果行数和列数恰好相等，错误的减法也能算出结果。
 # 下面取出前 3 行，打印两种写法在每个位置上减去的数。
 

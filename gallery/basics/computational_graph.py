@@ -160,8 +160,7 @@ plt.show()
 #
 # .. change-it::
 #
-#    把 ``d = b + 1`` 改成 ``d = a + 1``。先猜现在有两条路通向哪个变量，两个梯度各是多少，
-#    再看运行结果。
+#    把 ``d = b + 1`` 改成 ``d = a + 1``。现在有两条路通向哪个变量？两个梯度各是多少？
 
 # hide-cell: d = a + 1
 a_2 = torch.tensor(2.0, requires_grad=True)

@@ -43,7 +43,7 @@ device = (
 print(f"device: {device.type}")
 
 # %%
-# 下面把 CPU 上的十个随机数送到 ``device``，再取回来，每一步都打印前三个数和所在的设备。
+# 下面把 CPU 上的十个随机数送到 ``device``，再取回来，各打印前三个数。
 
 torch.manual_seed(0)
 cpu = torch.device("cpu")
@@ -126,7 +126,7 @@ for inputs in batches:
     print(f"{errors.shape=} on {errors.device.type}")
 
 # %%
-# 网络、输入和 ``targets`` 都在 ``device`` 上，所以运算没有报错，结果也在这台设备上。
+# 网络、输入和 ``targets`` 都在 ``device`` 上，所以没有报错，结果也在这台设备上。
 #
 # 设备不一致的报错
 # ----------------

@@ -79,7 +79,7 @@ except RuntimeError as error:
 # 单位球
 # ------
 # 平面上范数等于 1 的点连成一条闭曲线，它围住的区域叫 :term:`单位球`。
-# 要画出它，就求一片网格点的范数。``dim=-1`` 表示沿最后一个轴计算，这样每个点（或一批样本中的每一个）各得一个范数。
+# 要画出它，就求一片网格点的范数。``dim=-1`` 表示沿最后一个轴计算，这样每个点各得一个范数。
 
 axis = torch.linspace(-1.3, 1.3, 261)
 points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
@@ -106,7 +106,7 @@ plt.show()
 # 在其他方向上，同一个点的 1-范数最大，就像前面的 7、5、4，所以沿着这个方向走，1-范数最先达到 1，菱形在最里面。
 # ∞-范数最小，所以正方形在最外面。
 #
-# 选哪一种取决于要衡量什么。直线距离用 2-范数，各分量大小的总和用 1-范数，最大的偏差用 ∞-范数。
+# 直线距离用 2-范数，各分量大小的总和用 1-范数，最大的偏差用 ∞-范数。
 #
 # 矩阵的两种范数
 # --------------
@@ -156,8 +156,7 @@ print(f"root of the sum of their squares: {singular.square().sum().sqrt():.4f}")
 # %%
 # 对矩阵不写第二个参数时，``torch.linalg.norm`` 给出 Frobenius 范数，写 2 时给出谱范数。
 # 旧函数 ``torch.norm`` 写 2 时却给出 Frobenius 范数，文档说它已经弃用。
-# 为了不混淆，可以写 ``torch.linalg.matrix_norm`` 或 ``torch.linalg.vector_norm``，
-# 名字说明了把 ``A`` 看成矩阵还是一长串数。
+# 为了不混淆，可以写 ``torch.linalg.matrix_norm`` 或 ``vector_norm``，名字说明了把 ``A`` 看成矩阵还是一长串数。
 #
 # 最后一行说明，Frobenius 范数是全部奇异值的平方和的平方根，所以它不小于谱范数。
 #

@@ -35,8 +35,8 @@ import torch
 #
 # 与数组不同的是，张量可以放到 GPU 上计算，也可以自动求导，后面的页会分别讲到。
 #
-# 数据类型的名字说明一个数占多少位。``float32`` 占 32 位，也就是 4 字节。
-# ``float64`` 占 64 位，也就是 8 字节，所以能保留更多有效数字。
+# 数据类型的名字说明一个数占多少位。``float32`` 占 32 位，
+# ``float64`` 占 64 位，所以后者能保留更多有效数字。
 # 写下带小数点的数时，NumPy 默认用 ``float64``，PyTorch 默认用 ``float32``。
 #
 # 来回转换
@@ -200,14 +200,13 @@ output = layer(x_float)
 print(f"{x_float.dtype=}  {output.dtype=}  {output.shape=}")
 
 # %%
-# 转换之后层能计算了，代价是有效数字变少。用 0.1 可以看到差别。
+# 层能计算了，代价是有效数字变少，例如 0.1。
 
 for dtype in (torch.float64, torch.float32):
     print(f"0.1 as {dtype}: {torch.tensor(0.1, dtype=dtype).item():.10f}")
 
 # %%
 # ``float32`` 的 0.1 到第 9 位小数出现了误差，而 ``float64`` 的 0.1 打印十位小数还看不出误差。
-# 换来的好处是 ``float32`` 的内存只占 ``float64`` 的一半。
 #
 # .. real-projects::
 #
