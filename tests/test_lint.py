@@ -166,9 +166,9 @@ def test_a_heading_without_a_translation(project: Project) -> None:
 
 
 def test_a_comment_that_makes_a_line_too_wide(project: Project) -> None:
-    edit(project, PO, '三个一"\nmsgstr "word"', f'三个一"\nmsgstr "{"w" * 83}"')
+    edit(project, PO, '三个一"\nmsgstr "word"', f'三个一"\nmsgstr "{"w" * 75}"')
     place = f"{PAGE}:{line_of(project, '三个一')}"
-    assert found(project) == [f"{place}: 101 columns wide with the en comment “{'w' * 83}” (at most 100)"]
+    assert found(project) == [f"{place}: 93 columns wide with the en comment “{'w' * 75}” (at most 92)"]
 
 
 def test_a_table_of_words_that_is_no_toml_is_named(project: Project) -> None:

@@ -12,7 +12,7 @@ from ..translate.sources import PLAIN, Source
 from .pages import prose
 
 LONGEST_PAGE = 250
-WIDEST = 100
+WIDEST = 92
 LONGEST_TITLE = {"han": 12, "words": 6}
 HALF_WIDTH = re.compile(rf"{HAN.pattern}[,;:?!()]|[,;:?!(]{HAN.pattern}")
 BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\*(?=\w)")
