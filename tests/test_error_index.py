@@ -105,7 +105,8 @@ def test_the_search_knows_other_wordings_where_the_error_is_explained(language: 
     assert len(wordings) > 30
     for wording, page in wordings.items():
         beginning = wording.removeprefix("torch.")[:150]
-        found = [data["pages"][section[0]][0] for section in data["sections"] if beginning in section[5]]
+        places = zip(data["sections"]["page"], data["sections"]["code"], strict=True)
+        found = [data["pages"][number][0] for number, code in places if beginning in code]
         assert len(found) == 1, wording
         assert found != ["errors.html"]
         assert page is None or found == [f"{page}.html"]

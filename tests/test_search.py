@@ -85,6 +85,11 @@ def data(site_root: Path, language: str) -> dict[str, Any]:
     return value
 
 
+def sections(value: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Page number, anchor, heading, level, text and code of each section."""
+    return list(zip(*value["sections"].values(), strict=True))
+
+
 class Ids(HTMLParser):
     """Collects the ids of a page, and its scripts."""
 
@@ -160,7 +165,7 @@ def test_every_result_leads_to_a_place_that_exists(language: str, site_root: Pat
     pages = [Ids(site_root / language / uri).ids for uri, *_ in value["pages"]]
     wrong = [
         (value["pages"][page][0], anchor)
-        for page, anchor, *_ in value["sections"]
+        for page, anchor, *_ in sections(value)
         if anchor and anchor not in pages[page]
     ]
     assert not wrong
@@ -171,20 +176,20 @@ def test_both_languages_hold_the_same_pages_and_sections(site_root: Path) -> Non
     assert [uri for uri, *_ in zh["pages"]] == [uri for uri, *_ in en["pages"]]
     # The ids of glossary entries (level 0) are made from each language's words.
     places = [
-        [(page, anchor, level) for page, anchor, _, level, *_ in value["sections"] if level]
+        [(page, anchor, level) for page, anchor, _, level, *_ in sections(value) if level]
         for value in (zh, en)
     ]
     assert places[0] == places[1]
-    assert len(zh["sections"]) == len(en["sections"])
+    assert len(sections(zh)) == len(sections(en))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_errors_are_whole_and_formulas_are_words(language: str, site_root: Path) -> None:
-    sections = data(site_root, language)["sections"]
+    texts, codes = (data(site_root, language)["sections"][field] for field in ("text", "code"))
     message = "RuntimeError: The size of tensor a (3) must match the size of tensor b (5) at non-singleton dimension 1"
-    assert [code for *_, code in sections if message in code]
-    assert not [text for *_, text, _ in sections if re.search(r"\\(frac|top|eta|mathbf)\b", text)]
-    assert [text for *_, text, _ in sections if "η" in text]
+    assert [code for code in codes if message in code]
+    assert not [text for text in texts if re.search(r"\\(frac|top|eta|mathbf)\b", text)]
+    assert [text for text in texts if "η" in text]
 
 
 def test_only_lines_that_tell_a_page_from_others_are_kept() -> None:
@@ -236,7 +241,7 @@ def test_the_data_stay_small(site_root: Path) -> None:
 
         parts = [
             [value["pages"][number] for number in lessons],
-            [section for section in value["sections"] if section[0] in lessons],
+            *zip(*(section for section in sections(value) if section[0] in lessons), strict=True),
         ]
         whole, growing = packed(value), sum(map(packed, parts))
         assert whole + growing * (80 - len(lessons)) / len(lessons) <= 180_000, language

@@ -89,8 +89,11 @@
         ...{ uri, title, kind, chapter, sections: [], length: 0, weight: kind === "lesson" ? 1 : LESS },
         phrases: [title, ...asked].map((text) => terms(text, this.words)).filter((found) => found.size),
       }));
-      this.sections = raw.sections.map(([number, anchor, heading, level, text, code]) => {
+      const columns = raw.sections;
+      this.sections = columns.page.map((number, at) => {
         const page = this.pages[number];
+        const [anchor, heading, level] = [columns.anchor[at], columns.heading[at], columns.level[at]];
+        const [text, code] = [columns.text[at], columns.code[at]];
         const length = text.length + 0.4 * code.length + 20;
         const section = { ...this.place(page, heading, text, code), anchor, heading, level, text, code, length, message: "" };
         page.sections.push(section);

@@ -538,7 +538,7 @@ def test_a_hit_shows_chapter_and_kind_and_ends_at_a_word(page: Page, url: Callab
     hits = page.get_by_role("option")
     expect(hits.first.locator(".search-kind")).to_have_text("Training in practice · lesson")
     expect(hits.filter(has_text="Glossary").locator(".search-kind")).to_have_text("glossary")
-    whole = page.evaluate("searchData.en.sections.map(section => section[4]).join(' ')")
+    whole = page.evaluate("searchData.en.sections.text.join(' ')")
     compared = 0
     for snippet in page.locator("span.search-snippet").all_inner_texts():
         shown = snippet.removeprefix("… ").removesuffix(" …")
@@ -548,7 +548,7 @@ def test_a_hit_shows_chapter_and_kind_and_ends_at_a_word(page: Page, url: Callab
             assert not re.match(r"\w\w", whole[at - 1 : at + 1])
             assert not re.match(r"\w\w", whole[at + len(shown) - 1 : at + len(shown) + 1])
     assert compared
-    recaps = page.evaluate("searchData.en.sections.filter(section => section[1] === 'recap').length")
+    recaps = page.evaluate("searchData.en.sections.anchor.filter(anchor => anchor === 'recap').length")
     assert recaps == 0
 
 

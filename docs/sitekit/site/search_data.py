@@ -22,7 +22,7 @@ from ..project.files import read_toml, write_if_changed
 from .error_index import messages
 from .search_text import telling_lines, tidy
 from .search_words import pinyin, traditional, words
-from .sections import JOINED, Section, sections_of
+from .sections import FIELDS, JOINED, Section, sections_of
 from .state import site, table
 
 DATA = "search-data.js"
@@ -109,6 +109,7 @@ def _records(app: Sphinx, pages: Pages, kinds: Mapping[str, str]) -> list[list[s
 def _value(app: Sphinx, pages: Pages) -> dict[str, Any]:
     kinds = {name: _kind(app, name, sections) for name, sections in pages.items()}
     questions = _questions(app)
+    records = _records(app, pages, kinds)
 
     def page(name: str, sections: Sequence[Section]) -> list[Any]:
         chapter = pages.get(f"{name.partition('/')[0]}/index", ())
@@ -118,7 +119,7 @@ def _value(app: Sphinx, pages: Pages) -> dict[str, Any]:
 
     value: dict[str, Any] = {
         "pages": [page(name, sections) for name, sections in pages.items()],
-        "sections": _records(app, pages, kinds),
+        "sections": {field: [record[at] for record in records] for at, field in enumerate(FIELDS)},
         "subjects": _subjects(app),
     }
     if site(app).language.tag.startswith("zh"):

@@ -25,6 +25,10 @@ NO_TEXT = (
 )
 
 
+FIELDS = ("page", "anchor", "heading", "level", "text", "code")
+"""Of a section in the data, which keep a list of each: like beside like packs smaller."""
+
+
 @dataclass
 class Section:
     """A part of a page that a search result can lead to."""
@@ -36,7 +40,7 @@ class Section:
     code: list[str] = field(default_factory=list)
 
     def record(self, page: int) -> list[str | int]:
-        """The section as ``search-data.js`` has it, under the number of its `page`."""
+        """The fields of the section in ``search-data.js``, under the number of its `page`."""
         return [
             page,
             self.anchor,
