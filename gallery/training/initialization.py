@@ -8,8 +8,7 @@ r"""
 初始化与信号大小
 ================
 
-把一个学得好的网络从 3 层加深到 20 层，别的都不改，训练几轮后它可能还在乱猜。
-能不能在训练之前，从 :term:`初始化` 后的网络里就看出来？怎样看？
+把一个学得好的网络从 3 层加深到 20 层，别的都不改，训练几轮后它可能还在乱猜。能不能在训练之前，从 :term:`初始化` 后的网络里就看出来？怎样看？
 
 你将学到：
 
@@ -29,8 +28,7 @@ from torch import nn
 # %%
 # 思路
 # ----
-# 线性层有 :math:`n` 个输入。偏置为 0，权重相互独立、均值为 0 时，它的一个输出 :math:`z` 是 :math:`n` 个独立的乘积之和，方差取
-# 决于 :math:`\operatorname{E}[x^2]`，也就是输入平方的平均：
+# 线性层有 :math:`n` 个输入。偏置为 0，权重相互独立、均值为 0 时，它的一个输出 :math:`z` 是 :math:`n` 个独立的乘积之和，方差取决于 :math:`\operatorname{E}[x^2]`，也就是输入平方的平均：
 #
 # .. math::
 #
@@ -87,7 +85,7 @@ def measure(initialize, activation):
 
 
 initializations = {
-    "normal, std 1": partial(nn.init.normal_, std=1.0),
+    "normal, std 1": partial(nn.init.normal_, std=1.0),  # 先填好 std
     "normal, std 0.01": partial(nn.init.normal_, std=0.01),
     "Xavier": nn.init.xavier_normal_,
     "Kaiming": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
@@ -117,18 +115,19 @@ for i, (name, sizes) in enumerate(results.items()):
     ax.plot(range(1, 21), sizes, "o-", ms=3, color=f"C{i}")
     above = {"Kaiming": 6, "default, bias 0": 30, "Xavier": 0.1}.get(name, 1)
     ax.annotate(name, (20.4, sizes[-1] * above), color=f"C{i}", va="center")
-ax.set(xlabel="layer", ylabel="root mean square", yscale="log", xlim=(0.5, 27))
+ax.set(xlabel="layer", ylabel="size", yscale="log")
+ax.set(xlim=(0.5, 27), xticks=(1, 5, 10, 15, 20))
 # alt: 纵轴是对数，从 1e-20 到 1e20。标准差 1 的直线上升，0.01 的直线下降，Xavier 缓缓下降，Kaiming 水平，PyTorch 默认值先下降，再在 0.03 附近走平，偏置为 0 时一直下降
 plt.show()
 
 # %%
 # .. answer:: B
 #
-#    默认初值的 spread 只有 7.2e-09，第 20 层的 size 也只有 2.7e-02，所以 A 不成立。C 不成立，第 1 层的 size 是 4.1e-01，与
-#    :math:`\sqrt{1/6}` 相近，而不是大于 1。传回输入的梯度也只剩 1.7e-08，这叫 :term:`梯度消失`。
+#    默认初值的 spread 只有 7.2e-09，第 20 层的 size 也只有 2.7e-02，所以 A 不成立。C 不成立，第 1 层的 size 是 4.1e-01，与 :math:`\sqrt{1/6}` 相近，而不是大于 1。传回输入的梯度也只剩 1.7e-08，这叫 :term:`梯度消失`。
 #
-#    第 20 层的 size 仍比 spread 大得多。最后一行用同样的权重，只把偏置设成 0，size 就降到 1.8e-08，可见那 2.7e-02 来自
-#    :term:`偏置`，而不是输入。所以不能只看输出有多大，还要看它随不随输入改变。Kaiming 那一行的信号和梯度都没有消失。
+#    第 20 层的 size 仍比 spread 大得多。最后一行用同样的权重，只把偏置设成 0，size 就降到 1.8e-08，可见那 2.7e-02 来自 :term:`偏置`，而不是输入。所以不能只看输出有多大，还要看它随不随输入改变。Kaiming 那一行的信号和梯度都没有消失。
+#
+# 偏置为 0 的五行里，“size 1”与前面算出的倍数相近，图里的线也近似直线。纵轴取了对数，直线说明每层的倍数相同。默认初值的线先降后平，因为信号缩小以后，剩下的是偏置。
 #
 # .. change-it::
 #
@@ -140,8 +139,7 @@ report(torch.tanh)
 # %%
 # .. outcome::
 #
-#    输出不再爆炸，传回输入的梯度却有 3.1e+09，所以两个方向都要量。Xavier 和 Kaiming 在 tanh 网络里，两个方向都没有消失，也没有
-#    爆炸，而默认初值的 spread 仍然只有 1.1e-05。
+#    输出不再爆炸，传回输入的梯度却有 3.1e+09，所以两个方向都要量。Xavier 和 Kaiming 在 tanh 网络里，两个方向都没有消失，也没有爆炸，而默认初值的 spread 仍然只有 1.1e-05。
 
 # %%
 # 全零为什么不行
@@ -175,18 +173,18 @@ def train_constant(value):
     return model
 
 
-for name, parameter in train_constant(0.0).named_parameters():
-    print(f"{name:<9} largest change {parameter.detach().abs().max():.3f}")
+start = 0.0
+for name, parameter in train_constant(start).named_parameters():
+    print(f"{name:<9} largest change {(parameter.detach() - start).abs().max():.3f}")
 
 # %%
 # .. answer:: C
 #
-#    隐藏层的输出是 0，所以最后一层的权重没有梯度。最后一层的权重是 0，所以梯度传不到前面的层，A 不成立。最后一层的偏置不受这
-#    两个 0 的影响，它有梯度，变了 0.051，所以 B 不成立。
+#    隐藏层的输出是 0，所以最后一层权重的梯度是 0。最后一层的权重是 0，所以传到前面各层的梯度也是 0，A 不成立。最后一层偏置的梯度不受这两个 0 的影响，它变了 0.051，所以 B 不成立。
 #
 # .. change-it::
 #
-#    把 ``train_constant(0.0)`` 里的 0.0 改成 0.1，所有参数就都从 0.1 开始。这时前面的层也有梯度了，32 个隐藏单元会学到不同的权重吗？
+#    把 ``start = 0.0`` 改成 ``start = 0.1``，所有参数就都从 0.1 开始。这时前面各层的梯度不再是 0，32 个隐藏单元会学到不同的权重吗？
 
 # hide-cell: 全是 0.1
 weight = train_constant(0.1)[1].weight.detach()  # (32, 64)，一行是一个隐藏单元
@@ -196,8 +194,7 @@ print(f"largest difference from unit 0: {(weight - weight[0]).abs().max():.0e}")
 # %%
 # .. outcome::
 #
-#    权重变了，但是各个单元从相同的权重开始，得到相同的梯度，所以一直相同，32 个单元只抵一个。初值要使各个单元不同，随机的初
-#    值就能做到。
+#    权重变了，但是各个单元在前后两层的权重都从相同的值开始，得到的梯度也相同，所以一直相同，32 个单元只抵一个。初值要使各个单元不同，随机的初值就能做到。
 
 # %%
 # 训练差多少
@@ -235,8 +232,7 @@ for depth in (3, 20):
         print(f"  {right.mean():.2f} ± {right.std():.2f}")
 
 # %%
-# 3 层时，三种初始化都至少有 0.86。20 层时，默认初值与乱猜一样，Xavier 是 0.26，Kaiming 有 0.75。层数相同时，训练之前的 spread
-# 越小，5 轮之后的平均准确率也越低。但是层数不同的网络不能这样比，例如 3 层默认初值的 spread 小于 20 层 Kaiming 的，准确率却更高。
+# 3 层时，三种初始化都至少有 0.86。20 层时，默认初值与乱猜一样，Xavier 是 0.26，Kaiming 有 0.75。训练之前的 spread 不小于 1.1e-02 的四行，5 轮之后至少有 0.75，spread 不超过 6.7e-05 的两行最多 0.26。层数相同时，spread 越小，平均准确率也越低。层数不同就不能这样比，例如 3 层默认初值的 spread 小于 20 层 Kaiming 的，准确率却更高。
 #
 # .. real-projects::
 #
@@ -245,6 +241,6 @@ for depth in (3, 20):
 #
 # 小结
 # ----
-# - 规则：深的 ReLU 网络用 Kaiming 初始化。训练之前先送一批输入进去，看最后一个隐藏层的 spread 和传回输入的梯度是不是接近 0 或极大。
+# - 规则：深的 ReLU 网络用 Kaiming 初始化。训练之前先送一批输入进去，看最后一个隐藏层的 spread 和传回输入的梯度有没有小了或大了好几个数量级。
 # - API：``nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")`` 用于 ReLU，``nn.init.zeros_(layer.bias)`` 用于偏置。
 # - 下一页：:ref:`training-optimizers-compared`
