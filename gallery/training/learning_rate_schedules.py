@@ -8,8 +8,7 @@
 学习率调度
 ==========
 
-:term:`学习率` 大，损失可能一开始就不降反升。学习率小，训练又走得慢。
-能不能让学习率在训练中变化？开头升、后来降，各能换来多少 :term:`准确率`？
+:term:`学习率` 大，损失可能一开始就不降反升。学习率小，训练又走得慢。能不能让学习率在训练中变化？开头升、后来降，各能换来多少 :term:`准确率`？
 
 你将学到：
 
@@ -30,8 +29,7 @@ from torch.optim import lr_scheduler
 # %%
 # 思路
 # ----
-# :term:`学习率调度器` 不碰网络的参数。下面用到的调度器只改优化器里的学习率，也就是 ``param_groups[0]["lr"]``。每调用一次
-# ``scheduler.step()``，学习率就走到曲线的下一点，所以不训练网络，只反复调用两个 ``step()``，也能看到整条曲线。
+# :term:`学习率调度器` 不碰网络的参数。下面用到的调度器只改优化器里的学习率，也就是 ``param_groups[0]["lr"]``。每调用一次 ``scheduler.step()``，学习率就走到曲线的下一点，所以不训练网络，只反复调用两个 ``step()``，也能看到整条曲线。
 
 
 def curve(make_scheduler, n_steps=100):
@@ -47,9 +45,14 @@ def curve(make_scheduler, n_steps=100):
 
 
 # %%
-# 下面是五种常用的曲线，``partial`` 先把其余的参数填好。``StepLR`` 每 30 步乘一次 0.3，``ExponentialLR`` 每步乘 0.97，
-# ``CosineAnnealingLR`` 沿半个余弦从最大降到 0，``LinearLR`` 在规定的步数内按直线变化。最后一种用 ``SequentialLR`` 把两个
-# 调度器接起来，头十分之一的步数是预热，学习率在这一段里从最大值的 0.01 倍升到最大，此后按余弦降到 0。
+# 下面是五种常用的曲线，``partial`` 先把其余的参数填好。设已经调用了 :math:`k` 次 ``scheduler.step()``，学习率就是最大值乘以下面的数：
+#
+# - ``StepLR`` 每 30 步乘一次 0.3，即 0.3 的 :math:`\lfloor k/30 \rfloor` 次方，指数是 :math:`k/30` 的整数部分。
+# - ``ExponentialLR`` 每步乘一次 0.97，即 :math:`0.97^k`。
+# - ``CosineAnnealingLR`` 沿半个余弦降到 0，即 :math:`(1 + \cos(\pi k / T))/2`，:math:`T` 就是 ``T_max``。
+# - ``LinearLR`` 按直线变化。这里用它做预热（warm-up），前 10 步是 :math:`0.01 + 0.99 k/10`，以后是 1。
+#
+# 最后一种用 ``SequentialLR`` 把预热和余弦接起来。余弦从第 10 步重新数起，所以它的 ``T_max`` 是 90。
 
 
 def warmup(optimizer, n_steps):
@@ -94,7 +97,7 @@ axes[0].set(ylabel="lr / largest lr")
 plt.show()
 
 # %%
-# 走到一半时，余弦还剩 0.50，每步乘 0.97 的只剩 0.22。走到末尾，余弦降到 0，指数曲线还有 0.05。
+# 表里的数都可以由公式算出。走到一半时，余弦还剩 :math:`(1 + \cos(50\pi/100))/2 = 0.50`，指数曲线只剩 :math:`0.97^{50} = 0.22`。预热之后的余弦这时走了 40 步，是 :math:`(1 + \cos(40\pi/90))/2 = 0.59`。从图里看，余弦在开头和末尾平，在中间陡，指数曲线则一开始最陡。
 #
 # 步还是轮
 # --------
@@ -120,7 +123,7 @@ print("rate" + "".join(f"{rates[i]:>6.2f}" for i in range(0, 41, 5)))
 #    ``step()`` 被调用了几次，不知道一轮有多少步。这个错误不会引起报错，要打印学习率才能发现。
 #
 # 按步调用时，``T_max`` 写总步数。按轮调用时，``T_max`` 写总轮数。两个 ``step()`` 的次序也不能写反，否则第一次更新用的已经是
-# 曲线的第二个值。这时 PyTorch 会给出一条警告：
+# 曲线的第二个值。第一次调用 ``scheduler.step()`` 时，PyTorch 会查一下次序，写反了就给出一条警告：
 
 optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
 scheduler = lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
@@ -213,15 +216,12 @@ compare(0.01, (constant,))
 # %%
 # .. outcome::
 #
-#    最大的学习率是 0.03 时，四行的最大损失都是 2.3，没有预热也没有升高，预热也没有带来差别。余弦仍把平均准确率从 0.953 提
-#    高到 0.969。学习率一直是 0.01 时，平均也有 0.960，与 0.1 时两种都用的差别在种子的波动之内。可见 0.1 那几行的低准确率，
-#    主要是学习率偏大造成的。
+#    最大的学习率是 0.03 时，四行的最大损失都是 2.3，没有预热也没有升高，预热带来的差别也在种子的波动之内。余弦仍把平均准确率从 0.953 提高到 0.969。学习率一直是 0.01 时，平均也有 0.960，与 0.1 时两种都用的差别在种子的波动之内。可见 0.1 那几行的低准确率，主要是学习率偏大造成的。
 
 # %%
 # 按验证损失来降
 # ----------------
-# 前面的余弦要事先知道总步数。``ReduceLROnPlateau`` 不同，它在每轮之后收到一个验证损失，如果损失接连几轮没有新低，它就把学
-# 习率降下来。若给它的是准确率，就要写 ``mode="max"``。``patience=1`` 允许一轮没有新低，到第二轮才降。下面直接给它一串损失：
+# 前面的余弦要事先知道总步数。``ReduceLROnPlateau`` 不同，它在每轮之后收到一个验证损失，如果损失接连几轮没有新低，它就把学习率降下来。默认比最低的损失再小万分之一以上，才算新低。若给它的是准确率，就要写 ``mode="max"``。``patience=1`` 允许一轮没有新低，到第二轮才降，默认是 10。下面直接给它一串损失：
 
 optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
 scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=1)
@@ -236,14 +236,12 @@ for epoch, loss in enumerate((0.9, 0.5, 0.6, 0.4, 0.5, 0.5, 0.3), start=1):
 #
 # .. real-projects::
 #
-#    ``OneCycleLR`` 把先升后降做成了一个类，它默认还会改动量。中断后要接着训练，就把 ``scheduler.state_dict()`` 也存进检查
-#    点，见 :ref:`training-save-and-load`。各种曲线列在
-#    `How to adjust learning rate <https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate>`__，余弦下
-#    降出自 `SGDR <https://arxiv.org/abs/1608.03983>`__。
+#    ``OneCycleLR`` 把先升后降做成了一个类，它默认还会改动量。中断后要接着训练，就把 ``scheduler.state_dict()`` 也存进检查点，见 :ref:`training-save-and-load`。各种曲线列在
+#    `How to adjust learning rate <https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate>`__，余弦下降出自 `SGDR <https://arxiv.org/abs/1608.03983>`__。
 #
 # 小结
 # ----
-# - 规则：先选合适的学习率。学习率偏大时，预热和余弦下降要一起用。``T_max`` 要等于余弦这一段里调用 ``scheduler.step()`` 的次数。
+# - 规则：先选合适的学习率，再用余弦下降。学习率偏大时，余弦下降要与预热一起用。``T_max`` 要等于余弦这一段里调用 ``scheduler.step()`` 的次数。
 # - API：``LinearLR(optimizer, start_factor, total_iters=...)``、``CosineAnnealingLR(optimizer, T_max)``、
 #   ``SequentialLR(optimizer, [...], milestones)`` 和 ``ReduceLROnPlateau(optimizer, patience=...)``。
 # - 下一页：:ref:`training-gradient-clipping`
