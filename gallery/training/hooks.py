@@ -8,8 +8,7 @@
 用钩子看网络内部
 ================
 
-网络训练得不对时，要看中间各层的输出和 :term:`梯度`。有时还要把一层的输出拿来做别的用途。
-但是 ``model(x)`` 只返回最后的结果。不改模型的代码，怎样拿到中间的数？
+网络训练得不对时，要看中间各层的输出和 :term:`梯度`。有时还要把一层的输出拿来做别的用途。但是 ``model(x)`` 只返回最后的结果。不改模型的代码，怎样拿到中间的数？
 
 你将学到：
 
@@ -149,7 +148,7 @@ print(f"with clone()        smallest value kept: {kept['features'].min():.2f}")
 #
 # 反向钩子
 # --------
-# ``register_full_backward_hook`` 挂的钩子在反向传播经过模块时被调用。它收到模块、损失对输入的梯度和损失对输出的梯度，后两样都是元组。下面用它量八层网络里每一层收到的梯度，几个网络只差 :term:`激活函数`。``nn.Identity`` 原样返回输入，代表没有激活函数。
+# ``register_full_backward_hook`` 挂的钩子在反向传播经过模块时被调用。它收到模块、损失对输入的梯度和损失对输出的梯度，后两样都是元组。钩子返回 ``None`` 时，梯度不变，返回别的值，就用它代替对输入的梯度。下面用它量八层网络里每一层收到的梯度，几个网络只差 :term:`激活函数`。``nn.Identity`` 原样返回输入，代表没有激活函数。
 #
 # .. predict::
 #
@@ -196,9 +195,8 @@ for name, values in norms.items():
     (line,) = ax.plot(range(1, 9), values, "o-")
     va = "bottom" if name == "Identity" else "top"
     ax.annotate(name, (0.8, values[0]), color=line.get_color(), ha="right", va=va)
-ax.set(yscale="log", xlim=(-0.3, 8.3), xticks=range(1, 9))
+ax.set(yscale="log", xlim=(-0.3, 8.3), ylim=(1e-8, 0.2), xticks=range(1, 9))
 ax.set(xlabel="hidden layer", ylabel="norm of the gradient")
-ax.spines[["top", "right"]].set_visible(False)
 # alt: 四条折线，横轴是隐藏层，纵轴是梯度的范数，取对数。四条线在第 8 层重合，越靠近输入越小，第 1 层从大到小依次是 Identity 与 Tanh、ReLU、Sigmoid
 plt.show()
 
@@ -207,7 +205,7 @@ plt.show()
 #
 #    五个种子里，ReLU 网络的梯度缩小了 456 到 711 倍，而没有激活函数的网络缩小了 42 到 51 倍。A 漏了权重，它们已经使梯度每层缩小一些。C 也不对，因为 64 项各带一个小的权重，和并不大。
 #
-#    这个倍数算得出来。:ref:`training-initialization` 讲过，默认权重的方差是 :math:`1/(3n)`。一层有 :math:`n` 个单元，:math:`n` 项相加，梯度的方差就乘以 :math:`1/3`，经过 7 层，范数缩小 :math:`3^{3.5}` 倍，即 47 倍。ReLU 又使约一半的分量变成 0，方差每层乘以 :math:`1/6`，共 529 倍。Sigmoid 的导数最大是 :math:`1/4`，方差每层最多乘以 :math:`1/48`，这样算至少缩小 766204 倍。三个数都与表里的相近。越靠近输入，梯度越小，这就是 :term:`梯度消失`。
+#    这个倍数算得出来。:ref:`training-initialization` 讲过，默认权重的方差是 :math:`1/(3n)`。一层有 :math:`n` 个单元，:math:`n` 项相加，梯度的方差就乘以 :math:`1/3`，范数与方差的平方根成正比，所以经过 7 层，范数缩小 :math:`\sqrt{3^7} = 3^{3.5}` 倍，即 47 倍。ReLU 又使约一半的分量变成 0，方差每层乘以 :math:`1/6`，共 529 倍。Sigmoid 的导数最大是 :math:`1/4`，方差每层最多乘以 :math:`1/48`，这样算至少缩小 766204 倍。三个数都与表里的相近。越靠近输入，梯度越小，这就是 :term:`梯度消失`。
 #
 # 表里的倍数是五个种子的最小值和最大值，两层的范数和图是种子 0 的。Tanh 与没有激活函数时相差很少。图里每条线都近似直线，所以每层缩小的倍数差不多。
 #
@@ -216,8 +214,7 @@ plt.show()
 #    给 sigmoid 网络的 ``gradient_norms`` 传 ``n_layers=16``。缩小的倍数会加倍，还是会平方？
 
 # hide-cell: 16 层的 sigmoid 网络
-deep = [gradient_norms(nn.Sigmoid, seed, n_layers=16) for seed in range(5)]
-deep = torch.tensor(deep)
+deep = torch.tensor([gradient_norms(nn.Sigmoid, k, n_layers=16) for k in range(5)])
 factors = deep[:, -1] / deep[:, 0]
 print(f"16 layers: smaller by a factor of {factors.min():.1e} to {factors.max():.1e}")
 
@@ -227,17 +224,19 @@ print(f"16 layers: smaller by a factor of {factors.min():.1e} to {factors.max():
 #    比平方还大。八层的倍数不到 1e6，平方不到 1e12，而十六层至少有 5.2e+12，因为经过的层数从 7 变成 15，比两倍还多一层。
 
 # %%
-# 挂了反向钩子的模块，输出不能再原地改写，否则前向就报错：
+# 挂了反向钩子的模块，输入和输出都不能原地改写，否则前向就报错。下面的 ReLU 是原地的，钩子先挂在它前面的线性层上，再挂在它自己上：
 
-model = make_model(inplace=True)
-model[1].register_full_backward_hook(lambda module, grad_input, grad_output: None)
-try:
-    model(x)
-except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
+for index in (1, 2):
+    model = make_model(inplace=True)
+    model[index].register_full_backward_hook(lambda module, grad_in, grad_out: None)
+    print(f"hook on {type(model[index]).__name__}:")
+    try:
+        model(x)
+    except RuntimeError as error:
+        print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
 
 # %%
-# 报错里要看的是“modified inplace”，换成普通的 ``nn.ReLU()`` 就不再报错。
+# 两次都报错，因为 ReLU 改写的既是线性层的输出，也是它自己的输入。报错里要看的是“modified inplace”，换成普通的 ``nn.ReLU()`` 就不再报错。
 #
 # .. real-projects::
 #
