@@ -63,7 +63,7 @@ def walk(make_optimizer, n_steps=200):
 routes = {
     "SGD, lr 0.06": walk(partial(torch.optim.SGD, lr=0.06)),
     "momentum 0.7, lr 0.06": walk(partial(torch.optim.SGD, lr=0.06, momentum=0.7)),
-    "Adam, lr 0.3": walk(partial(torch.optim.Adam, lr=0.3)),
+    "Adam, lr 0.3": walk(partial(torch.optim.Adam, lr=0.3, betas=(0.9, 0.999))),
 }
 print("route                  first step, a and b  largest step, a and b")
 for name, path in routes.items():
