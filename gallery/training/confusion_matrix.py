@@ -64,7 +64,7 @@ print(
 # %%
 # 把真实类别 :math:`t` 和预测类别 :math:`p` 合成一个编号 :math:`10t + p`，它正是展平后的格子编号。
 # ``torch.bincount`` 数出每个编号出现几次，再排成 10 × 10。结果只到出现过的最大编号为止，
-# 例如只数前三张图时只有 56 个数，所以要用 ``minlength=100``。
+# 例如前三张图里最大的编号是 55，所以只有 56 个数。要凑足 100 个，就写 ``minlength=100``。
 
 
 def count_confusions(true, predicted):
@@ -83,6 +83,7 @@ for row, column in ((1, 8), (4, 0), (8, 1)):
     print(f"{row} taken for {column}: {matrix[row, column]} times")
 
 # %%
+# 下图里，对角线上灰色的数是认对的个数，橙色的格子是认错的个数，颜色越深次数越多，空白的格子是 0。
 
 # hide-input: 画图
 fig, ax = plt.subplots(figsize=(5.2, 4.8), layout="constrained")
@@ -90,25 +91,25 @@ ax.imshow(np.ma.masked_equal(mistakes.numpy(), 0), cmap="Oranges", vmin=-2, vmax
 for row in range(10):
     for column in range(10):
         if count := matrix[row, column].item():
-            color = "0.5" if row == column else "0.1"
+            color = "0.4" if row == column else "0.1"
             ax.text(column, row, count, ha="center", va="center", color=color)
 ax.set(xticks=range(10), yticks=range(10), xlabel="predicted", ylabel="true")
 # alt: 10 × 10 的方格，行是真实类别，列是预测类别。灰色的数都在对角线上，橙色的是错误，1 认成 8 的最多，有 5 次，其次是 4 认成 0，有 3 次
 plt.show()
 
 # %%
-# scikit-learn 的 ``confusion_matrix`` 数出的矩阵与手算的相同。错误集中在标签 8 的列，20 个错误里有 9 个在那里。其中 5 个是 1 认成 8。
-# 两个方向要分开看，因为 8 认成 1 只有 2 个。
+# scikit-learn 的 ``confusion_matrix`` 数出的矩阵与手算的相同。
+# 错误集中在标签 8 的列，20 个错误里有 9 个在那里，其中 5 个是 1 认成 8。反过来，8 认成 1 只有 2 个，所以两个方向要分开看。
 #
 # 召回率看行，精确率看列
 # ----------------------
 # 对某一类，例如 8，有两个不同的问题。
 #
-# - 真正的 8 里，认成 8 的占多大比例？这是召回率，等于对角线上的数除以标签 8 那一行的和。行里的其余各格是漏检。
-# - 认成 8 的图里，真正的 8 占多大比例？这是精确率，等于对角线上的数除以标签 8 那一列的和。列里的其余各格是误报。
+# - 真正的 8 里，认成 8 的占多大比例？这是召回率（recall），等于对角线上的数除以标签 8 那一行的和。行里的其余各格是漏检（假阴性，false negative）。
+# - 认成 8 的图里，真正的 8 占多大比例？这是精确率（precision），等于对角线上的数除以标签 8 那一列的和。列里的其余各格是误报（假阳性，false positive）。
 #
 # 想把两者合成一个数时，常用 F1，它等于 :math:`2PR / (P + R)`，
-# 其中 :math:`P` 是精确率，:math:`R` 是召回率。
+# 其中 :math:`P` 是精确率，:math:`R` 是召回率。两者不相等时，F1 更靠近较小的一个。
 
 
 def per_class(matrix):
@@ -136,27 +137,29 @@ for k in (1, 3, 8):
 #    - 都升高，因为认出的 8 多了
 #    - 召回率降低，精确率升高，因为两个指标总是一升一降
 
-more_eights = logits.clone()
-more_eights[:, 8] += 2
-for name, scores in (("as trained", logits), ("8 raised by 2", more_eights)):
+for added in (0, 0.5, 2):
+    scores = logits.clone()
+    scores[:, 8] += added
     changed = count_confusions(true, scores.argmax(dim=1))
     p, r, _ = per_class(changed)
     n_said, n_found = changed[:, 8].sum(), changed[8, 8]
-    print(f"{name:<13}  says 8: {n_said}, right: {n_found}", end="")
+    print(f"add {added:<3}  says 8: {n_said}, right: {n_found}", end="")
     print(f"  precision {p[8]:.3f}  recall {r[8]:.3f}")
 
 # %%
 # .. answer:: A
 #
-#    原来认成 8 的图仍然认成 8，所以认对的 8 只增不减，而真正的 8 的张数不变。召回率因此不会降低，这里从 30 张增加到 31 张，所以 C 不对。
-#    精确率没有这样的保证，要看新认成 8 的图里真正的 8 占多大比例。这里多了 17 张，只有 1 张是 8，
-#    这个比例低于原来的 0.769，所以精确率降低，B 也不对。
+#    原来认成 8 的图仍然认成 8，所以认对的 8 只增不减，而真正的 8 的张数不变。召回率因此不会降低。
+#    这里认对的 8 从 30 张增加到 31 张，召回率升高，所以 C 不对。C 的理由也不成立，因为只加 0.5 时，召回率不变，精确率却降低了。
+#
+#    真正的 8 有 32 张，已经认对 30 张，所以新认成 8 的图里最多 2 张是对的。加 2 以后多了 17 张，
+#    其中只有 1 张是 8，这个比例低于原来的 0.769，所以精确率降低，B 也不对。
 
 # %%
 # 在一份报告里看全部类别
 # ----------------------
 # 十个类别有十个召回率，要合成一个数有两种办法。
-# 宏平均（macro）先算每一类的指标，再取平均，每一类的分量相同。微平均（micro）把所有类别的计数加在一起再算，每个样本的分量相同。
+# 宏平均（macro）先算每一类的指标，再取平均，每一类在平均里的权重相同。微平均（micro）把所有类别的计数加在一起再算，每个样本的权重相同。
 #
 # 每个样本只属于一类，也只认成一类，所以各行的和加起来与各列的和加起来都是样本总数。
 # 微平均的召回率和精确率因此都是对角线的和除以总数，也就是准确率。scikit-learn 的报告把这个数写在 ``accuracy`` 那一行。
@@ -202,15 +205,19 @@ answers = {"network": predicted == 8, "always no": torch.zeros_like(is_eight)}
 print("           accuracy  recall of 8  of the rest  macro recall  precision of 8")
 for name, says in answers.items():
     accuracy = (says == is_eight).float().mean()
-    of_eight, of_rest = says[is_eight].float().mean(), (~says[~is_eight]).float().mean()
-    macro, right = (of_eight + of_rest) / 2, is_eight[says].float().mean()
-    print(f"{name:<9}  {accuracy:>8.3f}  {of_eight:>11.3f}  {of_rest:>11.3f}", end="")
-    print(f"  {macro:>12.3f}  {right:>14.3f}")
+    of_eight = says[is_eight].float().mean()
+    of_rest = (~says[~is_eight]).float().mean()
+    macro_recall = (of_eight + of_rest) / 2
+    precision_of_8 = is_eight[says].float().mean()
+    print(f"{name:<10} {accuracy:>8.3f}  {of_eight:>11.3f}  {of_rest:>11.3f}", end="")
+    print(f"  {macro_recall:>12.3f}  {precision_of_8:>14.3f}")
 
 # %%
 # .. answer:: A
 #
 #    准确率是 0.963 对 0.893，因为永远回答“不是”也答对了其余的 268 张。B 和 C 相差大得多，是 0.938 对 0 和 0.952 对 0.5。
+#    0.893 也是微平均召回率，0.5 是宏平均召回率，也就是 (0 + 1) / 2，所以两种平均到这里才分开。
+#
 #    永远回答“不是”的分类器从不认成 8，所以 8 的精确率是 0 除以 0，也就是 ``nan``。这时 scikit-learn 给出 0 和一条警告。
 #
 #    只看宏平均召回率也不够。网络有 0.952，但是认成 8 的 39 张里有 9 张不是 8。9 张在其余的 268 张里只占很小的比例，
@@ -221,7 +228,8 @@ for name, says in answers.items():
 #
 # .. real-projects::
 #
-#    画图可以用 scikit-learn 的 ``ConfusionMatrixDisplay.from_predictions``，类别太多、画不下时，就按个数列出最常见的几种混淆。
+#    画图可以用 scikit-learn 的 ``ConfusionMatrixDisplay.from_predictions``。各类的样本数相差很大时，
+#    加上 ``normalize="true"``，每一行的和就是 1，对角线上就是召回率。类别太多、画不下时，就按个数列出最常见的几种混淆。
 #    数据分批来时，把各批的矩阵加起来，最后再算指标，因为各批精确率的平均一般不等于全部样本的精确率。
 #    接口见 `classification_report <https://scikit-learn.org/stable/modules/generated/sklearn.metrics.classification_report.html>`__，各种指标的选择见 `scikit-learn 的用户指南 <https://scikit-learn.org/stable/modules/model_evaluation.html>`__。
 #
