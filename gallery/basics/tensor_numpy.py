@@ -10,8 +10,7 @@
 
 表格、图像和声音读进 Python 以后，常常是 NumPy 数组，而 PyTorch 的网络只接受 :term:`张量`。
 所以训练之前要把数组转成张量，画图之前又要把张量转回数组。
-转换只要一行代码，但是代码没有说明两件事。
-改动其中一个，另一个会不会跟着变？数的类型还和原来一样吗？
+转换只要一行代码，但是代码没有说明两件事：改动数组，张量会不会跟着变，反过来呢？数的类型还和原来一样吗？
 
 你将学到：
 
@@ -44,8 +43,8 @@ import torch
 # ``torch.from_numpy`` 把数组转成张量，张量的 ``numpy()`` 方法把张量转回数组。
 # 下面用 NumPy 创建 ``x``，用 PyTorch 创建 ``y``，各转换一次，再在两边分别相加。
 
-x_numpy = np.array([1, 2, 3.0])
-y_torch = torch.tensor([3, 4, 5.0])
+x_numpy = np.array([1.0, 2.0, 3.0])
+y_torch = torch.tensor([3.0, 4.0, 5.0])
 y_numpy = y_torch.numpy()
 x_torch = torch.from_numpy(x_numpy)
 print("x + y")
@@ -55,19 +54,20 @@ print(x_numpy + y_numpy)
 # %%
 # 两个和的数值相同，但是张量后面多了 ``dtype=torch.float64``。
 # PyTorch 打印浮点数张量时省略默认的 ``float32``，所以看到 ``dtype`` 就说明类型不是默认的那一种。
-# 下面打印四个变量各自的类型。
+# 下面打印四个变量和两个和的类型。
 
 print(f"x_numpy: {x_numpy.dtype}   x_torch: {x_torch.dtype}")
 print(f"y_numpy: {y_numpy.dtype}   y_torch: {y_torch.dtype}")
+print(f"sums:    {(x_numpy + y_numpy).dtype}            {(x_torch + y_torch).dtype}")
 print(f"bytes per number: x {x_torch.element_size()}, y {y_torch.element_size()}")
 
 # %%
 # 转换没有改变类型，因此 ``x`` 在两边都是 8 字节的 ``float64``，``y`` 在两边都是 4 字节的 ``float32``。
-# 两种类型相加之前，PyTorch 会把它们变成同一种，这叫 :term:`类型提升`。两种浮点数取位数较多的一种，所以和是 ``float64``。
+# 两种类型相加之前，会先变成同一种，这叫 :term:`类型提升`。这里的两种浮点数取位数较多的一种，所以两边的和都是 ``float64``。
 #
 # .. change-it::
 #
-#    把 ``np.array([1, 2, 3.0])`` 换成整数数组，类型分别是 16 位的 ``int16`` 和 64 位的 ``int64``。
+#    把 ``np.array([1.0, 2.0, 3.0])`` 换成整数数组，类型分别是 16 位的 ``int16`` 和 64 位的 ``int64``。
 #    这时 ``x + y`` 在 PyTorch 和 NumPy 里还是同一种类型吗？
 
 # hide-cell: 整数加浮点数
@@ -113,7 +113,7 @@ print(f"                        x_numpy {x_numpy}")
 #    改了数组以后，``x_torch`` 里下标为 0 的数也成了 100，所以 A 不对。
 #    张量加 1 以后，``x_numpy`` 的三个数也都加了 1，所以 C 不对。
 #
-# ``torch.from_numpy`` 不复制数据，它创建的张量直接使用数组的那块内存。
+# ``torch.from_numpy`` 不复制数据，它创建的张量直接使用数组的内存。
 # ``torch.tensor`` 另开一块内存，把数复制过去，所以 ``other`` 没有变。
 # 下图的每一组方格是一块内存，箭头从变量名指向它使用的内存。
 
@@ -126,8 +126,8 @@ for left, tensor in ((0, x_torch), (5, other)):
         ax.text(left + i + 0.5, 0.5, f"{number:.0f}", ha="center", va="center")
 arrow = {"arrowstyle": "->", "color": "C0", "lw": 1.5}
 text = {"ha": "center", "family": "monospace", "fontsize": 12, "arrowprops": arrow}
-ax.annotate("x_numpy", (1, 1), (0.2, 1.8), **text)
-ax.annotate("x_torch", (2, 1), (2.8, 1.8), **text)
+ax.annotate("x_numpy", (1.5, 1), (0.2, 1.8), **text)
+ax.annotate("x_torch", (1.5, 1), (2.8, 1.8), **text)
 ax.annotate("other", (6.5, 1), (6.5, 1.8), **text)
 ax.set(xlim=(-0.8, 8.3), ylim=(-0.1, 2.2), aspect="equal")
 ax.set_axis_off()
@@ -139,7 +139,7 @@ plt.show()
 #
 # .. change-it::
 #
-#    把 ``x_torch += 1`` 换成 ``x_torch = x_torch + 1``，再执行一次。这一次 ``x_numpy`` 还会跟着变吗？
+#    在上面的代码之后再加一次 1，但是这次写 ``x_torch = x_torch + 1``，不用 ``+=``。``x_numpy`` 还会跟着变吗？
 
 # hide-cell: 不用 += 的加法
 x_torch = x_torch + 1
@@ -180,7 +180,7 @@ print(f"from_numpy(x).float() of a float32 array: {shared=}")
 # float64 数据与网络
 # ------------------
 # 网络常由 :term:`线性层` 组成。``torch.nn.Linear(3, 2)`` 创建一个线性层，
-# 它读入 3 个数，把它们与自己的 :term:`权重` 做 :term:`矩阵乘法`，得到 2 个数。
+# 它读入 3 个数，把它们与自己的 :term:`权重` 做 :term:`矩阵乘法`，再加上 :term:`偏置`，得到 2 个数。
 # 权重默认是 ``float32``，而矩阵乘法不做类型提升，所以 ``float64`` 的数据会引起报错。
 
 torch.manual_seed(0)  # 权重的初值是随机的
@@ -200,26 +200,27 @@ output = layer(x_float)
 print(f"{x_float.dtype=}  {output.dtype=}  {output.shape=}")
 
 # %%
-# 层能计算了，代价是有效数字变少，例如 0.1。
+# 现在线性层能计算了，代价是有效数字变少，例如 0.1。
 
 for dtype in (torch.float64, torch.float32):
     print(f"0.1 as {dtype}: {torch.tensor(0.1, dtype=dtype).item():.10f}")
 
 # %%
-# ``float32`` 的 0.1 到第 9 位小数出现了误差，而 ``float64`` 的 0.1 打印十位小数还看不出误差。
+# ``float32`` 的 0.1 到第 9 位小数出现了误差，而 ``float64`` 的 0.1 打印到第 10 位小数还看不出误差。
 #
 # .. real-projects::
 #
 #    可以在读取数据的地方统一转换一次，写法是 ``torch.as_tensor(x, dtype=torch.float32)``。
 #    数组已经是 ``float32`` 时，得到的张量与数组共用内存。
-#    反方向的写法是 ``x.detach().cpu().numpy()``，其中 ``detach()`` 是需要求导的张量要用的，
-#    ``cpu()`` 是 GPU 上的张量要用的。
+#    反方向的写法是 ``x.detach().cpu().numpy()``，因为需要求导的张量要先 ``detach()``，GPU 上的张量要先 ``cpu()``。
+#    ``x`` 在 CPU 上时，得到的数组仍与 ``x`` 共用内存。
 #    参考 `torch.from_numpy <https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html>`__
 #    和 `类型提升的全部规则 <https://docs.pytorch.org/docs/stable/tensor_attributes.html>`__。
 #
 # 小结
 # ----
-# - 规则：``from_numpy`` 和 ``numpy()`` 共用内存并保留类型，``torch.tensor`` 复制数据。
+# - 规则：``from_numpy``、``numpy()`` 和 ``torch.tensor`` 都保留类型，前两种共用内存，``torch.tensor`` 复制数据。
+#   不想让一边的改动影响另一边，就用 ``torch.tensor``，反方向用 ``numpy().copy()``。
 #   ``float64`` 的数据先转成 ``float32``，再送进网络。
 # - API：``torch.from_numpy``、``Tensor.numpy``、``torch.as_tensor``、``torch.tensor`` 和 ``Tensor.float``。
 # - 下一页：:ref:`basics-shapes`
