@@ -55,7 +55,7 @@ print((x + y).size())
 #    对齐从右边开始，``y`` 的 3 对着 ``x`` 的 1，而不是对着 5，所以 B 不对。
 #    ``x`` 的轴 −3 要由 1 拉伸到 3，所以 C 也不对。
 #
-# 下图的每个方框是一个轴，上下两个方框是对齐的轴。橙色的轴由 1 拉伸而来，虚线框是补上的轴。
+# 下图的每个方框是一个轴，同一列的方框是对齐的轴，最后一行是结果。橙色的轴由 1 拉伸而来，虚线框是补上的轴。
 
 # hide-input: 画图
 result = (x + y).shape
@@ -126,18 +126,24 @@ plt.show()
 
 # %%
 # ``column`` 向右重复，``row`` 向下重复，然后对应的格子相加。
-# 重复出来的格子占用内存吗？用 ``expand`` 可以只拉伸 ``column`` 而不做加法。作为对照，``repeat`` 也得到这些格子。
+# 重复出来的格子占用内存吗？``torch.broadcast_tensors`` 按前面的规则把两个张量拉伸到相同的形状，但是不做加法。
+# ``expand`` 把一个张量拉伸到给定的形状。作为对照，``repeat`` 也得到这些格子。
+#
+# ``untyped_storage()`` 是存放张量的那块内存，它的字节数除以一个数的字节数，就是实际存了几个数。
 
 for name, tensor in {
+    "broadcast": torch.broadcast_tensors(column, row)[0],
     "expand": column.expand(3, 4),
     "repeat": column.repeat(1, 4),
+    "sum": column + row,
 }.items():
     stored = tensor.untyped_storage().nbytes() // tensor.element_size()
-    print(f"{name}: stride {tensor.stride()}, {tensor.numel()=}, {stored=}")
+    print(f"{name:9}  stride {tensor.stride()}, {tensor.numel()=}, {stored=}")
 
 # %%
-# 两者都有 12 个元素，``expand`` 却只存了 3 个，因为它的轴 1 的 :term:`步幅` 是 0，
-# 沿这个轴前进一格，读到的还是同一个数。``repeat`` 复制了数据。PyTorch 的文档说明，广播时的拉伸也不复制数据。
+# 四行都有 12 个元素，前两行却只存了 3 个，因为轴 1 的 :term:`步幅` 是 0，
+# 沿这个轴前进一格，读到的还是同一个数。``repeat`` 复制了数据。
+# 加法里的拉伸也不复制数据，但是加法的结果是一个新张量，它的 12 个数都要存。
 #
 # 轴没有对齐的减法
 # ----------------
@@ -187,7 +193,7 @@ print(f"largest |row mean|: {(square - kept).mean(dim=1).abs().max():.6f}")
 #
 # .. change-it::
 #
-#    改成让每一列减去自己的均值，也就是把 ``dim=1`` 换成 ``dim=0``。这时不写 ``keepdim`` 的减法对不对？
+#    改成让每一列减去自己的均值，也就是把上面这段代码里的 ``dim=1`` 全部换成 ``dim=0``。这时不写 ``keepdim`` 的减法对不对？
 
 # hide-cell: 每一列减去自己的均值
 flat = square.mean(dim=0)  # (3,)
@@ -204,14 +210,15 @@ print(f"the same with keepdim: {torch.equal(square - flat, square - kept)}")
 #
 # .. real-projects::
 #
-#    计算损失之前可以写 ``assert prediction.shape == target.shape``，
-#    因为形状不同的损失也可能照样算出来，见 :ref:`pitfalls-broadcasting-bug`。
+#    计算 :term:`均方误差` 的 ``MSELoss`` 要求预测与目标的形状相同。形状不同时，它只给出一条警告，照样按广播算出结果，见 :ref:`pitfalls-broadcasting-bug`。
+#    所以在它之前可以写 ``assert prediction.shape == target.shape``。
+#    :term:`交叉熵` 的目标是类别编号，本来就比预测少一个轴，不能这样检查。
 #    参考 `Tensor.expand <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html>`__
 #    和 `广播的完整规则 <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>`__。
 #
 # 小结
 # ----
-# - 规则：从右边对齐，缺少的轴补 1，长度为 1 的轴拉伸，其余的轴长度必须相等。
+# - 规则：从右边对齐，缺少的轴补 1，长度为 1 的轴拉伸，其余的轴长度必须相等。拉伸不复制数据。
 #   不报错不等于对齐正确，每一行减去自己的均值要写 ``keepdim=True``。
 # - API：``torch.broadcast_shapes``、``Tensor.expand``、``x[:, None]`` 和 ``Tensor.mean`` 的 ``keepdim``。
 # - 下一页：:ref:`basics-computational-graph`
