@@ -79,7 +79,8 @@ except RuntimeError as error:
 # 单位球
 # ------
 # 平面上范数等于 1 的点连成一条闭曲线，它围住的区域叫 :term:`单位球`。
-# 要画出它，就求一片网格点的范数。``dim=-1`` 表示沿最后一个轴计算，这样每个点各得一个范数。
+# 要画出它，就求一片网格点的范数。``points`` 的最后一个轴是一个点的两个坐标，``dim=-1`` 表示沿这个轴计算，
+# 这样每个点各得一个范数。不写 ``dim``，所有的数就合成一个长向量，只得一个范数。
 
 axis = torch.linspace(-1.3, 1.3, 261)
 points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
@@ -103,8 +104,8 @@ plt.show()
 
 # %%
 # 在坐标轴上，向量只有一个分量不为零，三种范数相等，所以三条曲线相接。
-# 在其他方向上，同一个点的 1-范数最大，就像前面的 7、5、4，所以沿着这个方向走，1-范数最先达到 1，菱形在最里面。
-# ∞-范数最小，所以正方形在最外面。
+# 在其他方向上，横竖两段路程与直线距离组成直角三角形。两条直角边之和大于斜边，斜边大于较长的直角边，
+# 所以 1-范数最大，∞-范数最小。沿着同一个方向走，1-范数最先达到 1，因此菱形在最里面，正方形在最外面。
 #
 # 直线距离用 2-范数，各分量大小的总和用 1-范数，最大的偏差用 ∞-范数。
 #
@@ -139,8 +140,9 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 圆变成了椭圆。放大的倍数随方向变化，从 2.24 到 6.71，橙色箭头指向最长的结果。
-# 谱范数是所有方向上的最大值，也就是矩阵最大的 :term:`奇异值`，721 个方向只能给出它的近似值。
+# 灰色的圆变成了蓝色的椭圆。放大的倍数随方向变化，从 2.24 到 6.71，橙色箭头指向最长的结果。
+# 谱范数是所有方向上的最大值，也就是矩阵最大的 :term:`奇异值`，2.24 则接近另一个奇异值。
+# 721 个方向只能给出近似值，下面把它与 ``svdvals`` 算出的奇异值比较。
 
 frobenius = A.square().sum().sqrt()
 spectral = length.max()
@@ -154,11 +156,11 @@ print(f"svdvals(A)         {singular.numpy().round(4)}")
 print(f"root of the sum of their squares: {singular.square().sum().sqrt():.4f}")
 
 # %%
-# 对矩阵不写第二个参数时，``torch.linalg.norm`` 给出 Frobenius 范数，写 2 时给出谱范数。
+# 手算的谱范数与最大的奇异值在打印的 4 位小数上相同。对矩阵不写第二个参数时，``torch.linalg.norm`` 给出 Frobenius 范数，写 2 时给出谱范数。
 # 旧函数 ``torch.norm`` 写 2 时却给出 Frobenius 范数，文档说它已经弃用。
 # 为了不混淆，可以写 ``torch.linalg.matrix_norm`` 或 ``vector_norm``，名字说明了把 ``A`` 看成矩阵还是一长串数。
 #
-# 最后一行说明，Frobenius 范数是全部奇异值的平方和的平方根，所以它不小于谱范数。
+# 最后一行等于 Frobenius 范数。对任何矩阵，它都是全部奇异值的平方和的平方根，所以它不小于谱范数。
 #
 # .. change-it::
 #
@@ -184,7 +186,7 @@ print(f"matrix_norm(B, 2)  {torch.linalg.matrix_norm(B, 2):.4f}")
 #    ``x`` 是零向量，``norm_2`` 是手写的 2-范数。调用 ``norm_2(x).backward()`` 以后，``x.grad`` 里是什么数？
 #
 #    - 0，因为范数在零向量处最小，而最小处的梯度是 0
-#    - NaN，因为求导时会算无穷大乘以 0
+#    - NaN（不是一个数），因为求导时会算无穷大乘以 0
 #    - 无穷大，因为开方的导数在 0 处是无穷大
 
 
@@ -205,12 +207,12 @@ print(f"derivative of sqrt at 0: {s.grad:.1f}, times 0: {s.grad * 0:.1f}")
 # %%
 # .. answer:: B
 #
-#    :term:`链式法则` 把两步的导数相乘。开方在 0 处的导数是无穷大，平方在 0 处的导数是 0，
+#    :term:`链式法则` 把各步的导数相乘。开方在 0 处的导数是无穷大，求和的导数是 1，平方在 0 处的导数是 0，
 #    而无穷大乘以 0 是 NaN，最后一行算的就是这个乘积。C 漏了平方的导数 0，它也要乘进去。
 #    A 不对，因为只有可导的函数在最小处的梯度才一定是 0。
 #
 # 在过零点的任何直线上，零点两侧的斜率一负一正，所以三种范数在零点都不可导。
-# ``vector_norm`` 的 0 是 PyTorch 的约定。手写的 1-范数和 ∞-范数没有开方，也得到 0，
+# ``vector_norm`` 的 0 是 PyTorch 的约定。手写的 1-范数和 ∞-范数也得到 0，因为 PyTorch 规定 ``abs`` 在 0 处的导数是 0。
 # 只有手写的 2-范数需要改，改法是调用 ``vector_norm``。
 #
 # .. change-it::
@@ -229,18 +231,19 @@ print(f"value {norm_eps(torch.zeros(2)):.6f}  gradient {gradient(norm_eps, origi
 # %%
 # .. outcome::
 #
-#    梯度成了 0，因为开方的导数不再是无穷大，代价是零点的值变成了 0.000001。
+#    梯度成了 0，因为开方的导数不再是无穷大，乘以平方的导数 0 就得 0。代价是零点的值变成了 0.000001。
 #
 # .. real-projects::
 #
-#    训练时可以记录全部梯度合起来的 2-范数，用来发现过大的更新，:term:`梯度裁剪` 在它超过上限时缩小梯度。
+#    训练时可以记录全部梯度合起来的 2-范数，用来发现过大的更新。:term:`梯度裁剪` 在它超过上限时缩小梯度，
+#    所用的函数 ``torch.nn.utils.clip_grad_norm_`` 返回的就是缩小以前的这个范数。
 #    参考 `torch.linalg.vector_norm <https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html>`__
 #    和 `torch.norm 的弃用说明 <https://docs.pytorch.org/docs/stable/generated/torch.norm.html>`__。
 #
 # 小结
 # ----
-# - 规则：先确定要衡量什么，再选范数。向量用 ``vector_norm``，矩阵用 ``matrix_norm``。
-#   不要直接手写 2-范数，因为它在零点的梯度是 NaN。
-# - API：``torch.linalg.vector_norm`` 的 ``ord`` 和 ``dim``、``torch.linalg.matrix_norm``、
-#   ``torch.linalg.norm`` 和 ``torch.linalg.svdvals``。
+# - 规则：向量的直线距离用 2-范数，总和用 1-范数，最大的偏差用 ∞-范数。矩阵元素的总大小用 Frobenius 范数，
+#   最大的放大倍数用谱范数。不要直接手写 2-范数，因为它在零点的梯度是 NaN。
+# - API：``torch.linalg.vector_norm(x, ord, dim=-1)``、``torch.linalg.matrix_norm(A)``、``matrix_norm(A, 2)``
+#   和 ``torch.linalg.svdvals``。
 # - 下一页：:ref:`basics-gradient-scalar`
