@@ -8,7 +8,7 @@
 多层神经网络
 ============
 
-一个 :term:`线性层` 的输出是输入的加权和再加偏置，所以画出来是直线或平面。
+一个 :term:`线性层` 的输出是输入的加权和再加偏置，所以它的图像是直线或平面。
 要得到曲线，一个自然的想法是多接几个线性层，让 :term:`参数` 变多。
 这样够不够，中间的 :term:`激活函数` 能不能省？
 
@@ -16,7 +16,7 @@
 
 - 用 ``Sequential`` 搭一个网络，说出每一步的 :term:`形状`
 - 计算网络的参数个数
-- 用一个等式检验，一个函数能不能由线性层接成
+- 用一个等式证明，一个函数不能由线性层接成
 """
 
 from itertools import pairwise
@@ -33,9 +33,8 @@ device = (
 # %%
 # 搭一个两层网络
 # --------------
-# 线性层和激活函数交替排列的网络叫 :term:`多层感知机`。
-# ``torch.nn.Sequential`` 按次序调用括号里的各个模块，把前一个的输出交给后一个。
-# 下面的网络输入 3 个特征，中间是 4 个单元的 :term:`隐藏层`，最后输出 1 个数。
+# 线性层和激活函数交替排列的网络叫 :term:`多层感知机`。``torch.nn.Sequential`` 按次序调用括号里的各个模块，把前一个的输出交给后一个。
+# 下面的网络输入 3 个特征，中间的 :term:`隐藏层` 有 4 个单元，也就是输出 4 个数，最后一层输出 1 个数。
 # ``.to(device)`` 把全部参数移到数据所在的 :term:`设备`。
 
 torch.manual_seed(0)
@@ -65,7 +64,7 @@ print(f"largest difference from model(...): {(h - transformed).abs().max():.6f}"
 
 # %%
 # 得到的数与 ``model(example_tensor)`` 的相同。这里只有线性层改变形状，激活函数不改变。
-# 最后的 Sigmoid 把输出压到 0 和 1 之间，可以当作概率。训练分类网络时由损失函数做这一步，见 :ref:`networks-cross-entropy`。
+# 最后的 Sigmoid 把输出压到 0 和 1 之间，可以当作概率。训练分类网络时，由损失函数做这一步，所以网络的末尾就不放 Sigmoid，见 :ref:`networks-cross-entropy`。
 #
 # 数一数参数
 # ----------
@@ -73,7 +72,7 @@ print(f"largest difference from model(...): {(h - transformed).abs().max():.6f}"
 # ``numel()`` 是一个张量的元素个数。
 
 for name, parameter in model.named_parameters():
-    print(f"{name:8} {tuple(parameter.shape)!s:6} {parameter.numel():2}")
+    print(f"{name:8} {parameter.numel():2} {tuple(parameter.shape)}")
 
 by_hand = (d_hidden * d_in + d_hidden) + (d_out * d_hidden + d_out)
 by_code = sum(parameter.numel() for parameter in model.parameters())
@@ -89,11 +88,11 @@ print(f"{by_hand=} {by_code=}")
 # .. predict::
 #
 #    两个线性层一共有 21 个参数，一个 ``Linear(3, 1)`` 只有 4 个参数。
-#    如果参数可以任意取值，两个线性层能表示哪些函数？
+#    如果参数可以任意取值，两个线性层能表示的函数，与一个线性层相比怎样？
 #
-#    - 比一个线性层多，因为可以调整的参数更多
-#    - 与一个线性层一样多，因为两个线性层可以合成一个
-#    - 任何连续函数，因为隐藏层可以取得足够宽
+#    - 更多，因为可以调整的参数更多
+#    - 完全相同，因为两个线性层可以合成一个
+#    - 是任何连续函数，只要隐藏层足够宽
 
 first, last = model[0], model[2]
 W = (last.weight @ first.weight).detach()  # (1, 4) @ (4, 3) -> (1, 3)
@@ -137,7 +136,7 @@ print(f"largest difference: {(deep(x) - (x @ W_deep.T + b_deep)).abs().max():.6f
 # .. outcome::
 #
 #    能。两层合成一层，再与下一层合成，最后仍是 :math:`x W^\top + b`。
-#    把零向量送进网络就得到 :math:`b`，把单位矩阵的各行送进去再减去 :math:`b`，就得到 :math:`W` 的各列。
+#    把零向量送进网络就得到 :math:`b`，把单位矩阵的各行送进去，从输出中减去 :math:`b`，就得到 :math:`W` 的各列。
 
 # %%
 # 怎样检验一个函数
@@ -178,7 +177,7 @@ print(f"defect of x**3: {defect(lambda a: a**3, x):.4f}")
 # %%
 # .. outcome::
 #
-#    三次函数也符合等式。所以不符合等式的函数一定不能由线性层接成，符合等式的函数却不一定能。
+#    三次函数也符合等式，因为 :math:`(-a)^3 = -a^3`，两项同样抵消。所以不符合等式的函数一定不能由线性层接成，符合等式的函数却不一定能。
 
 # %%
 # 激活函数带来了什么
@@ -186,6 +185,7 @@ print(f"defect of x**3: {defect(lambda a: a**3, x):.4f}")
 # 绝对值函数也不符合等式，因为 :math:`|1| + |-1| = 2`，而 :math:`2 \cdot |0| = 0`。
 # 所以不论接多少个线性层，都得不到它。在中间加上 ReLU，两个单元就够了。
 # 第一个单元算 :math:`\max(x, 0)`，第二个单元算 :math:`\max(-x, 0)`，最后一层把两者相加。
+# 层的权重只接受 ``Parameter`` 类型，所以手写的权重也要包成这个类型。
 
 hinge = torch.nn.Sequential(
     torch.nn.Linear(1, 2, bias=False),
@@ -238,7 +238,7 @@ except RuntimeError as error:
 #
 # .. real-projects::
 #
-#    用 ReLU、Sigmoid 或 Tanh 时，隐藏层足够宽的网络能在有界的区域上逼近任何连续函数，但是训练不一定能找到那组权重。
+#    用 ReLU、Sigmoid 或 Tanh 时，隐藏层足够宽、末尾是线性层的网络能在有界闭区域上逼近任何连续函数，但是训练不一定能找到那组权重。
 #    宽度有限而层数很多的 ReLU 网络见 `Lu et al., 2017 <https://arxiv.org/abs/1709.02540>`__，给各层起名的写法见
 #    `torch.nn.Sequential <https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html>`__。
 
