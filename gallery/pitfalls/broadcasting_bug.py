@@ -54,12 +54,12 @@ show(caught[0].category.__name__, caught[0].message)
 print(f"warnings: {len(caught)}, nn.MSELoss {loss:.4f}, by hand {by_hand:.4f}")
 
 # %%
-# ``nn.MSELoss`` 给出这条警告，写出两个形状，然后照样算出损失。自己写的 ``by_hand`` 是同一个数，但是没有警告。
+# ``nn.MSELoss`` 给出这条警告，写出两个形状，然后照样算出损失。Python 默认只把同一条警告显示一次，所以很容易错过。自己写的 ``by_hand`` 是同一个数，但是没有警告。
 #
 # 原因
 # ----
-# 两个形状不同的 :term:`张量` 相减时，PyTorch 按 :term:`广播` 的规则从最后一个轴对齐。
-# ``(100, 1)`` 的最后一个轴长 1，所以它重复 100 次。``(100,)`` 缺少第一个轴，所以它也重复 100 次。
+# 两个形状不同的 :term:`张量` 相减时，PyTorch 按 :term:`广播` 的规则从最后一个轴对齐。``(100, 1)`` 的最后一个轴长 1，所以它重复 100 次。
+# ``(100,)`` 缺少第一个轴，补上一个长 1 的轴以后，也重复 100 次。
 
 prediction = model(x).detach()
 difference = prediction - y
@@ -72,7 +72,7 @@ print(f"{difference.shape=} {difference.numel()=}")
 #
 # .. predict::
 #
-#    用这个错误的损失训练到底，线性层的斜率是多少？
+#    用这个错误的损失训练到损失不再下降，线性层的斜率是多少？
 #
 #    - 约为 2，因为每个预测也与自己的目标相减过
 #    - 与初值相同，因为相互矛盾的误差正好抵消
@@ -90,7 +90,7 @@ def right(prediction, y):
 def fit(loss_fn, seed, bias=True):
     x, y = make_data(seed)
     model = nn.Linear(1, 1, bias=bias)
-    start = model.weight.abs().item()
+    start = model.weight.abs().item()  # 取绝对值，结果就不会是 -0.000
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(200):
         loss = loss_fn(model(x), y)
@@ -113,7 +113,7 @@ for loss_fn in (wrong, right):
 # %%
 # .. answer:: C
 #
-#    用 ``wrong`` 训练时，5 个种子的斜率都是 0.000，截距都等于 ``y`` 的平均值。用 ``right`` 训练时，斜率在 1.983 与 2.014 之间。
+#    用 ``wrong`` 训练时，5 个种子的斜率都是 0.000，截距都等于 ``y`` 的平均值。用 ``right`` 训练时，斜率的绝对值在 1.983 与 2.014 之间。
 #    A 不成立，因为与自己的目标相减只占 10000 个差里的 100 个。
 #    B 不成立，因为箭头左边的初值各不相同，而最后都是 0。
 
@@ -138,19 +138,20 @@ plt.show()
 #
 # 为什么停在平均值
 # ----------------
-# 10000 个差的平方的平均值可以拆成两项，其中 :math:`\bar y` 是 ``y`` 的平均值。下面用训练以前的预测 ``prediction`` 核对。
+# 设 :math:`m` 是 ``y`` 的平均值，每个差写成 :math:`p_i - y_j = (p_i - m) + (m - y_j)`。平方以后对 :math:`j` 求和，
+# 交叉项因为 :math:`\sum_j (m - y_j) = 0` 而消失，所以 10000 个差的平方的平均值等于两项之和。下面用训练以前的预测 ``prediction`` 核对。
 #
 # .. math::
 #
-#    \frac{1}{n^2} \sum_{i,j} (p_i - y_j)^2 = \frac{1}{n} \sum_i (p_i - \bar y)^2 + \mathrm{var}(y)
+#    \frac{1}{n^2} \sum_{i,j} (p_i - y_j)^2 = \frac{1}{n} \sum_i (p_i - m)^2 + \mathrm{var}(y)
 
 first_term = (prediction - y.mean()).square().mean()
-variance = y.var(correction=0)
+variance = y.var(correction=0)  # 除以 n，而不是 n - 1
 print(f"wrong loss {wrong(prediction, y):.4f}")
 print(f"two terms  {first_term:.4f} + {variance:.4f} = {first_term + variance:.4f}")
 
 # %%
-# 第二项与模型无关，所以训练只能减小第一项。第一项在每个预测都等于 :math:`\bar y` 时是 0，
+# 第二项与模型无关，所以训练只能减小第一项。第一项在每个预测都等于 :math:`m` 时是 0，
 # 于是种子 0 的损失从 8.1968 降到 5.4101，也就是 ``y`` 的方差，然后停住。
 #
 # .. change-it::
@@ -197,17 +198,18 @@ for loss_fn in (
 #
 # 准确率也会出错
 # --------------
-# 用 ``right`` 训练的模型判断每个点的 ``y`` 是不是大于 1，算两次 :term:`准确率`。
+# 用 ``right`` 训练的模型判断每个点的 ``y`` 是不是大于 ``cut``，它先取 1，再取 4，用两种形状各算一次 :term:`准确率`。
 
 model, *_ = fit(right, seed=0)
 prediction = model(x).detach()
-for p in (prediction, prediction.squeeze(1)):
-    correct = (p > 1) == (y > 1)
-    accuracy = correct.float().mean()
-    print(f"{tuple(p.shape)}: {correct.numel()} comparisons, accuracy {accuracy:.2f}")
+for cut in (1, 4):
+    for p in (prediction, prediction.squeeze(1)):
+        correct = (p > cut) == (y > cut)
+        accuracy = correct.float().mean()
+        print(f"cut {cut}, {correct.numel():5} comparisons, accuracy {accuracy:.2f}")
 
 # %%
-# 同一个模型，形状不对时的准确率是 0.50，形状相同时是 1.00。前一个数比较的是预测和目标的全部 10000 种搭配。
+# 形状相同时，两个准确率都是 1.00。形状不对时，比较的是预测和目标的全部 10000 种搭配，准确率成了 0.50 和 0.79，后一个看上去并不可疑。
 #
 # 下次怎样发现
 # ------------
