@@ -82,7 +82,7 @@ x = torch.tensor([[1.0, 2, 3], [4, 5, 6]])
 y = model(x)
 print(f"{x.shape=} {y.shape=}")
 for name, parameter in model.named_parameters():
-    print(f"{name:15} {tuple(parameter.shape)!s:6} {parameter.numel():2}")
+    print(f"{name:15} {parameter.numel():2} {tuple(parameter.shape)}")
 
 # %%
 # 两个样本各得到 1 个数。调用时写 ``model(x)``，父类会用 ``x`` 去调用 ``forward``。
@@ -127,7 +127,8 @@ print(f"{scaled.scale.dtype=} {scaled.shift.dtype=}")
 #    给属性赋值时，父类会检查值的类型。如果值是 ``nn.Parameter``，就登记为参数。
 #    如果值是模块，就登记为子模块，它的参数也算在内。
 #
-#    B 把要求梯度当成了登记的条件。属性 ``shift`` 收到了梯度 2，但是不在列出的参数里。
+#    B 把要求梯度当成了登记的条件。属性 ``shift`` 收到了梯度 2，因为两个样本各贡献 1，
+#    但是它不在列出的参数里，所以训练代码不会更新它。
 #    方法 ``double()`` 只转换登记过的张量，所以 ``shift`` 仍是 float32。
 #    C 把范围缩得太小，因为直接赋给属性的 ``nn.Parameter`` 也会登记。
 
@@ -167,7 +168,8 @@ print("state_dict of Scaled:      ", *scaled.state_dict())
 # %%
 # .. outcome::
 #
-#    缓冲区不是参数，所以列出的参数里没有 ``shift``。但它登记过，所以转换成了 float64，也随模型保存。
+#    缓冲区不是参数，所以列出的参数里没有 ``shift``。但它登记过，所以转换成了 float64，
+#    默认也随模型保存。如果不想保存它，就在登记时加上 ``persistent=False``。
 #    ``Scaled`` 的 ``shift`` 没有登记，所以不在最后一行里。
 
 # %%
@@ -207,7 +209,7 @@ except AttributeError as error:
 # %%
 # .. change-it::
 #
-#    在一个类里把 ``forward`` 错写成 ``foward``。先猜在哪一步报错，是定义类、创建模型，还是调用模型？
+#    写一个只有一个方法的类，把方法名 ``forward`` 错写成 ``foward``。先猜在哪一步报错，是定义类、创建模型，还是调用模型？
 
 # hide-cell: 写错 forward
 
@@ -218,7 +220,7 @@ class Misspelled(nn.Module):
 
 
 misspelled = Misspelled()
-print("created")
+print(misspelled)
 try:
     misspelled(x)
 except NotImplementedError as error:
@@ -227,7 +229,7 @@ except NotImplementedError as error:
 # %%
 # .. outcome::
 #
-#    定义和创建都不报错，因为到了调用模型时，父类才去调用 ``forward``。报错的方括号里是缺 ``forward`` 的类。
+#    定义类、创建模型和打印模型都不报错，因为到了调用模型时，父类才去调用 ``forward``。报错的方括号里是缺 ``forward`` 的类。
 
 # %%
 # .. real-projects::
@@ -241,6 +243,7 @@ except NotImplementedError as error:
 # %%
 # 小结
 # ----
-# - 规则：在 ``super().__init__()`` 之后赋给属性的层和 ``nn.Parameter`` 会登记，数据经过的路写在 ``forward`` 里。
-# - API：``torch.nn.Module``、``torch.nn.Parameter``、``named_parameters()`` 和 ``register_buffer(name, tensor)``。
+# - 规则：在 ``super().__init__()`` 之后赋给属性的层和 ``nn.Parameter`` 会登记，所以 ``parameters()`` 找得到它们。数据经过的路写在 ``forward`` 里。
+# - API：``torch.nn.Module``、``torch.nn.Parameter``、``named_parameters()``、``state_dict()``
+#   和 ``register_buffer(name, tensor, persistent=True)``。
 # - 下一页：:ref:`networks-mse-loss`
