@@ -70,10 +70,10 @@ print("b:", linear_module.bias)
 # 放进层里就会登记为这一层的 :term:`参数`，也就是训练要改变的数。
 # ``named_parameters()`` 逐个给出登记过的参数和它们的名字，``parameters()`` 只给出参数。
 
-print("name    shape   numbers  largest |number|")
+print("name    numbers  largest |number|  shape")
 for name, parameter in linear_module.named_parameters():
-    size = f"{tuple(parameter.shape)!s:6} {parameter.numel():8}"
-    print(f"{name:7} {size} {parameter.abs().max():17.4f}")
+    numbers, largest = parameter.numel(), parameter.abs().max()
+    print(f"{name:7} {numbers:7}  {largest:16.4f}  {tuple(parameter.shape)}")
 total = sum(parameter.numel() for parameter in linear_module.parameters())
 print(f"total {total}, formula {d_out * d_in + d_out}, 1 / sqrt(3) = {3**-0.5:.4f}")
 print(f"{torch.nn.Linear(d_in, d_out, bias=False).bias=}")
@@ -87,7 +87,7 @@ print(f"{torch.nn.Linear(d_in, d_out, bias=False).bias=}")
 # %%
 # .. change-it::
 #
-#    把 ``d_in`` 改成 784，``d_out`` 改成 10。先算出两个参数的形状和数的总个数，再看运行结果。
+#    另外创建一个层 ``torch.nn.Linear(784, 10)``。先算出两个参数的形状和数的总个数，再看运行结果。
 
 # hide-cell: 784 个输入，10 个输出
 larger = torch.nn.Linear(784, 10)
@@ -111,7 +111,7 @@ print(f"largest |weight| {larger.weight.abs().max():.4f}, 1/28 = {1 / 28:.4f}")
 #    y_j = W_{j0} x_0 + W_{j1} x_1 + W_{j2} x_2 + b_j
 #
 # 下面手算第一个样本的 :math:`y_1`，它用到 ``W`` 中下标为 1 的行和 ``b`` 中下标为 1 的数。
-# ``detach()`` 返回一个与计算图分离的张量，数值不变。
+# ``detach()`` 返回一个不在 :term:`计算图` 中的张量，它与原来的张量共用同一块内存。
 
 W = linear_module.weight.detach()
 b = linear_module.bias.detach()
@@ -185,6 +185,7 @@ print(f"{linear_module.in_features=}")
 # 矩阵相乘要求 ``mat1`` 的列数等于 ``mat2`` 的行数，这里却是 5 和 3。
 # 输入有三个维度时，前面的维度合并成一个，所以报错里写的是 12x5，而不是 6x2x5。
 # 看到这句报错，先打印输入的 ``shape``，再比较它的最后一维与层的 ``in_features``。
+# 如果特征数确实是 5，就创建 ``Linear(5, 4)``，否则要改的是送进去的张量。
 
 # %%
 # .. real-projects::
@@ -199,6 +200,7 @@ print(f"{linear_module.in_features=}")
 # %%
 # 小结
 # ----
-# - 规则：输出是 :math:`x W^\top + b`，``weight`` 的形状是（输出数，输入数），``bias`` 的长度是输出数。
+# - 规则：输出是 :math:`x W^\top + b`，``weight`` 的形状是（输出数，输入数），``bias`` 的长度是输出数，
+#   一共是 ``d_out * d_in + d_out`` 个数。
 # - API：``torch.nn.Linear(d_in, d_out, bias=True)``、``weight``、``bias``、``in_features``、``named_parameters()`` 和 ``parameters()``。
 # - 下一页：:ref:`networks-activations`
