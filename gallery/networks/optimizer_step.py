@@ -75,9 +75,9 @@ w_before = model.weight.detach().clone()  # 复制旧值，后面手算要用
 b_before = model.bias.detach().clone()
 loss = loss_fn(y_hat, y_simple)
 
-optimizer.zero_grad()  # 预备：清掉上一步的梯度
-loss.backward()  # 第一步：求导，每个参数得到自己的 grad
-optimizer.step()  # 第二步：优化器按 grad 更新每个参数
+optimizer.zero_grad()  # 清掉上一步的梯度
+loss.backward()  # 求导，每个参数得到自己的 grad
+optimizer.step()  # 优化器按 grad 更新每个参数
 print("model params after:", model.weight)
 print(f"prediction after: {model(X_simple).item():.4f}")
 print(f"increase of w: {(model.weight - w_before).item():.4f}")
@@ -94,7 +94,7 @@ print(f"increase of the prediction: {(model(X_simple) - y_hat).item():.4f}")
 # %%
 # 手算核对
 # --------
-# 把出发时的数代入上面的两个公式，再与 ``grad`` 和更新后的权重比较。
+# 把出发时的数代入上面的两个公式，再与 ``grad`` 以及更新后的权重和偏置比较。
 # 对 :math:`b` 求导时，公式里没有因子 :math:`x`，所以 :math:`b` 的梯度是 :math:`2(\hat{y} - y)`。
 
 error = (y_hat - y_simple).detach()
@@ -110,7 +110,7 @@ torch.testing.assert_close(model.weight.detach(), w_by_hand)
 torch.testing.assert_close(model.bias.detach(), b_by_hand)
 
 # %%
-# 四行都与手算的相同，两个梯度也相等。
+# 四行里，PyTorch 的结果都与手算相同，两个梯度也相等。
 #
 # 每一行改动了什么
 # ----------------
@@ -185,9 +185,9 @@ def predictions(lr, x):
 
 def show(lr, x):
     history = predictions(lr, x)
-    ratio = (history[1] - 2) / (history[0] - 2)
+    ratio = round((history[1] - 2) / (history[0] - 2), 2) + 0.0  # -0.0 变成 0.0
     steps = " ".join(f"{value:6.2f}" for value in history[:4])
-    print(f"lr {lr:<4}  steps 0-3: {steps}  last {history[-1]:.3g}  ratio {ratio:z.2f}")
+    print(f"lr {lr:<4}  steps 0-3: {steps}  last {history[-1]:<9.3g}  ratio {ratio:5.2f}")
     return history
 
 
@@ -209,15 +209,16 @@ plt.show()
 
 # %%
 # 学习率 0.01 太小，走完 20 步，预测才到 1.35。学习率 0.1 合适，预测 :term:`收敛` 到 2。
-# 学习率 0.5 太大，每一步都越过目标，所以预测在 0.53 与 3.47 之间来回跳。
+# 学习率 0.5 太大，每一步都越过目标，而且越过的距离与原来的差距一样大，所以预测一直在 0.53 与 3.47 之间来回跳，没有靠近目标。
 #
 # 最后一列可以算出来。这里 :math:`x = 1`，所以 :math:`w` 和 :math:`b` 的梯度都是误差的 2 倍。
 # 两者各减去误差的 :math:`2\eta` 倍，预测就一共减去误差的 :math:`4\eta` 倍。
 # 于是每一步之后，误差是原来的 :math:`1 - 4\eta` 倍。三个学习率算出来是 0.96、0.60 和 −1.00，与表中相同。
+# 这个倍数的绝对值小于 1，预测就收敛，倍数越接近 0，收敛越快。倍数等于 −1，预测就一直来回跳，小于 −1 就 :term:`发散`。
 #
 # .. change-it::
 #
-#    把 :math:`x` 从 1 改成 2，目标和三个学习率都不变。学习率 0.1 还合适吗，0.5 还是来回跳吗？
+#    把 :math:`x` 从 1 改成 2，目标和三个学习率都不变。学习率 0.1 还合适吗？0.5 还只在两个数之间来回跳吗？
 
 # hide-cell: x 改成 2
 for lr in (0.01, 0.1, 0.5):
@@ -226,7 +227,7 @@ for lr in (0.01, 0.1, 0.5):
 # %%
 # .. outcome::
 #
-#    学习率 0.1 一步就到 2，而 0.5 不再来回跳，预测 :term:`发散` 了，每一步的误差是前一步的 −4.00 倍。
+#    学习率 0.1 一步就到 2。0.5 仍然使预测在目标两侧来回跳，但是误差每一步变成 −4.00 倍，越来越大，所以预测发散了。
 #    原因是 :math:`w` 的梯度含有因子 :math:`x`，现在是误差的 4 倍，:math:`w` 的变化传到预测又要乘以 2，
 #    所以预测一共减去误差的 :math:`8\eta + 2\eta = 10\eta` 倍。合适的学习率与数据的尺度有关。
 
@@ -242,5 +243,6 @@ for lr in (0.01, 0.1, 0.5):
 # 小结
 # ----
 # - 规则：每一步先清零，再求导，再更新，而 SGD 默认的更新是每个参数减去学习率乘以它的梯度。
+#   这一页的误差每一步都乘以同一个倍数，它的绝对值小于 1 时，预测才收敛。
 # - API：``torch.optim.SGD(model.parameters(), lr=...)``、``optimizer.zero_grad()``、``loss.backward()``、``optimizer.step()``、``detach().clone()``。
 # - 下一页：:ref:`networks-momentum`
