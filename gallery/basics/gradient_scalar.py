@@ -15,7 +15,7 @@
 你将学到：
 
 - 用 ``backward()`` 求导，判断一个张量是否还连着计算图
-- 用 :term:`有限差分` 核对导数，选择合适的步子
+- 用 :term:`有限差分` 核对导数，选择大小合适的一步
 - 对同一个输入再次求导，得到正确的结果
 """
 
@@ -95,15 +95,15 @@ print("second:", second)
 # 对这个 :math:`f`，在 :math:`x = 1` 处上式等于 :math:`-2 + h`，误差正好是 :math:`h`。
 # 那么 :math:`h` 是不是越小越好？下面用两种 :term:`精度` 各算一遍。
 
-print("h        float32    float64")
+print("h           float32    float64")
 for h in [1.0, 1e-1, 1e-3, 1e-5, 1e-7, 1e-9, 1e-12]:
-    row = f"{h:.0e}"
+    row = f"{h:<8.0e}"
     for dtype in [torch.float32, torch.float64]:
         point = torch.tensor(1.0, dtype=dtype)
         quotient = (f(point + h) - f(point)) / h
         row += f"  {quotient.item():9.5f}"
     print(row)
-print(f"autograd  {x.grad.item():.5f}")
+print(f"autograd  {x.grad.item():9.5f}")
 
 # %%
 # 两列的误差都是先变小，后来又变大。用 ``float32`` 时，``1e-03`` 这一行最接近 −2，``1e-07`` 这一行是 −2.38419，再往下只得到 0。
@@ -112,9 +112,10 @@ print(f"autograd  {x.grad.item():.5f}")
 # 原因是浮点数的有效数字有限，``float32`` 约有 7 位。:math:`h` 太小时，两个函数值几乎相等，
 # 相减之后剩下的主要是舍入误差，再除以 :math:`h`，误差又被放大。:math:`h` 更小时，
 # :math:`x + h` 舍入之后就等于 :math:`x`，差是 0。
-# 所以核对导数时要用 ``float64``，:math:`h` 既不能太大，也不能太小，这里取 ``1e-07``。
+# 所以核对导数时要用 ``float64``，:math:`h` 既不能太大，也不能太小。选择的办法是从大到小试几个 :math:`h`，直到结果不再改变。
+# 这里 ``1e-09`` 这一行与 ``1e-07`` 这一行相同，所以取 ``1e-07``。:math:`x` 越大，相邻的两个浮点数相距越远，所以 :math:`h` 也要随 :math:`x` 取大。
 #
-# 自动微分按求导法则计算，不取步子，所以没有由步子引起的误差。
+# 自动微分按求导法则计算，不需要 :math:`h`，所以没有这样的误差。
 #
 # .. change-it::
 #
@@ -130,6 +131,7 @@ print(f"finite difference: {(f(point + 1e-7) - f(point)) / 1e-7:.5f}")
 # .. outcome::
 #
 #    有限差分与自动微分的五位小数相同，与写错的公式却相差 2，所以错的是公式。
+#    反过来，只在一个点上一致还不能说明公式正确。例如写错的 ``-2 * x`` 在 :math:`x = 1` 处也等于 −2，所以要多取几个点核对。
 #
 # 有限差分也有几何意义。割线穿过曲线上的两个点，它的斜率就是有限差分。
 # 切线的斜率是导数，这里取 ``x.grad``。
@@ -140,7 +142,7 @@ tangent_slope = x.grad.item()
 print(f"{secant_slope=:.1f}  {tangent_slope=:.1f}")
 
 # %%
-# 步子取 1 时，割线的斜率与切线的斜率相差 1，和上面的误差公式一致。下图画出这两条直线。
+# :math:`h = 1` 时，割线的斜率与切线的斜率相差 1，和上面的误差公式一致。下图画出这两条直线。
 
 # hide-input: 画图
 grid = torch.linspace(-0.5, 4.0, 101)
@@ -152,15 +154,15 @@ ax.plot(1 + around, 1 + tangent_slope * around, color="C1")
 ax.plot(1 + around, 1 + secant_slope * around, color="C2")
 ax.plot([1, 2], [1, 0], "o", color="C2")
 ax.text(3.85, 4.1, "$f(x)$", color="C0", ha="right", size=12)
-ax.text(3.08, -3.1, f"tangent, slope {tangent_slope:.0f}", color="C1", size=12)
-ax.text(3.08, -1.1, f"secant, slope {secant_slope:.0f}", color="C2", size=12)
+ax.text(3.08, -3.1, f"tangent, slope ${tangent_slope:.0f}$", color="C1", size=12)
+ax.text(3.08, -1.1, f"secant, slope ${secant_slope:.0f}$", color="C2", size=12)
 ax.set(xlabel="$x$", ylabel="$y$")
 ax.spines[["top", "right"]].set_visible(False)
 # alt: 开口向上的抛物线。橙色切线在点 (1, 1) 与它相切，斜率为 −2；绿色割线穿过点 (1, 1) 和 (2, 0)，斜率为 −1。
 plt.show()
 
 # %%
-# 蓝色曲线在两个绿点之间是弯的，所以割线没有切线那么陡。
+# 蓝色曲线在两个绿点之间越来越平，所以割线没有切线那么陡。
 #
 # 再求一次
 # --------
@@ -206,21 +208,21 @@ except RuntimeError as error:
 
 # %%
 # 第一条报错说，调用 ``backward()`` 的张量不要求梯度，也没有 ``grad_fn``。
-# 遇到它，先检查输入有没有标记，再检查中途有没有 ``detach()``，
-# 或者有没有用 ``item()`` 取出过 Python 数。
+# 遇到它，先检查输入有没有标记，再检查中途有没有 ``detach()`` 或 ``torch.no_grad()``，
+# 或者有没有把 ``item()`` 取出的数重新做成张量。
 # 第二条报错说，只有浮点数和复数的张量才能要求梯度，所以例子里写的是 ``1.0``。
 #
 # .. real-projects::
 #
 #    自己写了新的运算和它的导数时，用
 #    `torch.autograd.gradcheck <https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html>`__
-#    核对，它用 ``float64`` 的有限差分与自动微分逐个比较。
-#    自动微分与有限差分、符号求导的区别见
-#    `这篇综述 <https://arxiv.org/abs/1502.05767>`__。
+#    核对，它把求出的导数与有限差分逐个比较。输入要用 ``float64``，用 ``float32`` 时，正确的导数也可能报错。
+#    自动微分与有限差分、符号求导的区别见综述
+#    `Automatic differentiation in machine learning <https://arxiv.org/abs/1502.05767>`__。
 #
 # 小结
 # ----
-# - 规则：先清零，再对结果调用 ``backward()``，最后从输入的 ``grad`` 读出导数，它默认没有 ``grad_fn``。
-#   公式与它不一致时，用 ``float64`` 的有限差分判断哪一个错了。
+# - 规则：先清零，再对结果调用 ``backward()``，最后从输入的 ``grad`` 读出导数，这个导数默认没有 ``grad_fn``。
+#   手写的公式与自动微分不一致时，用 ``float64`` 的有限差分判断哪一个错了。
 # - API：``requires_grad``、``backward()``、``grad``、``detach()``，以及 ``torch.autograd.grad`` 和它的 ``create_graph``。
 # - 下一页：:ref:`basics-gradient-vector`
