@@ -187,7 +187,8 @@ def show(lr, x):
     history = predictions(lr, x)
     ratio = round((history[1] - 2) / (history[0] - 2), 2) + 0.0  # -0.0 变成 0.0
     steps = " ".join(f"{value:6.2f}" for value in history[:4])
-    print(f"lr {lr:<4}  steps 0-3: {steps}  last {history[-1]:<9.3g}  ratio {ratio:5.2f}")
+    last = f"{history[-1]:<9.3g}"
+    print(f"lr {lr:<4}  steps 0-3: {steps}  last {last}  ratio {ratio:5.2f}")
     return history
 
 
@@ -218,7 +219,8 @@ plt.show()
 #
 # .. change-it::
 #
-#    把 :math:`x` 从 1 改成 2，目标和三个学习率都不变。学习率 0.1 还合适吗？0.5 还只在两个数之间来回跳吗？
+#    把传给 ``show`` 的 ``X_simple`` 改成 ``2 * X_simple``，于是 :math:`x = 2`，目标和三个学习率都不变。
+#    学习率 0.1 还合适吗？0.5 还只在两个数之间来回跳吗？
 
 # hide-cell: x 改成 2
 for lr in (0.01, 0.1, 0.5):
