@@ -9,8 +9,7 @@
 ==============
 
 训练时的损失是许多个 :term:`参数` 的函数，它对每个参数都有一个 :term:`偏导数`。
-要求出全部偏导数，需要调用几次 ``backward()``？
-如果函数的结果不是一个数，而是好几个数，一次 ``backward()`` 又能求出什么？
+要求出全部偏导数，需要调用几次 ``backward()``？如果函数的结果不是一个数，而是好几个数，一次 ``backward()`` 又能求出什么？
 
 你将学到：
 
@@ -26,12 +25,10 @@ import torch
 # 思路
 # ----
 # 设 ``w`` 是 :term:`向量`，``g(w)`` 是一个数。
-# 对 ``w`` 的每个元素各求一个偏导数，按这些元素原来的位置排好，就得到 :term:`梯度`。
-# 所以梯度与 ``w`` 的 :term:`形状` 相同。
+# 对 ``w`` 的每个元素各求一个偏导数，按这些元素原来的位置排好，就得到 :term:`梯度`，所以梯度与 ``w`` 的 :term:`形状` 相同。
 #
 # :term:`反向传播` 从结果 ``z = g(w)`` 出发，起点的梯度是 :math:`\partial z / \partial z = 1`。
-# 从这个 1 开始，沿着 :term:`计算图` 往回走，每经过一步就乘上这一步的 :term:`导数`。
-# 如果有好几条路通向同一个元素，就把各条路得到的乘积相加。
+# 从这个 1 开始，沿着 :term:`计算图` 往回走，每经过一步就乘上这一步的 :term:`导数`。如果有好几条路通向同一个元素，就把各条路得到的乘积相加。
 #
 # 下面的函数有两项，每一项都用到 :math:`w_0` 和 :math:`w_1`，所以每个偏导数都是两条路的乘积之和。
 #
@@ -128,11 +125,9 @@ h(u).sum().backward()
 print(f"h(u).sum().backward()  u.grad={u.grad.tolist()}")
 
 # %%
-# 第一行的两个元素是 :math:`1 \cdot 5 + 10 \cdot 4 + 100 \cdot 0 = 45`
-# 和 :math:`1 \cdot 2 + 10 \cdot 0 + 100 \cdot 3 = 302`。
+# 第一行的两个元素是 :math:`1 \cdot 5 + 10 \cdot 4 + 100 \cdot 0 = 45` 和 :math:`1 \cdot 2 + 10 \cdot 0 + 100 \cdot 3 = 302`。
 #
-# 后两行相同。因为 ``sum()`` 对每个输出的导数都是 1，
-# 所以反向传播经过 ``sum()`` 之后，``h(u)`` 处的梯度正好是三个 1。
+# 后两行相同。因为 ``sum()`` 对每个输出的导数都是 1，所以反向传播经过 ``sum()`` 之后，``h(u)`` 处的梯度正好是三个 1。
 #
 # .. change-it::
 #
@@ -153,8 +148,8 @@ print("gradient=[1/3, 1/3, 1/3]  ", u_new.grad)
 #
 # 一次求许多个点
 # --------------
-# 先求和的写法还能一次求出许多个点的梯度。``W`` 是网格上的 24 个点，
-# ``W[0]`` 存放它们的第一个坐标，``W[1]`` 存放第二个坐标，两者的形状都是 (4, 6)。
+# 先求和的写法还能一次求出许多个点的梯度。``W`` 是网格上的 24 个点，由 ``torch.meshgrid`` 列出，``requires_grad_()`` 标记已有的张量。
+# ``W[0]`` 存放这些点的第一个坐标，``W[1]`` 存放第二个坐标，两者的形状都是 (4, 6)。
 # 因为 ``g`` 只对 ``W[0]`` 和 ``W[1]`` 做 :term:`逐元素运算`，所以 ``g(W)`` 的形状也是 (4, 6)。
 
 axis_0 = torch.linspace(0.5, 5.5, 6)
@@ -163,15 +158,16 @@ W = torch.stack(torch.meshgrid(axis_0, axis_1, indexing="xy")).requires_grad_()
 print(f"{W.shape=}  {g(W).shape=}  {g(W).numel()=}")
 
 g(W).sum().backward()
-print(f"{W.grad.shape=}")
-
-corner = W[:, 0, 0].detach().requires_grad_()  # 只取左下角的点，单独求一次
-g(corner).backward()
-print("in the grid:", W.grad[:, 0, 0])
-print("alone:      ", corner.grad)
+alone = torch.zeros(2, 4, 6)
+for row in range(4):
+    for column in range(6):  # 每个点单独求一次
+        point = W[:, row, column].detach().requires_grad_()
+        g(point).backward()
+        alone[:, row, column] = point.grad
+print(f"{W.grad.shape=}  largest difference: {(W.grad - alone).abs().max():.6f}")
 
 # %%
-# ``W.grad`` 与 ``W`` 的形状相同，每个点各有两个偏导数。左下角那个点在网格中求出的梯度，与单独求出的梯度相同。
+# ``W.grad`` 与 ``W`` 的形状相同，每个点各有两个偏导数。最大的差是 0，可见 24 个点在网格中求出的梯度都与单独求出的相同。
 # 因为每个函数值只依赖自己的点，对其他点的偏导数都是 0，所以求和不会把各个点混在一起。
 #
 # .. change-it::
@@ -193,18 +189,22 @@ print(f"largest |W_new.grad|: {W_new.grad.abs().max():.4f}")
 #
 # 梯度的方向
 # ----------
-# 从 :math:`(\pi, 1)` 出发，朝四个方向各走 0.01，比较 ``g`` 增加了多少。
+# 走一小步时，``g`` 的变化约等于梯度与这一步的点积，也就是对应元素相乘再相加。
+# 从 :math:`(\pi, 1)` 出发，朝四个方向各走 0.01，比较两者，``up`` 是只增加 :math:`w_1` 的方向。
 
 point = w.detach()
 uphill = w.grad / w.grad.square().sum().sqrt()  # 与梯度同向，长度为 1
-across = torch.stack([-uphill[1], uphill[0]])  # 与梯度垂直
+across = torch.stack([uphill[1], -uphill[0]])  # 与梯度垂直
 up = torch.tensor([0.0, 1.0])
 directions = {"gradient": uphill, "up": up, "across": across, "opposite": -uphill}
 for name, direction in directions.items():
-    print(f"{name:9} {g(point + 0.01 * direction) - g(point):+.5f}")
+    step = 0.01 * direction
+    change = g(point + step) - g(point)
+    print(f"{name:9} change {change:+.5f}  dot {w.grad @ step:+.5f}")
 
 # %%
-# 在这四个方向中，沿梯度走增加得最多，沿相反的方向走减少得最多，沿垂直的方向走时 ``g`` 只变了 −0.00002。
+# 两列相差不到万分之一。同样长的一步，与梯度同向时点积最大，反向时最小，垂直时为 0。
+# 所以沿梯度走增加得最多，沿相反的方向走减少得最多，沿垂直的方向走时 ``g`` 只变了 −0.00002。
 #
 # 下图用箭头画出网格上的 24 个梯度和 :math:`(\pi, 1)` 处的梯度，长度都缩小到十二分之一。
 # 灰色曲线是 ``g`` 的等高线，线上的数是函数值，负值画成虚线。橙色曲线是经过 :math:`(\pi, 1)` 的等高线。
@@ -240,11 +240,11 @@ plt.show()
 #    需要整个矩阵时，可以用
 #    `torch.autograd.functional.jacobian <https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html>`__
 #    （默认对每个输出各做一次反向传播），也可以用
-#    `torch.func <https://docs.pytorch.org/docs/stable/func.whirlwind_tour.html>`__ 中的 ``jacrev``。
+#    `torch.func <https://docs.pytorch.org/docs/stable/func.whirlwind_tour.html>`__ 中的 ``jacrev``，它把这些反向传播合成一批来做。
 #
 # 小结
 # ----
 # - 规则：对一个数调用一次 ``backward()`` 得到全部偏导数。结果有多个数时，``gradient=v`` 求出 :math:`v^\top J`，
-#   先求和相当于 ``v`` 全是 1。
+#   先求和相当于 ``v`` 全是 1。每个函数值只依赖自己的点时，先求和就一次得到所有点的梯度。
 # - API：``backward(gradient=…)``、``torch.stack`` 和 ``torch.autograd.functional.jacobian``。
 # - 下一页：:ref:`basics-gradient-descent`
