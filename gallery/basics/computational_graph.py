@@ -74,7 +74,7 @@ print(f"{node_from_c is node_from_d=}")
 # %%
 # 第一行是 ``e`` 的乘法，它的两个输入是 ``c`` 和 ``d`` 的加法。
 # ``a`` 和 ``b`` 是直接创建的，没有 ``grad_fn``，图中用 ``AccumulateGrad`` 节点代表它们。
-# 这种节点负责保存收到的梯度。常数 1 不需要梯度，所以图中没有它。
+# 这种节点把收到的梯度存进张量的 ``.grad``，它的 ``variable`` 就是这个张量，所以能打印出张量的值。常数 1 不需要梯度，所以图中没有它。
 #
 # 值为 1.0 的 ``AccumulateGrad`` 打印了两次。最后一行的 ``True`` 说明两次是同一个节点，
 # 因为它们都代表 ``b``。把同一个节点只画一次，就得到下面的图。
@@ -186,13 +186,14 @@ print(f"{a_2.grad=}  {b_2.grad=}")
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     for name, tensor in tensors.items():
-        print(f"{name}: is_leaf={tensor.is_leaf!s:5}  grad={tensor.grad}")
+        print(f"{name}: is_leaf={str(tensor.is_leaf):5}  grad={tensor.grad}")
 print(f"{caught[0].category.__name__}: {str(caught[0].message).split('. ')[0]}")
 
 # %%
 # ``a`` 和 ``b`` 是要求梯度的叶子张量，所以梯度保存在它们的 ``.grad`` 里。
 # ``c`` 和 ``d`` 不是叶子张量，它们有梯度是因为调用过 ``retain_grad()``。
-# ``e`` 没有调用过，所以它的 ``.grad`` 是 ``None``，读取时还会引出一条警告。
+# ``e`` 没有调用过，所以它的 ``.grad`` 是 ``None``，读取时还会引出一条警告，上面只打印了它的第一句。
+# 可见参与计算的张量中，只有要求梯度的叶子张量和调用过 ``retain_grad()`` 的张量在 ``backward()`` 之后有 ``.grad``。
 #
 # 第二次反向传播
 # --------------
@@ -216,7 +217,7 @@ print(f"{a.grad=}  {b.grad=}")
 # .. change-it::
 #
 #    报错的最后一句建议写 ``retain_graph=True``。把第一次的 ``e.backward()`` 改成
-#    ``e.backward(retain_graph=True)``。第二次还报错吗？两个 ``.grad`` 各是多少？
+#    ``e.backward(retain_graph=True)``，并删去 ``c.backward()``。第二次还报错吗？``a`` 和 ``b`` 的 ``.grad`` 各是多少？
 
 # hide-cell: 保留计算图
 a_3 = torch.tensor(2.0, requires_grad=True)
@@ -230,7 +231,7 @@ print(f"second: {a_3.grad=}  {b_3.grad=}")
 # %%
 # .. outcome::
 #
-#    第二次不报错，因为保存的值还在。第二次的梯度与第一次相同，加上去之后，两个 ``.grad`` 都变成了两倍。
+#    第二次不报错，因为保存的值还在。第二次的梯度与第一次相同，加上去之后，两个 ``.grad`` 都变成了两倍，即 4 和 10。
 #
 # .. real-projects::
 #
@@ -243,6 +244,6 @@ print(f"second: {a_3.grad=}  {b_3.grad=}")
 # 小结
 # ----
 # - 规则：计算图记录每个结果由哪种运算、从哪些输入得出。梯度从结果流向叶子张量，
-#   同一条路上的导数相乘，不同的路之间相加。
+#   同一条路上的导数相乘，不同的路之间相加。要求梯度的叶子张量保存 ``.grad``，中间结果要先调用 ``retain_grad()``。
 # - API：``requires_grad``、``grad_fn``、``backward(retain_graph=True)``、``grad``、``is_leaf`` 和 ``retain_grad()``。
 # - 下一页：:ref:`basics-devices`
