@@ -8,8 +8,7 @@
 手写梯度下降
 ============
 
-:term:`梯度` 指出损失上升最快的方向，所以朝相反的方向走一小步，损失就会下降。
-把这一步重复许多次，就是 :term:`梯度下降`，整个循环只有几行。如果把其中清零的一行放到末尾，或者漏写了它，参数会走到哪里？
+:term:`梯度` 指出损失上升最快的方向，所以朝相反的方向走一小步，损失就会下降。把这一步重复许多次，就是 :term:`梯度下降`，整个循环只有几行。如果把其中清零的一行放到末尾，或者漏写了它，参数会走到哪里？
 
 你将学到：
 
@@ -39,8 +38,7 @@ import torch
 #
 # 数据、模型和梯度
 # ----------------
-# 50 个样本由真实的 :term:`权重` (−1, 2) 加上一点噪声生成，模型没有 :term:`偏置`。
-# 损失 ``rss`` 是残差平方和除以样本数，也就是 :term:`均方误差`。先用手写的公式核对一次梯度。
+# 50 个样本由真实的 :term:`权重` (−1, 2) 加上一点噪声生成，模型没有 :term:`偏置`。损失 ``rss`` 是残差平方和除以样本数，也就是 :term:`均方误差`。先用手写的公式核对一次梯度。
 
 torch.manual_seed(0)
 
@@ -84,8 +82,7 @@ print("PyTorch's gradient ", text(gradient))
 #
 # 完整的循环
 # ----------
-# 下面的循环就是梯度下降，``step_size`` 是学习率，``losses`` 和 ``path`` 留到后面比较。
-# 表中的 ``loss`` 是这一步更新之前的损失，``w`` 是更新之后的参数。
+# 下面的循环就是梯度下降，``step_size`` 是学习率，``losses`` 和 ``path`` 留到后面比较。表中的 ``loss`` 是这一步更新之前的损失，``w`` 是更新之后的参数。
 
 w = torch.tensor([[1.0], [0.0]], requires_grad=True)
 step_size = 0.1
@@ -106,7 +103,7 @@ print("\ntrue w\t\t", text(true_w))
 print("estimated w\t", text(w))
 
 # %%
-# 损失从 6.44 降到 0.03，``w`` 也接近了真实的权重。核对第 0 步的第一个参数：:math:`1 - 0.1 \times 2.1610 = 0.7839`，与表中的数相同。
+# 损失从 6.44 降到 0.03，``w`` 也接近了真实的权重。核对第 0 步，:math:`1 - 0.1 \times 2.1610 = 0.7839`，:math:`0 - 0.1 \times (-4.2014) = 0.4201`，都与表中的数相同。
 #
 # 清零的位置
 # ----------
@@ -120,63 +117,69 @@ print("estimated w\t", text(w))
 #    - 0.7839，因为每一步都清零了一次
 #    - 没有结果，因为已有梯度时 ``backward()`` 会报错
 
-paths = {"cleared first": path}
-for left_over in [True, False]:
-    w = torch.tensor([[1.0], [0.0]], requires_grad=True)
-    if left_over:  # 循环之前求过一次梯度
-        rss(y, model(X, w)).backward()
-    points = [w.detach().flatten().clone()]
-    for i in range(20):
-        loss = rss(y, model(X, w))
-        loss.backward()
-        with torch.no_grad():
-            w -= step_size * w.grad
-        w.grad = None  # 清零放在末尾
-        points.append(w.detach().flatten().clone())
-        if left_over and i in [0, 1, 2, 19]:
-            print(f"{i},\t{loss.item():.2f},\t{text(w)}")
-    print("estimated w\t", text(w))
-    paths[f"cleared last, {left_over=}"] = points
-
-for name, points in paths.items():
-    ratio = (points[0] - points[1]) / (step_size * gradient.flatten())
-    print(f"{name}: first step / (step_size * gradient) = {text(ratio)}")
+w = torch.tensor([[1.0], [0.0]], requires_grad=True)
+rss(y, model(X, w)).backward()  # 循环之前求过一次梯度
+for i in range(20):
+    loss = rss(y, model(X, w))
+    loss.backward()
+    with torch.no_grad():
+        w -= step_size * w.grad
+    w.grad = None  # 清零放在末尾
+    if i in [0, 1, 2, 19]:
+        print(f"{i},\t{loss.item():.2f},\t{text(w)}")
+print("estimated w\t", text(w))
 
 # %%
 # .. answer:: A
 #
 #    循环之前留下的梯度没有清掉，第 0 步的 ``backward()`` 又加上一份，所以这一步用了两份梯度，走了两倍远。
-#    循环之前不求梯度，比值就是 1，可见出错的原因是留下的梯度，而不是清零的位置。
 #    B 不成立，因为第 0 步的清零在更新之后，这时旧梯度已经用掉了。C 不成立，因为 ``backward()`` 遇到已有的梯度只会相加，不会报错。
 #
-# 打印的损失一直在下降，所以只看损失很难发现这个错误。下面比较用一份梯度和用两份梯度，第 0 步之后的损失。
+# 走两倍远有两个条件，一是循环之前留下了梯度，二是清零放在末尾。下面让两个条件各取两种情况，``ratio`` 是第 0 步的 ``w.grad`` 与正确梯度之比。
 
 start = torch.tensor([[1.0], [0.0]])
+for extra in [0, 1]:  # 循环之前求几次梯度
+    for place in ["first", "last"]:
+        w = start.clone().requires_grad_()
+        if extra:
+            rss(y, model(X, w)).backward()
+        if place == "first":
+            w.grad = None
+        rss(y, model(X, w)).backward()
+        print(f"left over {extra}  cleared {place:5}  ratio {text(w.grad / gradient)}")
+
+# %%
+# 只有最后一行是两倍。把清零放在 ``backward()`` 之前，留下的梯度就没有影响，所以这种写法更可靠。
+#
+# 清零放在末尾时，打印的损失也一直在下降，最后的 ``w`` 也接近真实的权重，所以只看这些数很难发现这个错误。下面比较用一份梯度和用两份梯度，第 0 步之后的损失。
+
 for rate in [0.1, 0.5]:
     one, two = (rss(y, model(X, start - rate * k * gradient)) for k in (1, 2))
     print(f"step_size {rate}: loss {one:.2f} with one gradient, {two:.2f} with two")
 
 # %%
 # 学习率为 0.1 时，走两倍远的损失反而更小，但是学习率为 0.5 时，走两倍远的损失大得多。
-# 把清零放在 ``backward()`` 之前，就不受 ``w.grad`` 里留下的数影响。
 #
 # 从不清零
 # --------
-# 如果漏写了清零，每一步用的都是过去全部梯度的和。
+# 如果漏写了清零，每一步用的都是到这一步为止全部梯度的和。
 
 w = torch.tensor([[1.0], [0.0]], requires_grad=True)
 never_path = [w.detach().flatten().clone()]
 for i in range(20):
     loss = rss(y, model(X, w))
     loss.backward()
+    new, total = grad_rss(X, y, w)[1].item(), w.grad[1].item()
     with torch.no_grad():
         w -= step_size * w.grad
     never_path.append(w.detach().flatten().clone())
     if i in [0, 1, 2, 3, 7, 10, 19]:
-        print(f"{i}, cleared first: {losses[i]:.2f}, never cleared: {loss.item():.2f}")
+        row = f"{i:2}  cleared first {losses[i]:.2f}  never cleared {loss.item():.2f}"
+        print(f"{row}  w[1]: new gradient {new:7.4f}  sum {total:7.4f}")
 
 # %%
-# 从不清零时，损失到第 3 步降到 0.51，第 7 步又升到 5.15，第 19 步是 1.86，而正确的写法是 0.03。下图在标有损失的等高线上画出两条路径。
+# 从不清零时，损失到第 3 步降到 0.51，第 7 步又升到 5.15，第 19 步是 1.86，而正确的写法是 0.03。
+# 原因可以从最后两列看出。第 3 步时，``w[1]`` 的新梯度已经变号，是 0.4854，梯度的和却还是 −8.4632，所以 ``w[1]`` 继续增大，越过了真实的权重。下图在标有损失的等高线上画出两条路径。
 
 # hide-input: 画图
 axis_0 = torch.linspace(-4.2, 2.7, 139)
@@ -233,18 +236,15 @@ new_w = w - step_size * w.grad
 print(f"{w.is_leaf=}  {new_w.is_leaf=}")
 
 # %%
-# 报错说，要求梯度的 :term:`叶子张量` 不能用 :term:`原地操作` 修改。改成减法不报错，但是更新记进了计算图，
-# 所以 ``new_w`` 不是叶子张量，``backward()`` 默认不会把梯度存进它的 ``grad``。在 ``no_grad()`` 之下不记录运算，可以原地更新。
+# 报错说，要求梯度的 :term:`叶子张量` 不能用 :term:`原地操作` 修改。改成减法不报错，但是更新记进了计算图，所以 ``new_w`` 不是叶子张量，``backward()`` 默认不会把梯度存进它的 ``grad``，下一步就没有梯度可用。在 ``no_grad()`` 之下不记录运算，可以原地更新。
 #
 # .. real-projects::
 #
-#    实际训练时，清零和更新都交给优化器，见 :ref:`networks-optimizer-step`。
-#    哪些运算不受 ``no_grad()`` 影响，见 `它的文档 <https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html>`__。
-#    梯度下降的各种改进见 `这篇综述 <https://arxiv.org/abs/1609.04747>`__。
+#    实际训练时，清零和更新都交给优化器，见 :ref:`networks-optimizer-step`。``torch.tensor`` 这样创建张量的函数不受 ``no_grad()`` 影响，见 `它的文档 <https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html>`__。
+#    梯度下降的各种改进见综述 `An overview of gradient descent optimization algorithms <https://arxiv.org/abs/1609.04747>`__。
 #
 # 小结
 # ----
-# - 规则：每一步依次清零、计算损失、``backward()``、在 ``no_grad()`` 之下更新。清零放在末尾时，循环之前留下的梯度
-#   使第 0 步走了两倍远。漏写清零时，参数绕着真实的权重摆动。
+# - 规则：每一步依次清零、计算损失、``backward()``、在 ``no_grad()`` 之下更新。循环之前留下了梯度、清零又放在末尾时，第 0 步走了两倍远。漏写清零时，参数绕着真实的权重摆动。
 # - API：``w.grad = None``、``loss.backward()`` 和 ``torch.no_grad()``。
 # - 下一页：:ref:`basics-dataset-dataloader`
