@@ -63,14 +63,13 @@ def make_model(seed=0):
 
 loss_fn = nn.CrossEntropyLoss()
 p = make_model()(x).softmax(dim=1)
-first = torch.tensor([loss_fn(make_model(seed)(x), y).item() for seed in range(5)])
+first = [loss_fn(make_model(seed)(x), y).item() for seed in range(5)]
 print(f"probabilities: {p.min():.3f} to {p.max():.3f}")
 print(f"ln 10 = {math.log(10):.3f}")
-print(f"first loss, 5 seeds: {first.mean():.3f} ± {first.std():.3f}")
+print("first loss, 5 seeds:", *(f"{loss:.3f}" for loss in first))
 
 # %%
-# 概率在 0.076 与 0.127 之间，都接近 0.1。第一个损失的平均是 2.321，± 后面是五个种子的标准差。
-# 平均与 :math:`\ln 10` 的差小于一个标准差，所以这个网络通过了第一项检查。
+# 概率在 0.076 与 0.127 之间，都接近 0.1。五个种子的第一个损失都在 2.269 与 2.381 之间，与 :math:`\ln 10` 相差不到 0.1，所以这个网络通过了第一项检查。
 #
 # 第二项：背下一个批次
 # --------------------
@@ -136,7 +135,7 @@ for seed in range(5):
     runs["labels"].append(memorize(model, model.parameters(), x, labels[:32]))
 
 print(f"labels: {(labels[:32] != y).sum()} of 32 are wrong")
-print("5 seeds         first loss     last loss")
+print("mean ± std     first loss     last loss")
 for name in names:
     losses = torch.tensor(runs[name])  # (5, 100)
     first, last = losses[:, 0], losses[:, -1]
@@ -146,8 +145,8 @@ for name in names:
 # %%
 # .. answer:: D
 #
-#    标签没有打乱时，32 个标签有 31 个是错的，但是第一个损失是 2.30，100 步之后降到 0.02，网络照样背了下来。
-#    A 两项都不通过。第一个损失平均是 47.29，远离 2.303，100 步之后仍有 2.19，所以网络没有适应像素的大小。
+#    表中是五个种子的平均和标准差。标签没有打乱时，32 个标签有 31 个是错的，但是第一个损失是 2.30，100 步之后降到 0.02，网络照样背了下来。
+#    A 两项都不通过。第一个损失平均是 47.29，远离 2.303，100 步之后仍有 2.19，所以在这个学习率之下，网络没有适应像素的大小。
 #    B 和 C 通过第一项，但是不通过第二项。多一个 softmax 时，概率最大的类别不变，100 步之后的损失却仍有 1.67。
 #    参数属于另一个模型时，网络自己的参数没有更新，所以损失没有变化。
 
@@ -167,29 +166,32 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 标签错误的那条曲线也一直下降，只看它看不出问题。它比正确的那条降得慢，但是平时没有正确的曲线可以比较。
+# 图中是种子 0。没有缩放的那条曲线在头几步冲出图外，随后停在 2.19，与“other model”的几乎重合。
+# 标签错误的那条一直下降，只看它看不出问题。它比正确的那条降得慢，但是平时没有正确的曲线可以比较。
 # 多一个 softmax 的网络为什么降不到 0，见 :ref:`networks-cross-entropy`。
 #
 # .. change-it::
 #
-#    把 ``memorize`` 的学习率 ``lr`` 从 0.1 改成 0.001。正确的程序还能通过第二项检查吗？
+#    把 ``memorize`` 的学习率 ``lr`` 从 0.1 改成 0.001。正确的程序还能通过第二项检查吗？像素没有缩放的程序呢？
 
 # hide-cell: 学习率 0.001
-for seed in range(5):
-    model = make_model(seed)
-    losses = memorize(model, model.parameters(), x, y, lr=0.001)
-    print(f"seed {seed}: {losses[0]:.2f} at first, {losses[-1]:.2f} after 100 steps")
+for name, inputs in {"correct": x, "raw pixels": 255 * x}.items():
+    ends = []
+    for seed in range(5):
+        model = make_model(seed)
+        ends.append(memorize(model, model.parameters(), inputs, y, lr=0.001)[-1])
+    print(f"{name:<10}  last loss", *(f"{loss:.2f}" for loss in ends))
 
 # %%
 # .. outcome::
 #
-#    不能。程序没有错，但是 100 步之后五个种子的损失都还在 2.1 以上，因为每一步都太小。
-#    所以这项检查不通过时，先换几个学习率，再去代码里找错误。
+#    正确的程序不能通过，100 步之后损失都还在 2.1 以上，因为每一步都太小。所以这项检查不通过时，先换几个学习率，再去代码里找错误。
+#    没有缩放的程序反而通过了，损失都降到 0.00，所以这个错误要靠第一项检查来发现。
 
 # %%
 # .. change-it::
 #
-#    学习率仍是 0.1，把 ``train[:32]`` 和 ``labels[:32]`` 改成 ``[:128]``。错误的标签还能在 100 步之内背下来吗？
+#    学习率仍是 0.1，把各处的 ``train[:32]`` 和 ``labels[:32]`` 都改成 ``[:128]``。错误的标签还能在 100 步之内背下来吗？
 
 # hide-cell: 128 张图像
 more_x = images[train[:128]]
@@ -229,11 +231,13 @@ plt.show()
 # 标签依次是 0 到 7，而八张图像没有一张与标签相符，看一眼就知道有错。
 # ``imshow`` 默认按最小和最大的像素配色，看不出没有缩放，所以这里固定 ``vmin=0, vmax=1``。
 #
-# 四个错误里，第一项只发现了没有缩放，第二项只放过了标签没有打乱，第三项发现了它。
+# 四个错误里，第一项只发现了没有缩放。学习率是 0.1 时，第二项只放过了标签没有打乱，第三项发现了它。
+# 第三项只看数据，所以发现不了网络末尾的 softmax，也发现不了优化器拿错参数。
 #
 # .. real-projects::
 #
-#    数据再大，这三项检查也只用一个批次，所以每次改动网络或数据之后都可以再做一遍。损失函数见
+#    数据再大，这三项检查也只用一个批次，所以每次改动网络或数据之后都可以再做一遍。
+#    做第二项时先关掉 Dropout 和随机的数据增强，因为它们使答案难背，见 :ref:`training-regularization`。损失函数见
 #    `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__
 #    的文档，更多的检查见
 #    `A Recipe for Training Neural Networks <https://karpathy.github.io/2019/04/25/recipe/>`__。
