@@ -123,11 +123,12 @@ print(f"epoch 1, errors spread evenly over nine digits: {chance:.0%} each")
 
 clean_runs = [fit(clean, seed) for seed in range(5)]
 clean_curves = torch.tensor([history for _, history in clean_runs])
-print("mean loss  training, epoch 1  validation, epoch 1  lowest in epoch  epoch 30")
+print("mean loss  epoch 1                validation")
+print("labels     training  validation   lowest  in epoch  epoch 30")
 for name, part in (("clean", clean_curves), ("noisy", curves)):
     train_loss, loss = part.mean(dim=0).T[:2]
-    print(f"{name:<9}  {train_loss[0]:>17.2f}  {loss[0]:>19.2f}", end="")
-    print(f"  {loss.min():>6.2f} in {loss.argmin() + 1:>5}  {loss[-1]:>8.2f}")
+    print(f"{name:<9}  {train_loss[0]:>8.2f}  {loss[0]:>10.2f}", end="")
+    print(f"  {loss.min():>7.2f}  {loss.argmin() + 1:>8}  {loss[-1]:>8.2f}")
 
 # %%
 
@@ -146,14 +147,13 @@ axes[1].axvline(9, color="0.5", ls=":")
 plt.show()
 
 # %%
-# 标签有错时，训练损失还在下降，平均的验证损失却从第 9 轮的 0.68 回升到第 30 轮的 0.88，这就是过拟合的样子。
+# 标签有错时，训练损失还在下降，平均的验证损失却从第 9 轮（右图的竖点线）的 0.68 回升到第 30 轮的 0.88，这就是过拟合的样子。
 # 右图开头的训练损失高于验证损失，因为训练集里有写错的标签，验证集里没有。标签全对时，第 1 轮就是训练损失较低。
-# 左图后来也有差距，但是第 30 轮的验证损失与最低的都是 0.12，没有回升，所以只看差距还不能断定该停。
+# 左图后来也有差距，但是验证损失没有回升，第 30 轮与最低时都是 0.12，所以只看差距还不能断定该停。
 #
 # 早停的写法
 # ----------
-# 早停在每一轮之后看验证损失。损失有新低时，就保存这时的模型状态。
-# ``state_dict()`` 给出从名字到参数的字典，``load_state_dict`` 把这样的字典读回模型。
+# 早停在每一轮之后看验证损失。损失有新低时，就保存这时的模型状态。``state_dict()`` 给出从名字到参数的字典，``load_state_dict`` 把这样的字典读回模型。
 # 损失连续几轮没有新低时，就停止训练，这个轮数叫耐心（patience）。
 
 
@@ -183,7 +183,7 @@ def fit_with_early_stopping(y, seed, patience=3, save=copy.deepcopy):
 
 
 stopped = [fit_with_early_stopping(noisy, seed) for seed in range(5)]
-not_copied = [
+not_copied = [  # 这里的 save 原样交回字典，不拷贝
     fit_with_early_stopping(noisy, seed, save=lambda state: state) for seed in range(5)
 ]
 print("seed  lowest loss  loss at the stop  deepcopy  no copy")
@@ -219,7 +219,7 @@ for name, fitted in results.items():
 #
 # .. change-it::
 #
-#    把 ``fit_with_early_stopping`` 的 ``patience`` 从 3 改成 1 和 8，看最低的验证损失的平均。哪一套标签更需要耐心？
+#    把 ``fit_with_early_stopping`` 的 ``patience`` 从 3 改成 1 和 8，两套标签各训练一遍，看最低的验证损失的平均。哪一套标签更需要耐心？
 
 # hide-cell: 耐心 1、3、8
 print("labels  patience  mean stop epoch  mean lowest loss")
@@ -233,8 +233,8 @@ for name, y in (("clean", clean), ("noisy", noisy)):
 # %%
 # .. outcome::
 #
-#    标签全对的那一套更需要耐心。耐心从 3 加到 8 时，标签有错的结果不变，多训练的几轮里没有新低。标签全对时，最低损失还从
-#    0.136 降到 0.120。耐心是 1 时，损失偶然回升一次，训练就停了，两套标签的最低损失都更高。
+#    标签全对的那一套更需要耐心。耐心从 3 加到 8 时，标签有错的结果不变，多训练的几轮里没有新低。标签全对时，
+#    平均训练到 29.0 轮，接近 30 轮的上限，最低损失还从 0.136 降到 0.120。耐心是 1 时，损失偶然回升一次，训练就停了，两套标签的最低损失都更高。
 
 # %%
 # .. real-projects::
@@ -245,6 +245,6 @@ for name, y in (("clean", clean), ("noisy", noisy)):
 #
 # 小结
 # ----
-# - 规则：训练损失下降而验证损失持续回升，就是过拟合。验证损失连续几轮没有新低就停下，取回最低那一轮的参数。
+# - 规则：训练损失下降而验证损失持续回升，说明网络过拟合了。验证损失连续几轮没有新低就停下，取回最低那一轮的参数。
 # - API：``copy.deepcopy(model.state_dict())`` 和 ``model.load_state_dict(best)``。
 # - 下一页：:ref:`training-regularization`
