@@ -117,7 +117,7 @@ print(f"0.25 ** 20 = {0.25**20:.0e}")
 #
 # ReLU 和 LeakyReLU 的梯度一点也没有减少，因为 1 是正数，每个斜率都是 1。
 # GELU 和 SiLU 虽然在右边的斜率接近 1，梯度却也消失了。
-# 原因在最后一列，它们的值已经接近 0，而它们在 0 处的斜率只有 0.5。
+# 原因在最后一列，两者的值都已经接近 0，而两者在 0 处的斜率只有 0.5。
 # 所以起作用的不是斜率的最大值，而是输入所在之处的斜率。
 #
 # .. change-it::
@@ -132,14 +132,14 @@ for name, fn in activations.items():
 # %%
 # .. outcome::
 #
-#    只有 ReLU 的梯度恰好是 0，因为它在 −1 处的斜率是 0。如果一个单元对所有样本的输入都是负数，
-#    它的权重就收不到梯度，这叫神经元死亡。LeakyReLU 在左边的斜率不是 0，就是为了避免这种情形。
+#    只有 ReLU 的梯度恰好是 0，因为它在 −1 处的斜率是 0。如果一个单元送入 ReLU 的数对每个样本都是负数，
+#    这个单元的权重就收不到梯度，这叫神经元死亡。LeakyReLU 在左边的斜率不是 0，就是为了避免这种情形。
 
 # %%
 # 加上权重
 # --------
-# 真的网络里还有权重，梯度每经过一个线性层，也要与这一层的权重相乘。
-# 要分清两者的影响，先看没有激活函数的网络。``nn.Identity()`` 原样返回输入，放在层之后就等于没有激活函数。
+# 真实的网络里还有权重，梯度每经过一个线性层，也要与这一层的权重相乘。
+# 为了分清两者的影响，先看没有激活函数的网络。``nn.Identity()`` 原样返回输入，所以放在层之后就等于没有激活函数。
 #
 # 下面的网络有 20 个线性层，每层有 32 个单元，没有 :term:`偏置`。权重取默认的初值，
 # 也就是均匀地取自 :math:`-1/\sqrt{32}` 到 :math:`1/\sqrt{32}`。输出处的梯度取随机数，均方根约为 1。
@@ -169,7 +169,7 @@ def gradient_at_input(fn, seed, gain=None):
         product *= rms(slope(fn, z))  # 这一层斜率的均方根
         h = fn(z)
     h.backward(torch.randn(100, 32))
-    return rms(x.grad), product
+    return rms(x.grad), product, rms(z)
 
 
 sizes = [gradient_at_input(nn.Identity(), seed)[0] for seed in range(60)]
@@ -186,23 +186,22 @@ print(f"sqrt(1/3) ** 20: {3**-10:.1e}")
 #
 # 可见权重本身也会使梯度消失。要单独看激活函数，就换成不改变梯度大小的权重。
 # 正交矩阵不改变 :term:`向量` 的长度，``nn.init.orthogonal_`` 把权重填成正交矩阵，再乘以 ``gain``。
-# 下面取 ``gain`` 为 1，比较输入处的梯度与 20 层斜率的均方根之积。
+# 下面取 ``gain`` 为 1，比较输入处的梯度与 20 层斜率的均方根之积。最后一列是送入第 20 个激活函数的数的均方根，送入第一个的约为 1。
 
-print("5 seeds    gradient at input   product of 20 slopes")
+print("5 seeds    gradient at input   product of 20 slopes  into activation 20")
 for name, fn in {"Identity": nn.Identity(), **activations}.items():
     results = [gradient_at_input(fn, seed, gain=1) for seed in range(5)]
-    row = f"{name:9}"
-    for numbers in zip(*results, strict=True):
-        row += f"  {min(numbers):.1e} to {max(numbers):.1e}"
-    print(row)
+    ranges = [f"{min(n):.1e} to {max(n):.1e}" for n in zip(*results, strict=True)]
+    print(f"{name:9}  {ranges[0]}  {ranges[1]}    {ranges[2]}")
 print(f"sqrt(1/2) ** 20 = {2**-10:.1e}, 0.5 ** 20 = {2**-20:.1e}")
 
 # %%
-# 第一行的梯度约为 1，所以这样的权重不改变梯度的大小。每行的两列都很接近，所以剩下的梯度由各层的斜率决定。
+# 第一行的梯度约为 1，所以这样的权重不改变梯度的大小。每行的前两列都很接近，所以剩下的梯度由各层的斜率决定。
 #
 # - ReLU 的斜率只有 0 和 1。如果两者各占一半，均方根就是 :math:`\sqrt{1/2}`，20 层的乘积约为 9.8e-04。
-# - Tanh 剩下的梯度是 ReLU 的一百倍以上，因为它的斜率在 0 附近接近 1，而且在哪里都不等于 0。
-# - GELU 和 SiLU 剩下的梯度是 0.5 的 20 次方的 1 到 3 倍，原因与前一张表相同，它们在 0 处的斜率是 0.5。
+# - LeakyReLU 与 ReLU 相近，因为左边的斜率 0.1 平方以后只有 0.01。这个斜率避免了恰好是 0 的梯度，但没有避免梯度消失。
+# - Tanh 剩下的梯度是 ReLU 的一百倍以上，因为送入它的数越来越接近 0，最后均方根是 0.17，而它在 0 附近的斜率接近 1。
+# - GELU 和 SiLU 剩下的梯度是 0.5 的 20 次方的 1 到 3 倍，因为送入的数越来越接近 0，而两者在 0 处的斜率是 0.5。
 # - Sigmoid 剩下的最少，小于 0.25 的 20 次方。
 #
 # .. change-it::
@@ -236,7 +235,7 @@ except AttributeError as error:
 #
 # .. real-projects::
 #
-#    ResNet 用 ReLU，BERT 用 `GELU <https://arxiv.org/abs/1606.08415>`__，LSTM 的门用 Sigmoid。
+#    ResNet 用 ReLU，BERT 用 `GELU <https://arxiv.org/abs/1606.08415>`__，LSTM 的门用 Sigmoid，因为门的值要在 0 和 1 之间。
 #    前两种网络还有捷径（见 :ref:`networks-module`），所以它们的梯度不只经过激活函数。全部激活函数列在
 #    `torch.nn 的文档 <https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity>`__ 里。
 
