@@ -8,7 +8,7 @@
 反向传播两次
 ============
 
-训练循环的第一步正常，第二步却报错，说你第二次走过同一张 :term:`计算图`。
+训练循环的第一步正常，第二步却报错，报错说同一张 :term:`计算图` 被反向传播了第二次。
 可是每一步都重新算了损失，代码里也只有一行 ``backward()``。
 旧的计算图是从哪里来的？报错建议的 ``retain_graph=True`` 该不该加？
 
@@ -30,7 +30,7 @@ def show(call):
     try:
         call()
     except RuntimeError as error:
-        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 88))
 
 
 # %%
@@ -45,7 +45,7 @@ show(y.backward)
 
 # %%
 # 求 :math:`w^2` 的导数要用 :math:`w` 的值，所以 :term:`前向传播` 把它保存在计算图里，报错把这样的值叫做 saved tensors。
-# 第一次 ``backward()`` 用完就释放它，以便少占内存。于是第二次 :term:`反向传播` 找不到它，就报错。
+# 第一次 ``backward()`` 用完就释放它，以便少占内存。于是第二次 :term:`反向传播` 找不到这个值，就报错。
 #
 # .. predict::
 #
@@ -85,8 +85,8 @@ show(y.backward)
 #    报错，因为乘法把常数 3 存成了一个张量，``_saved_other`` 就是 ``w`` 以外的因数。
 
 # %%
-# 三个循环，一种原因
-# ------------------
+# 三个循环，同一个原因
+# --------------------
 # 下面三个循环各走三步，每一步在 ``backward()`` 之前打印步数。
 # ``nn.RNNCell`` 是 :term:`循环神经网络` 的一步，它由这一步的输入和上一步的隐藏状态 ``h`` 算出新的 ``h``。
 
@@ -137,7 +137,7 @@ run([hidden_state, running_total, penalty_outside])
 #
 # - ``hidden_state`` 里是上一步的 ``h``
 # - ``running_total`` 里是 ``total``，它是此前各步损失的和
-# - ``penalty_outside`` 里是 ``penalty``，它在循环之前只算了一次，每一步都用它的图
+# - ``penalty_outside`` 里是 ``penalty``，它在循环之前只算了一次，每一步却都要走它的图
 #
 # 下面的循环同时有这三个张量，三处都改正了。
 
@@ -145,18 +145,19 @@ run([hidden_state, running_total, penalty_outside])
 def all_fixed():
     h, total = torch.zeros(5, 4), 0.0
     for step, x in enumerate(batches, start=1):
-        h = rnn(x, h.detach())  # 只用 h 的值
+        h = rnn(x, h)
         penalty = model.weight.square().sum()  # 在循环里计算
         loss = model(x).square().mean() + h.square().mean() + penalty
         total = total + loss.item()  # 累加数值
         print(f"step {step}", end=", ")
         loss.backward()
+        h = h.detach()  # 只把 h 的值留到下一步
 
 
 run([all_fixed])
 
 # %%
-# ``detach()`` 使 ``h`` 与旧的图 :term:`分离`，因此这一步的梯度不再包括经过前面各步的部分。
+# ``detach()`` 使 ``h`` 与旧的图 :term:`分离`，因此下一步的梯度不再包括经过前面各步的部分。
 #
 # 加上 retain_graph=True 会怎样
 # -----------------------------
@@ -178,9 +179,9 @@ show(hidden_state_retained)
 
 # %%
 # 第一个循环到第三步才报错，报错也换了一条。``[4, 4]`` 是 ``rnn`` 里与 ``h`` 相乘的权重，它每 :term:`原地 <原地操作>` 更新一次，版本号就加 1。
-# 第三步的反向传播走到第二步的图，要用版本 2 的权重，而权重已经更新到版本 3，见 :ref:`pitfalls-inplace-and-autograd`。
+# 第三步的反向传播走到第二步的图，要用版本 2 的权重，而权重已经更新到版本 3，见 :ref:`pitfalls-inplace-and-autograd`。第二步没有报错，是因为最初的 ``h`` 不需要梯度，所以第一步的图里没有保存这个权重。第三个循环加上 ``retain_graph=True`` 以后，第二步就会报这种错。
 #
-# 第二个循环则不报错，因为只有一层时，求权重的梯度不用权重的值。下面每一步打印对 ``model.weight`` 第一个元素的两个梯度，``used`` 是更新所用的，``right`` 是这一步损失的。
+# 第二个循环则不报错，因为模型只有一层，求权重的梯度不用权重的值。如果有两层，它也会报错。下面每一步打印对 ``model.weight`` 第一个元素的两个梯度，``used`` 是更新所用的，``right`` 是这一步损失的。
 
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 total = 0.0
@@ -201,7 +202,7 @@ for step, x in enumerate(batches, start=1):
 #
 # 什么时候该用 retain_graph=True
 # ------------------------------
-# 两个损失来自同一次前向传播，又需要它们各自的梯度时，共用的部分必须走两次。
+# 两个损失来自同一次前向传播，又需要它们各自的梯度时，反向传播必须两次经过共用的部分。
 
 w = torch.tensor(2.0, requires_grad=True)
 h = w.exp()
@@ -220,8 +221,8 @@ print(f"one backward() of the sum: {w.grad:.1f}")
 #
 # 怎样早点发现
 # ------------
-# 在每一步的末尾检查要留到下一步的变量。如果一个变量是张量，而且 ``grad_fn`` 不是 ``None``，这个变量就带着旧的图。
-# 下面第一行是三个循环里的三个张量，第二行是改正以后的两个值。
+# 在每一步的末尾检查要留到下一步的变量。如果一个变量是张量，而且 ``grad_fn`` 不是 ``None``，这个变量就带着旧的图。元组或列表要逐个检查其中的张量，例如 LSTM 的 ``(h, c)``。
+# 下面第一行检查三个循环里的三个张量，第二行检查改正以后留到下一步的两个值。
 
 
 def carries_graph(value):
@@ -237,7 +238,7 @@ print(f"{carries_graph(h.detach())=}, {carries_graph(total.item())=}")
 # %%
 # .. real-projects::
 #
-#    序列很长时，每隔固定的步数才 ``detach()`` 一次，使梯度能经过其间的各步，这叫截断的反向传播（truncated backpropagation through time）。
+#    序列很长时，每隔固定的步数才 ``detach()`` 一次，使梯度能经过其间的各步，这叫截断的反向传播（truncated backpropagation through time），这时在 ``detach()`` 之后检查。
 #    参数 ``retain_graph`` 见 `torch.Tensor.backward <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html>`__，
 #    计算图怎样保存张量见 `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 
