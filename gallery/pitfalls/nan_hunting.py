@@ -8,7 +8,7 @@
 追查 NaN
 ========
 
-训练一直正常，损失忽然打印出 ``nan``，从此再也没有变回来。
+训练一直正常，损失忽然打印出 ``nan``。
 NaN 会随着运算传开，所以看见它的地方不一定是它产生的地方。
 第一个 NaN 是在哪里产生的，是数据、某一层，还是反向传播？
 
@@ -29,8 +29,7 @@ from torch import nn
 # %%
 # 症状
 # ----
-# NaN 表示“不是数”，例如 0 除以 0 的结果。有 NaN 参与的加减乘除，结果还是 NaN。
-# 下面把一张训练图像的一个像素改成 NaN，然后训练一 :term:`轮`，每批 100 张。
+# NaN 表示“不是数”，例如 0 除以 0 的结果。有 NaN 参与的加减乘除，结果还是 NaN。下面把一张训练图像的一个像素改成 NaN，然后训练一 :term:`轮`，每批 100 张。
 # 网络的第一层 ``nn.Flatten`` 把每张图像摊平成 64 个数。
 #
 # .. predict::
@@ -94,11 +93,12 @@ print(f"loss {loss:.2f}, NaN gradients for {n_bad} of {len(batch)} images")
 #    全部 2410 个参数都变成了 NaN。100 张图像里，只有坏图像的梯度是 NaN。可是一个参数的梯度是 100 张图像的梯度的平均，其中有一个 NaN，平均值就是 NaN，所以 C 不成立。
 #    B 不成立，因为坏图像的 32 个隐藏值和 10 个 logits 都是 NaN，:term:`反向传播` 时别的权重也受到影响。
 #
-# 后面几批的数据都正常，损失却还是 ``nan``，因为参数已经坏了。模型仍然给得出预测，只是每张验证图像都判成 0。
+# 后面几批的数据都正常，损失却还是 ``nan``，因为参数已经坏了。模型仍然给得出预测，只是每张验证图像都判成 0，因为 ``argmax`` 返回第一个 NaN 的位置。
 #
 # 先查输入，再查各层
 # ------------------
-# 参数已经全坏，所以用新模型 ``fresh`` 重新查出事的那一批。``isfinite()`` 对 NaN 和无穷大给出 ``False``，下面列出含有它们的图像的编号。
+# 参数已经全坏，所以用新模型 ``fresh`` 重新查出事的那一批。如果新模型一切正常，就换成出事之前的 :term:`检查点` 再查。
+# ``isfinite()`` 对 NaN 和无穷大给出 ``False``，下面列出含有它们的图像的编号。
 
 finite = images[batch].flatten(1).isfinite().all(dim=1)
 print(f"bad examples in the batch: {(~finite).nonzero().flatten().tolist()}")
@@ -124,21 +124,24 @@ def first_bad_layer(model, images):
     handles = [module.register_forward_hook(check) for module in names]
     try:
         model(images)
+        print("all outputs finite")
     except FloatingPointError as error:
         print(f"{type(error).__name__}: {error}")
-    for handle in handles:
-        handle.remove()  # 查完就摘掉
+    finally:
+        for handle in handles:
+            handle.remove()  # 查完就摘掉
 
 
 with_log = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), Log())
 first_bad_layer(fresh, images[batch])
+first_bad_layer(fresh, images[batch[finite]])
 first_bad_layer(with_log, images[batch[finite]].flatten(1))
 
 # %%
-# 第一个网络停在展平的那一层。它是第一层，它的输入就是数据，而输入已经不正常，所以问题在数据。
-# 第二个网络用的是没有坏图像的批次。``Log`` 的输入正常，输出却不正常，所以问题在这一层。ReLU 给出许多 0，而 0 的对数是负无穷。
+# 第一个网络停在展平的那一层。它是第一层，它的输入就是数据，而输入已经不正常，所以问题在数据。去掉坏图像以后，同一个网络的各层都正常。第二个网络用的也是去掉坏图像的批次。``Log`` 的输入正常，输出却不正常，所以问题在这一层。ReLU 给出许多 0，而 0 的对数是负无穷。
 #
-# 钩子只在模块算完时调用。如果停在后面的一层，而且输入已经不正常，就要查它与前一层之间那些不是模块的运算。
+# 钩子只在模块算完时调用。``check`` 假定输出是一个张量，如果输出是元组（例如 LSTM），就要逐个检查其中的张量。
+# 如果停在后面的一层，而且输入已经不正常，就要查它与前一层之间那些不是模块的运算。
 #
 # 避开 0 处的平方根
 # ------------------
@@ -205,14 +208,12 @@ for name, function in functions.items():
             print(f"  {type(error).__name__}: {error}")
 
 # %%
-# 报错说出了运算的名字，``SqrtBackward0`` 是平方根的反向，``0th output`` 是它传回的第 0 个梯度。同时发出的警告写着那一行前向代码。修正以后的写法没有报错。
-# 可是后两个函数也没有报错。``log(x - 1)`` 在 0 处的值是 NaN，梯度却是有限的数。``exp(100 x)`` 在 4 处的梯度是无穷大，不是 NaN。
-# 因此前向用钩子查，反向用 ``detect_anomaly`` 查。
+# 报错说出了运算的名字，``SqrtBackward0`` 是平方根的反向，``0th output`` 是它传回的第 0 个梯度。前向传播也放在 ``with`` 里，所以同时发出的警告还写着那一行前向代码。修正以后的写法没有报错。
+# 可是后两个函数也没有报错。``log(x - 1)`` 在 0 处的值是 NaN，梯度却是有限的数。``exp(100 x)`` 在 4 处的梯度是无穷大，不是 NaN。两个函数的值里已经有 NaN 或无穷大，如果写成模块，前向的钩子就能发现。因此前向用钩子查，反向用 ``detect_anomaly`` 查。
 #
 # 下次怎样发现
 # ------------
-# 在 ``optimizer.step()`` 之前拦住 NaN，参数就还是好的。只查损失不够，因为 ``where`` 的值正常，梯度却是 NaN。
-# :term:`梯度裁剪` 的函数 ``clip_grad_norm_`` 会计算全部梯度的 :term:`范数`，打开 ``error_if_nonfinite`` 以后，范数不是有限数就报错。下面把它加进开头的训练，上限取无穷大，所以只检查，不裁剪。
+# 在 ``optimizer.step()`` 之前拦住 NaN，参数就还是好的。只查损失不够，因为 ``where`` 的值正常，梯度却是 NaN。:term:`梯度裁剪` 的函数 ``clip_grad_norm_`` 会计算全部梯度的 :term:`范数`，打开 ``error_if_nonfinite`` 以后，范数不是有限数就报错，所以也能拦住 ``x >= 0`` 那样无穷大的梯度。下面把它加进开头的训练，上限取无穷大，所以只检查，不裁剪。
 
 model = make_model()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -234,8 +235,7 @@ nn.utils.clip_grad_norm_([good, bad], 1.0)
 print(f"by default: gradient of good {good.grad.tolist()}")
 
 # %%
-# 训练在坏图像的第 7 批停下，这时还没有一个参数是 NaN。
-# 最后一行是默认的 ``error_if_nonfinite=False``，它不但不报错，还把所有梯度都乘上了 NaN，原来正常的 ``good`` 也坏了。
+# 训练在坏图像的第 7 批停下，这时还没有一个参数是 NaN。最后一行是默认的 ``error_if_nonfinite=False``，它不但不报错，还把所有梯度都乘上了 NaN，原来正常的 ``good`` 也坏了。
 #
 # .. real-projects::
 #
