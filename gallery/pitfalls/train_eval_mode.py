@@ -30,8 +30,7 @@ from torch import nn
 # 两组网络
 # --------
 # :term:`Dropout` 和 :term:`批量归一化` 在训练时与 :term:`推理` 时的算法不同，``model.train()`` 和 ``model.eval()`` 在两种算法之间切换。
-# :ref:`training-regularization` 和 :ref:`training-normalization` 讲了这两种层。
-# 下面训练两组网络，每组五个，种子是 0 到 4。第一组的中间是 Dropout，第二组的中间是批量归一化。
+# :ref:`training-regularization` 和 :ref:`training-normalization` 讲了这两种层。下面训练两组网络，每组五个，种子是 0 到 4。第一组的中间是 Dropout，第二组的中间是批量归一化。
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -149,8 +148,8 @@ print(f"Dropout,   eval():        {text(over_seeds(dropout, shuffled, 300, False
 #    B 不成立，因为只看张数还不够。按类别排列时，每批 100 张只来自 4 类，统计量就与全部数据的不同。
 #
 # ± 是五个种子的标准差。表中同一行的两列用同样的网络和同样的 300 张图，只有次序不同。
-# 从每批 30 张到每批 3 张，两列都是批次越小，准确率越低。30 张以上，随机次序的各行相差不到一个标准差。
-# 只有每批 300 张时，按类别排列才不低于随机次序，因为全部图像都在一个批次里。
+# 随机次序从每批 300 张到 30 张只从 0.977 降到 0.970，每批 3 张时却只有 0.740，因为图像越少，它们的均值和方差与全部数据的相差越大。
+# 按类别排列从 0.977 一路降到 0.109，只有每批 300 张时才与随机次序相同，因为全部图像都在一个批次里。
 #
 # 忘了 ``eval()`` 时，Dropout 的准确率从 0.968 降到 0.902。
 
@@ -176,7 +175,7 @@ plt.show()
 #
 # .. change-it::
 #
-#    每批仍是 10 张，但是让十个类别轮流出现，于是每批中每类恰好一张。先猜准确率比随机次序高还是低，再看下面的运行结果。
+#    从验证集的每类取 25 张，每批仍是 10 张，但是让十个类别轮流出现，于是每批中每类恰好一张。先猜准确率比随机次序高还是低，再看下面的运行结果。
 
 # hide-cell: 十个类别轮流出现
 classes = [validation[labels[validation] == k] for k in range(10)]
@@ -197,7 +196,7 @@ print(f"eval():       {text(over_seeds(norm, [turns] * 5, 10, False))}")
 # %%
 # no_grad() 不切换模式
 # --------------------
-# 函数 ``accuracy`` 已经用了 ``torch.no_grad()``，准确率仍然降低了。因为 ``no_grad()`` 只决定是否记录 :term:`计算图`，不切换模式。
+# 函数 ``accuracy`` 已经用了 ``torch.no_grad()``，准确率仍然降低了，因为 ``no_grad()`` 只决定是否记录 :term:`计算图`，不切换模式。
 # 而且训练模式下，每次前向传播还会更新 ``running_mean`` 和 ``running_var``，新的一批占一成（``momentum`` 默认 0.1）。下面先忘记 ``eval()`` 评估一次，然后正确地评估：
 
 for name, orders in (("shuffled", shuffled), ("by class", by_class)):
@@ -231,20 +230,21 @@ for evaluation in (accuracy, evaluate):
     evaluation(model, validation, 300)
     after = model.state_dict()
     changed = [name for name in before if not torch.equal(before[name], after[name])]
-    print(f"{evaluation.__name__}: changed {changed}")
+    print(f"{evaluation.__name__}: training={model.training} changed={changed}")
 
 # %%
-# 改动的三项都是缓冲区。Dropout 没有缓冲区，要检查它，就把同一批数据算两次，看结果是否相等。
+# 改动的三项都是缓冲区。``evaluate`` 没有改动网络，评估之后网络也回到了训练模式。Dropout 没有缓冲区，要检查它，就把同一批数据算两次，看结果是否相等。
 #
 # .. real-projects::
 #
 #    预测服务常把几个用户的图像合成一个批次。忘了 ``eval()`` 时，批量归一化会使一个用户的结果随别人的图像改变。
+#    有些网络在训练时也让某些层保持 ``eval()``，例如冻结的批量归一化。``model.train()`` 会切换所有的层，所以之后要再对这些层调用 ``eval()``。
 #    接口见 `torch.nn.Module.eval <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval>`__，
 #    `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__ 解释了 ``no_grad()`` 与 ``eval()`` 为什么无关。
 
 # %%
 # 小结
 # ----
-# - 规则：评估前调用 ``eval()``，继续训练前调用 ``train()``，``no_grad()`` 代替不了它们。忘了 ``eval()``，批量归一化的结果随同批的图像改变，缓冲区也会被改动。
-# - API：``model.train()``、``model.eval()``、``model.training``、``torch.no_grad()``。
+# - 规则：评估前调用 ``eval()``，继续训练前调用 ``train()``，``no_grad()`` 代替不了它们。忘了 ``eval()``，Dropout 仍然随机丢掉一部分值，批量归一化的结果随同批的图像改变，缓冲区也会被改动。
+# - API：``model.train()``、``model.eval()``、``model.training``、``torch.no_grad()``、``model.state_dict()``。
 # - 下一页：:ref:`pitfalls-backward-twice`
