@@ -8,8 +8,8 @@
 数据集与数据加载器
 ==================
 
-训练时，模型每一步只用一小批样本。样本可能都在一个数组里，也可能分散在许多文件里。
-怎样换一种存放方式，而不必改写训练循环？取样本的工作还可以交给另外几个进程，这样跑完一 :term:`轮` 是不是总能更快？
+训练时，模型每一步只用一小批样本。样本可能都在一个数组里，也可能分散在许多文件里。怎样换一种存放方式，而不必改写训练循环？
+取样本的工作还可以交给另外几个进程，这样跑完一 :term:`轮` 是不是总能更快？
 
 你将学到：
 
@@ -92,15 +92,13 @@ if __name__ == "__main__":
 #
 # .. change-it::
 #
-#    把开头的一行改成 ``dataset = FakeDataset(x, y.tolist())``，每个 ``y`` 就是 Python 的浮点数。``y_batch`` 是什么数据类型？
+#    另建一个数据集 ``from_list = FakeDataset(x, y.tolist())``，其中每个 ``y`` 都是 Python 的浮点数。它的 ``y_batch`` 是什么数据类型？
 
 # hide-cell: y 是 Python 的数
 if __name__ == "__main__":
     from_list = FakeDataset(x, y.tolist())
     x_batch, y_batch = next(iter(DataLoader(from_list, batch_size=4)))
-    print(
-        f"DataLoader: {y_batch.dtype}, torch.tensor: {torch.tensor(y.tolist()).dtype}"
-    )
+    print(f"DataLoader: {y_batch.dtype}, torch.tensor: {torch.tensor([0.5]).dtype}")
 
 # %%
 # .. outcome::
@@ -165,7 +163,7 @@ if __name__ == "__main__":
             print(f"{name}: w[:3] = {w[:3].detach()}")
 
 # %%
-# 两次训练打印的数相同，而 ``train_one_epoch`` 没有改动，因为它只用到数据加载器给出的批次。
+# 两次训练打印的数相同。函数 ``train_one_epoch`` 不用改动，因为它只用到数据加载器给出的批次。
 #
 # 工作进程
 # --------
@@ -205,8 +203,9 @@ if __name__ == "__main__":
     t = {n: [epoch_seconds(dataset, k, n, repeat=10) for k in (5, 100)] for n in (0, 2)}
     ratio = min(5, int(t[2][0] / t[0][0]))  # 更大的比值随机器变化，只取到 5
     print(f"in memory, 20 batches: at least {ratio} times as long with 2 workers")
-    ratio = min(2, int((t[2][0] - t[0][0]) / (t[2][1] - t[0][1])))
-    print(f"extra time, 20 batches / 1 batch: at least {ratio}\n")
+    many, one = (t[2][i] - t[0][i] for i in (0, 1))  # 20 个批次和 1 个批次多花的秒数
+    print(f"extra time, 20 batches / 1 batch: at least {min(4, int(many / one))}")
+    print(f"extra time per batch: up to {max(0.01, many / 20):.2f} s\n")
     first_30 = FakeDataset(dataset.x[:30], dataset.y[:30])
     slow = SlowDataset(first_30, seconds_per_item=0.03)
     print("slow, 6 batches: time / time with 0 workers")
@@ -217,11 +216,12 @@ if __name__ == "__main__":
 # %%
 # .. answer:: B
 #
-#    用时变成 5 倍以上。批次从 20 个减少到 1 个，取的样本一样多，多花的时间却至少减少一半，可见它与批次的个数有关。
-#    A 只对慢的数据集成立，不训练时的用时减少约一半，因为两个进程可以同时等待。
+#    用时变成 5 倍以上。批次从 20 个减少到 1 个，取的样本一样多，多花的时间却不超过四分之一，可见它与批次的个数有关。
+#    A 只对慢的数据集成立，不训练时的用时减少约一半，因为两个进程可以同时等待。那里取一个批次要 5 × 0.03 = 0.15 秒，送回它多花的时间不超过 0.01 秒。
 #    C 只考虑取样本的时间，没有算上送回批次的时间。
 #
-# 主进程训练时，工作进程已经在取下一个批次。只有第一个批次要等，所以一个工作进程就把 12 个 0.15 秒减少到 7 个。
+# 最后一行的训练每个批次也用 0.15 秒。没有工作进程时，6 次取批次和 6 次训练依次进行，共 12 个 0.15 秒。有一个工作进程时，
+# 它趁主进程训练取下一个批次，主进程只等第一个批次，共 7 个 0.15 秒。第二个工作进程不再缩短时间。
 #
 # .. change-it::
 #
@@ -245,6 +245,6 @@ if __name__ == "__main__":
 #
 # 小结
 # ----
-# - 规则：数据集返回一个样本，数据加载器决定次序和批次。取样本很慢时，工作进程才节省时间，批次要多于一个。
+# - 规则：数据集返回一个样本，数据加载器决定次序和批次。只有取一个批次比送回它慢得多，批次又多于一个，工作进程才节省时间。
 # - API：``Dataset``，以及 ``DataLoader`` 的 ``batch_size``、``shuffle``、``drop_last``、``num_workers`` 和 ``persistent_workers``。
 # - 下一页：:ref:`networks-linear-layer`
