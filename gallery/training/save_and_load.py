@@ -56,7 +56,7 @@ print(f"after eval():  largest difference {(model(x) - restored(x)).abs().max():
 #
 # 续训：还有别的状态
 # ------------------
-# 一段训练程序里会变的不只是参数，有下面几样。
+# 训练时会变的不只是参数。这一页的训练程序有下面几样状态。
 #
 # - 模型的 ``state_dict``，以及 :term:`优化器` 的状态。AdamW 为每个参数保存两个滑动平均和步数，当前的 :term:`学习率` 也存在优化器里。
 # - :term:`学习率调度器` 走到了哪一步，以及已经训练了几轮。
@@ -183,11 +183,11 @@ for part in parts:
 #    - generator 和 CPU RNG：打乱的次序或 Dropout 置零的位置变了。
 #    - CUDA RNG：训练没有用到 GPU，所以没有影响。模型在 GPU 上时，Dropout 用的是 GPU 的发生器，就不能漏掉它。
 #
-# 真的中断以后，没有一口气训练的参数可以相比。所以要事先用很短的训练试一次检查点，像 nothing 一行那样比较参数。
+# 真的中断以后，没有一口气训练的参数可以相比。所以要事先用很短的训练试一次检查点，像 nothing 一行那样比较参数。如果不中断的训练重复两遍也不逐位相等，差别就不一定来自检查点，原因见 :ref:`training-reproducibility`。
 #
 # .. change-it::
 #
-#    续训的程序也用原来的种子，把 ``seed_offset`` 改成 0。这时还用存两个发生器的状态吗？
+#    续训的程序也用原来的种子，漏掉两个发生器的状态，写 ``print_row("both RNGs", left_out=["generator", "CPU RNG"], seed_offset=0)``。种子既然相同，还用存这两样吗？
 
 # hide-cell: 种子相同，漏掉两个发生器
 print_row("both RNGs", left_out=["generator", "CPU RNG"], seed_offset=0)
@@ -199,7 +199,7 @@ print_row("both RNGs", left_out=["generator", "CPU RNG"], seed_offset=0)
 #
 # 读到哪台设备
 # ------------
-# 文件记下了每个张量原来在哪台 :term:`设备` 上。``torch.load`` 默认把它放回那台设备，没有那台设备就报错。本页在没有 GPU 的机器上运行，所以下面用 ``map_location="cuda"`` 引出同样的报错，第二次再用 ``meta`` 设备代替 GPU。
+# 文件记下了每个张量原来在哪台 :term:`设备` 上。``torch.load`` 默认把它放回那台设备，没有那台设备就报错。本页在没有 GPU 的机器上运行，所以下面用 ``map_location="cuda"`` 引出同样的报错，第二次再用 ``meta`` 设备代替 GPU，那里的张量只有形状，没有数。
 
 path = folder / "checkpoint_0.pt"
 try:
@@ -240,11 +240,11 @@ temporary.cleanup()
 #
 # .. real-projects::
 #
-#    检查点可以先写到临时文件，写完再改名，这样程序在写到一半时中断，上一份也还完好。检查点要在一轮的末尾存，因为 ``DataLoader`` 不记得这一轮取到了第几个批次。
+#    检查点可以先写到临时文件，写完再改名，这样程序在写到一半时中断，上一份也还完好。检查点要在一轮的末尾存，因为 ``DataLoader`` 不记得这一轮取到了第几个批次。程序还有别的会变的状态时，也要存进去，例如 ``random`` 和 ``np.random`` 的状态、混合精度训练的 ``GradScaler``、早停记下的最小损失。
 #    接口见 `torch.load <https://docs.pytorch.org/docs/stable/generated/torch.load.html>`__，文件格式与安全见 `Serialization semantics <https://docs.pytorch.org/docs/stable/notes/serialization.html>`__。
 #
 # 小结
 # ----
-# - 规则：做推理只存模型的 ``state_dict``，读回以后调用 ``eval()``。续训要存训练中会变的全部状态，漏掉训练用到的一样，得到的就不是同一个模型。
+# - 规则：做推理只存模型的 ``state_dict``，读回以后调用 ``eval()``。续训要存训练中会变的全部状态，漏掉训练用到的一样，得到的就不是同一个模型。从准确率不一定看得出来，所以要比较参数。
 # - API：``torch.save``，``torch.load(path, map_location="cpu")``，``load_state_dict``，``torch.get_rng_state``，``torch.set_rng_state``。
 # - 下一页：:ref:`training-reproducibility`
