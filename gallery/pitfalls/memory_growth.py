@@ -88,7 +88,7 @@ print(f"one step: {held_kib(known):.0f} KiB")
 #
 # .. predict::
 #
-#    在验证集上评估 50 步，每一步都写 ``total += loss``，不调用 ``backward()``。
+#    先调用 ``model.eval()``，再在验证集上评估 50 步，每一步都写 ``total += loss``，不调用 ``backward()``。
 #    最后计算图里的中间结果占多少内存？
 #
 #    - 133 KiB，因为变量 ``loss`` 指向新的损失以后，上一步的中间结果就释放了
@@ -130,6 +130,7 @@ def sum_of_losses(one_step):
     return total, curve
 
 
+model.eval()  # 切换到评估模式
 curves = {}
 for one_step in (keep_graph, item, detach, no_grad, after_backward):
     name = one_step.__name__
@@ -163,7 +164,7 @@ plt.show()
 #
 # - 只需要一个 Python 数时，写 ``total += loss.item()``。在 GPU 上，这一行会等 GPU 算完。
 # - 不想每一步都等待时，写 ``total += loss.detach()``，最后再取一次 ``.item()``。
-# - 整段评估都不需要梯度时，把它放进 ``torch.no_grad()``，这样图根本不会建立。
+# - 整段评估都不需要梯度时，把它放进 ``torch.no_grad()``，这样图根本不会建立。只写 ``model.eval()`` 不够，因为它只让 Dropout 这样的层换成评估时的算法。上面的模型已经在评估模式，``keep_graph`` 照样建立了图。
 #
 # 训练时先调用 ``backward()``，也就是最后一种写法。它的中间结果也是 0 KiB，因为 ``backward()`` 用完就释放它们。
 # 但是 ``total`` 仍然带着图，图的节点一步比一步多，:ref:`exercises-pitfalls-average` 数了这些节点。
@@ -172,7 +173,7 @@ plt.show()
 # .. change-it::
 #
 #    评估时不加损失，改为把模型的输出收进列表，写 ``outputs.append(model(x))``。
-#    再换成只收预测的类别，写 ``outputs.append(model(x).argmax(dim=1))``。50 步以后各占多少内存？
+#    再换成只收预测的类别，写 ``outputs.append(model(x).argmax(dim=1))``。50 步以后计算图里的中间结果各占多少内存？
 
 # hide-cell: 收集输出，收集类别
 
@@ -196,10 +197,11 @@ for one_step in (logits, classes):
 #
 #    收集输出时，每一步都留住 ReLU 的输出，50 步共 6400 KiB。
 #    收集类别时是 0 KiB，因为 ``argmax`` 的结果是整数，不带计算图。
+#    收进列表的张量自己也占内存，但它们不是计算图保存的，所以这里没有数进去。
 #
 # 下次怎样发现
 # ------------
-# 每一轮结束时，检查留到下一轮的张量是否还带着图，也就是它的 ``grad_fn`` 是不是 ``None``。
+# 每一轮结束时，检查留到下一轮的张量是否还带着图，也就是它的 ``grad_fn`` 是不是 ``None``。收在列表里的张量要逐个检查。``.item()`` 取出的是 Python 数，没有 ``grad_fn``，不用检查。
 
 kept = {"keep_graph": keep_graph(), "detach": detach()}
 for name, loss in kept.items():
