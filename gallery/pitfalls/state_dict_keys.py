@@ -102,7 +102,8 @@ def attempt(title, model, state):
             print(textwrap.fill(line.strip(), 92))
 
 
-attempt("renamed attribute", Renamed(), state)
+renamed = Renamed()
+attempt("renamed attribute", renamed, state)
 
 # %%
 # ``Missing`` 是模型里有、字典里却没有的名字，``Unexpected`` 是字典里有、模型里却没有的名字。
@@ -136,13 +137,16 @@ for name, value in five.state_dict().items():
     from_file = torch.equal(value, state[name])
     unchanged = torch.equal(value, initial[name])
     print(f"{name}: equals the file: {from_file}, equals its start: {unchanged}")
+from_file = torch.equal(renamed.head.weight, state["head.weight"])
+print(f"renamed attribute, head.weight: equals the file: {from_file}")
 
 # %%
 # .. answer:: A
 #
 #    编码器的两个参数等于文件里的值，输出层的两个参数仍等于初值。
 #    B 不成立，因为编码器已经改了。C 不成立，因为输出层一行也没有改。
-#    所以接住这个错误再继续训练，训练的是一个读了一半的模型。
+#    输出的最后一行来自前面改了属性名的模型。名字对不上而报错时也是这样，因为对得上的 ``head.weight`` 已经读入。
+#    所以接住这两种错误再继续训练，训练的是一个读了一半的模型。
 #
 # 加上 strict=False
 # -----------------
@@ -210,7 +214,7 @@ renamed.load_state_dict(new_names)
 print(f"encoder -> body: validation accuracy {accuracy(renamed):.3f}")
 
 # %%
-# 两个模型的准确率都回到了 0.960，这才证实了前面对改名的猜测。
+# 第一行说明名字全都对上了。两个模型的准确率都回到了 0.960，可见改名的猜测是对的。
 # 包过的模型在保存时写 ``model.module.state_dict()``，名字里就没有前缀。
 #
 # 类别数不同时，新的输出层本来就没有可读的参数。这时从字典里去掉输出层，再用 ``strict=False``，并且写明允许缺哪几个名字。
@@ -231,7 +235,7 @@ print(f"encoder weight equals the file: {same}")
 #
 # .. real-projects::
 #
-#    微调别人的模型时，先打印 ``missing_keys`` 和 ``unexpected_keys``，再决定要不要 ``strict=False``。
+#    微调别人的模型时，先不加 ``strict=False`` 读一次，报错会列出全部对不上的名字。只有这些名字都在意料之中，才加上它。
 #    续训还要存什么，见 :ref:`training-save-and-load`。其余的选项见
 #    `load_state_dict <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__ 和
 #    `序列化的说明 <https://docs.pytorch.org/docs/stable/notes/serialization.html>`__。
