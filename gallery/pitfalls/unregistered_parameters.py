@@ -103,7 +103,7 @@ for container in (list, nn.ModuleList):
 #
 # .. change-it::
 #
-#    把列表换成普通的字典 ``dict``，再换成 ``nn.ModuleDict``。``state_dict()`` 里各有哪些名字？
+#    写一个只有两层的模块，把 ``dict({"a": nn.Linear(64, 32), "b": nn.Linear(32, 32)})`` 赋给属性 ``self.layers``，再把 ``dict`` 换成 ``nn.ModuleDict``。``state_dict()`` 里各有哪些名字？
 
 # hide-cell: 字典
 
@@ -124,7 +124,7 @@ for container in (dict, nn.ModuleDict):
 #
 # 没有报错：后来换的层
 # --------------------
-# 优化器只更新交给它的参数，这里是建立它时 ``parameters()`` 列出的那些。例如微调时给模型换一个输出层，如果优化器已经建好，它包含的就还是旧的输出层，而不是新的。
+# 优化器只更新交给它的参数，这里是建立它时 ``parameters()`` 列出的那些。例如微调时，给训练好的模型换一个输出层再接着训练。如果优化器已经建好，它包含的就还是旧的输出层，而不是新的。
 #
 # .. predict::
 #
@@ -223,7 +223,7 @@ print(f"head_first: accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}")
 #
 # 下次怎样发现
 # ------------
-# 训练之前检查两件事，一是模型的参数总数是否等于自己算出的数，二是优化器是否包含模型的每个参数。
+# 训练之前检查两件事，一是模型的参数总数是否等于自己算出的数，二是优化器是否包含模型的每个参数。下面用它们检查前面训练过的三个模型，每个模型的最后一行是输出层的梯度有多大。
 n_expected = (64 * 32 + 32) + (32 * 32 + 32) + (32 * 10 + 10)
 for name, (model, optimizer) in trained.items():
     n_parameters = sum(p.numel() for p in model.parameters())
@@ -234,17 +234,17 @@ for name, (model, optimizer) in trained.items():
     print(f"  gradient of the head: norm {model.head.weight.grad.norm():.2f}")
 
 # %%
-# 第一项查出了列表，第二项查出了新的输出层。新的输出层有 :term:`梯度`，所以只检查 ``.grad`` 是不是 ``None``，发现不了这个错误。
+# 第一项查出了列表，第二项查出了新的输出层。微调时有意冻结、没有交给优化器的参数也会由第二项列出，那不是错误。新的输出层有 :term:`梯度`，所以只检查 ``.grad`` 是不是 ``None``，发现不了这个错误。
 # 它的 :term:`范数` 大得多，因为 ``optimizer.zero_grad()`` 也只清零优化器包含的参数，新输出层的梯度累加了 200 步。
 #
 # .. real-projects::
 #
-#    训练中途需要加一层时，用 ``optimizer.add_param_group`` 把新的参数交给优化器。新的层还要搬到模型所在的设备。登记的规则见
+#    训练中途需要加一层时，用 ``optimizer.add_param_group`` 把新的参数交给优化器。新的层还要搬到模型所在的设备。模型太大、不便算出总数时，打印 ``named_parameters()`` 的名字，看每一层是否都在。登记的规则见
 #    `torch.nn.ModuleList <https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html>`__ 和
 #    `模块的说明 <https://docs.pytorch.org/docs/stable/notes/modules.html>`__。
 #
 # 小结
 # ----
-# - 规则：层直接赋给模块的属性，或放进 ``nn.ModuleList``，模型定下来以后再建优化器。
+# - 规则：层直接赋给模块的属性，或放进 ``nn.ModuleList``，模型定下来以后再建优化器。训练之前核对参数总数，再核对优化器是否包含每个参数。
 # - API：``torch.nn.ModuleList``、``nn.Module.named_parameters``、``optimizer.param_groups``、``optimizer.add_param_group``。
 # - 下一页：:ref:`pitfalls-state-dict-keys`
