@@ -187,7 +187,7 @@ for part in parts:
 #
 # .. change-it::
 #
-#    续训的程序也用原来的种子，漏掉两个发生器的状态，写 ``print_row("both RNGs", left_out=["generator", "CPU RNG"], seed_offset=0)``。种子既然相同，还用存这两样吗？
+#    让续训的程序也用原来的种子，但漏掉两个发生器的状态，也就是运行 ``print_row("both RNGs", left_out=["generator", "CPU RNG"], seed_offset=0)``。种子既然相同，还用存这两样吗？
 
 # hide-cell: 种子相同，漏掉两个发生器
 print_row("both RNGs", left_out=["generator", "CPU RNG"], seed_offset=0)
