@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from sitekit.rules.pages import WIDEST
 
 from tests.browser.accessibility import PHONE, SAMPLE, WIDE, prepare, violations
 from tests.built import LANGUAGES, SITE
@@ -225,6 +226,23 @@ def test_code_that_is_too_wide_can_be_scrolled_by_keyboard(still_page: Page, url
     assert page.evaluate(
         "[...document.querySelectorAll('article pre')].every(b => b.hasAttribute('tabindex') == b.scrollWidth > b.clientWidth)"
     )
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
+@pytest.mark.parametrize("name", ["en/basics/norms", "zh/exercises/basics", "en/install"])
+def test_the_widest_line_that_may_be_fits(page: Page, url: Callable[..., str], name: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(url(f"{name}.html"))
+    cut = page.evaluate(
+        """columns => {
+            for (const fold of document.querySelectorAll("article details")) fold.open = true;
+            const boxes = [...document.querySelectorAll("article pre")];
+            for (const box of boxes) box.textContent = "m".repeat(columns);
+            return boxes.filter(box => box.scrollWidth > box.clientWidth).map(box => box.parentElement.parentElement.className);
+        }""",
+        WIDEST,
+    )
+    assert cut == []
 
 
 def channel(value: float) -> float:

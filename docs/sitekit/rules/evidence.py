@@ -7,10 +7,8 @@ from collections.abc import Iterator
 
 from ..markup.units import display_width
 from ..project.errors import SourceError
-from .pages import Executed, prose
+from .pages import WIDEST, Executed, prose
 
-WIDEST = 92
-"""Columns of a printed line, which a page of usual width shows whole."""
 PACKAGES = r"(?:PyTorch|torch|torchvision|Python|NumPy|SciPy|scikit-learn|matplotlib|CUDA|pip|nox|Sphinx)"
 VERSION = re.compile(rf"{PACKAGES} ?\d[\d.]*")
 FRACTION = re.compile(r"(?<![\w.])(?P<number>\d+\.\d+|\d+(?=\s*[%％]))(?P<percent>\s*[%％])?(?![\w]|\.\d)")

@@ -9,10 +9,9 @@ from ..project.errors import SourceError
 from ..project.files import read_text
 from ..translate.localise import Localised
 from ..translate.sources import PLAIN, Source
-from .pages import prose
+from .pages import WIDEST, prose
 
 LONGEST_PAGE = 250
-WIDEST = 92
 LONGEST_TITLE = {"han": 12, "words": 6}
 HALF_WIDTH = re.compile(rf"{HAN.pattern}[,;:?!()]|[,;:?!(]{HAN.pattern}")
 BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\*(?=\w)")

@@ -18,6 +18,8 @@ from ..project.layout import Project
 from ..translate.localise import Localised
 from ..translate.sources import PLAIN
 
+WIDEST = 92
+"""Columns of a line of code or output: a page of usual width shows it whole."""
 MARK = re.compile(r"^(?:# )?\s*(?:\.\.|%) not-printed: (?P<number>[^:\s]+): (?P<reason>\S.*)$", re.MULTILINE)
 """Says of a number why it doesn't stand in the page's output; of reStructuredText and of Markdown."""
 
