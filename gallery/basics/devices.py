@@ -29,7 +29,7 @@ import torch
 # ----------------
 # :term:`张量` 的数据存放在一台 :term:`设备` 的内存里，``x.device`` 说明是哪一台。
 # 设备可以是 CPU，也可以是 GPU 这类 :term:`加速器`。
-# 参加同一次运算的张量一般要在同一台设备上。移动张量用 ``.to()`` 方法，
+# 参加同一次运算的张量一般要在同一台设备上，CPU 上没有轴的张量是一个例外。移动张量用 ``.to()`` 方法，
 # 它把数据复制到另一台设备上，返回那里的新张量，原来的张量不变。
 #
 # 下面的代码有加速器就用加速器，否则用 CPU。以后的代码只写 ``device``，不直接写 ``"cuda"``，
@@ -43,7 +43,7 @@ device = (
 print(f"device: {device.type}")
 
 # %%
-# 下面把 CPU 上的十个随机数送到 ``device``，再取回来，各打印前三个数。
+# 下面把 CPU 上的十个随机数送到 ``device``，再取回来，每一步都打印前三个数。
 
 torch.manual_seed(0)
 cpu = torch.device("cpu")
@@ -58,6 +58,8 @@ print(f"{x[:3]} on {x.device.type}")
 # %%
 # 三行的数值相同。如果中间一行写着一种加速器，例如 ``cuda``，数据就移动过两次。
 # 如果三行都写着 ``cpu``，数据就一直在 CPU 上。
+#
+# ``.to()`` 也能改变 :term:`数据类型`，例如 ``x.to(torch.float64)``。两台设备之间必须复制，同一台设备上还要复制吗？
 #
 # .. predict::
 #
@@ -79,7 +81,7 @@ print(f"x[0]={x[0]:.4f}  y[0]={y[0]:.4f}  z[0]={z[0]:.4f}")
 # %%
 # .. answer:: A
 #
-#    ``.to()`` 既能改变设备，也能改变 :term:`数据类型`。``x`` 已经在 CPU 上，所以第一次调用返回 ``x`` 自己，B 不对。
+#    ``x`` 已经在 CPU 上，所以第一次调用返回 ``x`` 自己，``y`` 和 ``x`` 是同一个张量，B 不对。
 #    ``z`` 虽然也在 CPU 上，但是它的类型不同，必须有自己的内存，所以改 ``z`` 不影响 ``x``，C 也不对。
 #
 # 设备和类型都已经符合要求时，``.to()`` 返回原来的张量。有一项不符合时，它返回副本。
@@ -130,12 +132,13 @@ for inputs in batches:
 #
 # 设备不一致的报错
 # ----------------
-# 现在故意不移动输入。没有加速器时，用 ``meta`` 代替另一台设备。
+# 现在移动网络和输入，但是两个返回值都不保存。没有加速器时，用 ``meta`` 代替另一台设备。
 # 每台机器都有 ``meta``，它只记录 :term:`形状` 和数据类型，不存放数值，但是线性层照样检查设备。
 
 other = torch.device("meta") if device.type == "cpu" else device
 remote = torch.nn.Linear(10, 2)
 remote.to(other)
+x.to(other)  # 没有保存返回值
 print(f"x: {x.device.type}   weight: {remote.weight.device.type}")
 
 try:
@@ -145,9 +148,9 @@ except RuntimeError as error:
     print(textwrap.fill(message, 92))
 
 # %%
-# ``remote.to(other)`` 的返回值没有保存，但是 :term:`权重` 已经移过去了，输入 ``x`` 却还在 CPU 上，所以报错。
+# :term:`权重` 已经移过去了，输入 ``x`` 却还在 CPU 上，所以报错。
 # 在 ``meta`` 的报错里，``expected device cpu`` 是输入的设备，``device meta`` 是权重的设备。
-# 网络已经移动过，所以要移动的是输入。
+# 网络已经移动过，所以要改的是输入，也就是保存 ``x.to(other)`` 的返回值。
 # 在 NVIDIA GPU 上，报错的开头是 ``Expected all tensors to be on the same device``，改法相同。
 
 moved = x.to(other)
@@ -190,6 +193,6 @@ print(f"{outputs.detach().cpu().numpy().shape=}")
 # ----
 # - 规则：设备选一次，网络移动一次，每个批次在循环里移动，并保存张量的 ``.to()`` 返回的结果。
 #   要原地修改结果、又要保留原来的张量，才加 ``copy=True``。
-# - API：``torch.accelerator.current_accelerator``、``Tensor.to``、``device=``、``Tensor.device``、``Tensor.cpu``、
+# - API：``torch.accelerator.current_accelerator``、``Tensor.to`` 和它的 ``copy=True``、``device=``、``Tensor.device``、``Tensor.cpu``、
 #   ``Tensor.detach`` 和 ``nn.Module.to``。
 # - 下一页：:ref:`basics-norms`
