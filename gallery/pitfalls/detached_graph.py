@@ -69,7 +69,7 @@ for mistake in (no_grad, new_tensor, argmax, item, numpy):
         messages.setdefault(message, []).append(mistake.__name__)
 for message, names in messages.items():
     print(f"{', '.join(names)}:")
-    print(textwrap.fill(message, 92))
+    print(textwrap.fill(message, 88))
 
 # %%
 # 前三种写法的报错相同，意思是这个损失不是由需要梯度的 :term:`张量` 算出来的。

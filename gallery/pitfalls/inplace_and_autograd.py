@@ -31,7 +31,7 @@ def show(call):
     try:
         call()
     except RuntimeError as error:
-        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 88))
 
 
 # %%

@@ -224,7 +224,7 @@ for step, batch in enumerate(train.split(100)):
     try:
         nn.utils.clip_grad_norm_(model.parameters(), torch.inf, error_if_nonfinite=True)
     except RuntimeError as error:
-        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 88))
         print(f"step {step}: loss {loss:.2f}, {count_nan(model)} NaN parameters")
         break
     optimizer.step()

@@ -75,7 +75,7 @@ norm = [fit(nn.BatchNorm1d(64), seed) for seed in range(5)]
 try:
     norm[0](images[:1])
 except ValueError as error:
-    print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+    print(textwrap.fill(f"{type(error).__name__}: {error}", 88))
 
 for attempt in (1, 2, 3):
     print(f"Dropout, attempt {attempt}: {accuracy(dropout[0], validation, 300):.3f}")
@@ -230,7 +230,7 @@ for evaluation in (accuracy, evaluate):
     evaluation(model, validation, 300)
     after = model.state_dict()
     changed = [name for name in before if not torch.equal(before[name], after[name])]
-    print(f"{evaluation.__name__}: training={model.training} changed={changed}")
+    print(f"{evaluation.__name__}: training={model.training}\n  changed: {changed}")
 
 # %%
 # 改动的三项都是缓冲区。``evaluate`` 没有改动网络，评估之后网络也回到了训练模式。Dropout 没有缓冲区，要检查它，就把同一批数据算两次，看结果是否相等。
