@@ -53,7 +53,7 @@ print(f"right: {loss_fn(logits, target):.4f}")
 #
 # .. change-it::
 #
-#    标签仍是 ``[1, 2, 3, 3]``，但是把 ``logits`` 换成有 4 列的 ``torch.zeros(4, 4)``。还会报错吗？
+#    标签仍是 ``[1, 2, 3, 3]``，但是把 ``logits`` 换成有 4 列的 ``torch.zeros(4, 4)``，并打印损失。还会报错吗？
 
 # hide-cell: 4 个输出
 show(lambda: print(f"{loss_fn(torch.zeros(4, 4), torch.tensor([1, 2, 3, 3])):.4f}"))
@@ -94,9 +94,9 @@ show(lambda: loss_fn(logits, F.one_hot(target)))  # (B, K)，int64
 print(f"one-hot as float: {loss_fn(logits, F.one_hot(target).float()):.4f}")
 
 # %%
-# - 第一条里的 ``multi-target`` 指每个样本有几个编号，用 ``squeeze(1)`` 去掉多余的轴
-# - 第二条写出了两个样本数，logits 有 4 个样本，标签有 3 个
-# - 第三条里的标签与 logits 形状相同，所以被当作每个类别的概率，而概率应当是浮点数
+# - 第一条里的 ``multi-target`` 指每个样本有几个编号，所以用 ``squeeze(1)`` 去掉多余的轴。
+# - 第二条写出了两个样本数，logits 有 4 个样本，标签有 3 个。
+# - 第三条里的标签与 logits 形状相同，所以被当作每个类别的概率，而概率应当是浮点数。
 #
 # one-hot 标签转成浮点数以后，损失与用编号时相同，都是 1.2465。
 #
@@ -195,23 +195,23 @@ for loss_class in (nn.CrossEntropyLoss, nn.BCEWithLogitsLoss):
 show(lambda: loss_fn(one, answers.long().squeeze(1)))
 
 # %%
-# 损失函数 ``CrossEntropyLoss`` 把一个输出当作一个类别，softmax 的结果就总是 1，所以损失和 :term:`梯度` 都是 0。损失看上去已经最好，而网络什么也学不到。最后一行说明，标签是整数编号时才会报错。
+# 损失函数 ``CrossEntropyLoss`` 把一个输出当作一个类别，softmax 的结果就总是 1，所以损失和 :term:`梯度` 都是 0。损失看上去已经最好，而网络什么也学不到。最后一行里的标签是整数编号，编号 1 越界，所以才报错。
 #
 # 怎样早点发现
 # ------------
 # 训练之前，用刚 :term:`初始化` 的网络算一次损失。
 
-for n_classes in (5, 1):
-    first_scores = nn.Linear(64, n_classes)(torch.rand(100, 64))
-    loss = loss_fn(first_scores, torch.randint(n_classes, (100,)))
-    print(
-        f"{n_classes} classes: loss {loss.abs():.2f}, ln K = {math.log(n_classes):.2f}"
-    )
+for n_classes, largest in ((5, 1), (5, 255), (1, 1)):
+    x = largest * torch.rand(100, 64)
+    loss = loss_fn(nn.Linear(64, n_classes)(x), torch.randint(n_classes, (100,)))
+    print(f"{n_classes} classes, inputs up to {largest:>3}, ", end="")
+    print(f"ln K = {math.log(n_classes):.2f}, loss {loss.abs():.2f}")
 
 # %%
-# 各类的得分相同时，:math:`K` 个类别的损失是 :math:`\ln K`，刚初始化的网络接近这个数。训练前的损失若是 0，就要检查输出的个数。
+# 各类的得分相同时，:math:`K` 个类别的损失是 :math:`\ln K`。输入在 0 和 1 之间时，这里刚初始化的网络接近这个数。
+# 第二行的输入到 255，各类的得分就相差很大，损失远大于 :math:`\ln K`，这时先把输入缩小。训练前的损失若是 0，就要检查输出的个数。
 #
-# 标签则在计算损失之前检查：
+# 标签是编号时，在计算损失之前检查它。写成概率的浮点标签不能用这个函数：
 
 
 def check_targets(logits, target):
@@ -245,6 +245,6 @@ print(f"3 tokens:      {check_targets(scores, target_3)}")
 # %%
 # 小结
 # ----
-# - 规则：标签是 ``int64`` 的编号，从 0 到 ``K - 1``，logits 的类别在轴 1。轴的次序写错而长度相等，或者只有一个输出而标签是浮点数，都不报错。
+# - 规则：标签是 ``int64`` 的编号，从 0 到 ``K - 1``，logits 的类别在轴 1。轴的次序写错而长度相等，只有一个输出而标签是浮点数，或者编号从 1 数起而输出多一个，都不报错。
 # - API：``torch.nn.CrossEntropyLoss(ignore_index=-100)``、``torch.movedim``、``torch.nn.functional.one_hot(target, num_classes=K)``。
 # - 下一页：:ref:`pitfalls-forgotten-zero-grad`

@@ -205,7 +205,8 @@ for name, layer in (("Scaled", Scaled()), ("Fixed", Fixed())):
 
 # %%
 # 第一行找到了子模块 0 的 ``scale``，而 ``Fixed`` 里没有留下张量。
-# 这个函数看不到列表和字典里的张量，见 :ref:`pitfalls-unregistered-parameters`。
+# 这个函数看不到列表和字典里的张量，见 :ref:`pitfalls-unregistered-parameters`，也看不到 ``forward`` 里新造的张量。
+# 所以列表是空的而仍然报错时，就检查报错的那一行用到的、在 ``forward`` 里造的张量。
 #
 # .. real-projects::
 #

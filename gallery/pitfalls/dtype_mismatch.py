@@ -78,15 +78,16 @@ print(f"{(X + X.float()).dtype=}")
 loss_fn = nn.CrossEntropyLoss()
 show(lambda: nn.Linear(3, 2)(torch.tensor([[1, 2, 3]])))
 show(lambda: torch.tensor([1, 2, 3], requires_grad=True))
+show(lambda: torch.tensor([1, 2, 3]).add_(0.5))
 show(lambda: convolution(torch.ones(5, 1, 8, 8, dtype=torch.uint8)))
 logits, target = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([0])
 show(lambda: loss_fn(target, logits))
 print(f"loss {loss_fn(logits, target):.4f}")
 
 # %%
-# 前三条都要换成浮点数，手写的数写成 ``torch.tensor([1.0, 2.0, 3.0])``，像素用 ``.float()`` 转换。
-# 第三条里的 ``unsigned char`` 是 C++ 语言对 ``uint8`` 的叫法。
-# 第四条的原因是两个参数写反了，:term:`标签` 被当作 :term:`logits`。
+# 前四条都要换成浮点数，手写的数写成 ``torch.tensor([1.0, 2.0, 3.0])``，像素用 ``.float()`` 转换。
+# 第三条的 ``add_`` 与 ``x += 0.5`` 一样是 :term:`原地操作`。类型提升的结果是 ``float32``，存不回 ``int64`` 的张量，所以报错。
+# 第四条里的 ``unsigned char`` 是 C++ 语言对 ``uint8`` 的叫法。第五条的原因是两个参数写反了，:term:`标签` 被当作 :term:`logits`。
 # 报错里的 ``log_softmax`` 是 :term:`交叉熵` 中的一步，它的输入是 logits，所以 ``Long`` 说明 logits 是整数。
 # 最后一行按正确的次序算出了损失。
 #
@@ -94,10 +95,12 @@ print(f"loss {loss_fn(logits, target):.4f}")
 # --------------------
 # 编号必须是整数，例如类别的编号和 :term:`嵌入` 的输入。层 ``nn.Embedding(10, 4)`` 保存 10 个长度为 4 的向量，按编号取出其中的几个。
 
+show(lambda: loss_fn(logits, target.float()))
 show(lambda: nn.Embedding(10, 4)(torch.tensor([1.0, 2.0])))
 
 # %%
-# 报错里的 ``torch.FloatTensor`` 是 ``float32`` 的张量，而它要的是 ``Long`` 或 ``Int``，所以改成 ``torch.tensor([1, 2])``。
+# 第一条的标签用 ``.long()`` 转换，标签的其他错误见 :ref:`pitfalls-class-targets`。
+# 第二条里的 ``torch.FloatTensor`` 是 ``float32`` 的张量，而嵌入要的是 ``Long`` 或 ``Int``，所以改成 ``torch.tensor([1, 2])``。
 #
 # 布尔值没有平均值
 # ----------------
@@ -105,10 +108,11 @@ show(lambda: nn.Embedding(10, 4)(torch.tensor([1.0, 2.0])))
 
 predicted, labels = torch.tensor([3, 1, 4]), torch.tensor([3, 1, 5])
 show(lambda: (predicted == labels).mean())
+show(lambda: labels.mean())
 print(f"accuracy {(predicted == labels).float().mean():.4f}")
 
 # %%
-# 方法 ``mean`` 的结果默认与输入同类型，但是 ``bool`` 存不下平均值，所以报错说推断不出结果的类型。
+# 方法 ``mean`` 的结果默认与输入同类型，但是 ``bool`` 和整数类型存不下平均值，所以报错说推断不出结果的类型。
 # 先用 ``.float()`` 转换，也可以写 ``mean(dtype=torch.float32)``。
 #
 # 不报错的：uint8 相减
@@ -152,7 +156,7 @@ print(f"subtract, then divide: mean difference {difference:.1f}")
 # .. change-it::
 #
 #    把 ``one.float() - two.float()`` 里的 ``.float()`` 换成 ``.to(torch.int8)`` 或 ``.to(torch.int16)``，它们都能放下负数。
-#    哪一种得到 78.5？
+#    再在同一行的 ``.mean()`` 之前加上 ``.float()``，因为整数张量不能直接求平均。哪一种得到 78.5？
 
 # hide-cell: int8 和 int16
 for dtype in (torch.int8, torch.int16):
@@ -187,7 +191,7 @@ for inputs in (X, X.float()):
         print(f"{type(error).__name__}: {error}")
 
 # %%
-# 没有转换的 ``X`` 没有通过检查，转换以后通过了。
+# 没有转换的 ``X`` 没有通过检查，转换以后通过了。网络的输入是编号时，要把 ``check`` 里的 ``float32`` 换成 ``int64``。
 #
 # .. real-projects::
 #
@@ -197,6 +201,7 @@ for inputs in (X, X.float()):
 # %%
 # 小结
 # ----
-# - 规则：数据一读进来就转好类型，输入用 ``float32``，类别编号用 ``int64``。整数溢出不报错，所以先转换再相减。
+# - 规则：数据一读进来就转好类型，输入用 ``float32``，类别编号用 ``int64``。逐元素运算自动做类型提升，矩阵乘法和卷积则要求类型相同。
+#   整数溢出不报错，所以先转换再相减。
 # - API：``Tensor.dtype``、``Tensor.float()``、``torch.tensor(..., dtype=torch.float32)``。
 # - 下一页：:ref:`pitfalls-class-targets`
