@@ -39,7 +39,7 @@ from torch import nn
 # ``target`` 是正确类别的编号，从 0 数起。
 
 logits = torch.tensor([[-1.0, 1], [-1, 1], [1, -1]])  # (3, 2)：样本，类别
-target = torch.tensor([1, 1, 0])  # (3,)：整数编号
+target = torch.tensor([1, 1, 0])  # (3,)：int64 编号
 
 exp = logits[0].exp()
 print("by hand:", exp / exp.sum())
@@ -70,9 +70,11 @@ print(f"by hand: {by_hand:.4f}")
 far_apart = torch.tensor([0.0, 200.0])
 print("softmax, then log:", far_apart.softmax(dim=0).log())
 print("log_softmax:      ", far_apart.log_softmax(dim=0))
+print("CrossEntropyLoss: ", loss_fn(far_apart, torch.tensor(0)))
 
 # %%
 # 分两步算时，很小的概率舍入成 0，它的对数就是 −inf。``log_softmax`` 得到 −200。
+# 正确类别是 0 时，``CrossEntropyLoss`` 的损失是 200 而不是 inf，所以应当把 logits 直接交给它，而不要先算概率。
 #
 # 把握和损失
 # ----------
@@ -98,8 +100,8 @@ for name, scores in cases.items():
 # %%
 # .. answer:: C
 #
-#    两种损失是 2.1269 和 6.0025。两个类别时，设正确类别落后 :math:`d` 分，由定义可以算出损失是
-#    :math:`\ln(1 + e^{d})`，:math:`d` 大时约等于 :math:`d`。
+#    两种损失是 2.1269 和 6.0025。两个类别时，设正确类别落后 :math:`d` 分，它的概率就是
+#    :math:`1/(1 + e^{d})`，所以损失是 :math:`\ln(1 + e^{d})`，:math:`d` 大时约等于 :math:`d`。
 #    A 只看判断的对错，但是判错的把握越大，正确类别的概率就越小。
 #    B 混淆了概率和它的负对数。概率趋于 0 时，负对数没有上限。
 #
@@ -108,7 +110,7 @@ for name, scores in cases.items():
 # %%
 # .. change-it::
 #
-#    把 ``scores`` 换成 ``scores.softmax(dim=1)``，就像网络的末尾已经有一个 softmax。不论判对多有把握，损失都能接近 0 吗？
+#    把 ``scores`` 换成 ``scores.softmax(dim=1)``，就像网络的末尾已经有一个 softmax。只要判对时足够有把握，损失就能接近 0 吗？
 
 # hide-cell: 先做一次 softmax
 for name, scores in cases.items():
@@ -210,13 +212,13 @@ for loss in (cross_entropy, squared_error):
 # .. outcome::
 #
 #    交叉熵从 6 步增加到 14 步，是 2.3 倍。均方误差从 16 步增加到 426 步，是 26.6 倍。
-#    所以用均方误差也能判对，但是起初很有把握的判错，改正起来要慢得多。
+#    用均方误差最后也能判对，但是起初很有把握的判错，改正起来要慢得多。
 
 # %%
 # 二分类只用一个分数
 # ------------------
-# 两个类别时，损失只取决于两个分数之差 :math:`d`，所以网络只输出这个差就够了。
-# 函数 Sigmoid 把它变成类别 1 的概率 :math:`1/(1 + e^{-d})`，所以差大于 0 就判为类别 1。
+# 两个类别时，损失只取决于两个分数之差 :math:`s`，所以网络只输出这个差就够了。
+# 函数 Sigmoid 把它变成类别 1 的概率 :math:`1/(1 + e^{-s})`，所以差大于 0 就判为类别 1。
 # 类 ``BCEWithLogitsLoss`` 接收这一个分数，目标是形状相同的浮点数，1.0 表示类别 1，0.0 表示类别 0。
 
 difference = logits[:, 1] - logits[:, 0]  # (3, 2) -> (3,)
@@ -233,12 +235,13 @@ print(f"one score: {binary_loss:.4f}  two scores: {output:.4f}")
 # .. real-projects::
 #
 #    类别不平衡时，用 ``weight=`` 给各个类别不同的权重。``label_smoothing=`` 使目标不再是 0 和 1，
-#    它出自 `Szegedy et al., 2015 <https://arxiv.org/abs/1512.00567>`__。文本里用 ``ignore_index=`` 跳过填充的位置，见
+#    它出自 `Szegedy et al., 2015 <https://arxiv.org/abs/1512.00567>`__。文本里用 ``ignore_index=`` 跳过填充的位置。
+#    目标的形状或类型不对时的报错见 :ref:`pitfalls-class-targets`，其余的选项见
 #    `torch.nn.CrossEntropyLoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>`__。
 
 # %%
 # 小结
 # ----
-# - 规则：交叉熵接收 logits 和类别编号，两个类别时，很有把握的判错，损失约等于落后的分数，网络的末尾不放 softmax。
+# - 规则：交叉熵接收 logits 和类别编号，所以网络的末尾不放 softmax。两个类别时，很有把握的判错，损失约等于落后的分数。
 # - API：``torch.nn.CrossEntropyLoss``、``torch.nn.BCEWithLogitsLoss``、``torch.softmax(x, dim=1)`` 和 ``torch.log_softmax(x, dim=1)``。
 # - 下一页：:ref:`networks-optimizer-step`

@@ -74,8 +74,7 @@ for i in (0, 1, 2, 9, 49):
 # %%
 # .. answer:: A
 #
-#    第 50 步走了 0.497，约是 0.05 的 10 倍。B 不成立，因为旧的速度也参与更新，
-#    例如第二步走 :math:`0.05 \times (0.9 + 1) = 0.095`。C 不成立，因为每走一步，旧的速度都要乘以 0.9。
+#    第 50 步走了 0.497，约是 0.05 的 10 倍。B 不成立，因为旧的速度也参与更新，例如第二步走 :math:`0.05 \times (0.9 + 1) = 0.095`。C 不成立，因为每走一步，旧的速度都要乘以 0.9。
 #    这些系数之和是 :math:`1 + 0.9 + 0.9^2 + \dots = 1/(1-0.9) = 10`，所以梯度不变时步子最多放大到 10 倍。
 
 # %%
@@ -91,7 +90,7 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 梯度不变时，步子逐渐放大。梯度来回变号时，新的梯度抵消旧速度的一部分，所以步子起初忽大忽小，最后约是第一步的一半。
+# 梯度不变时，步子逐渐放大。梯度来回变号时，新的梯度抵消旧速度的一部分，例如第二步走 :math:`0.05 \times |0.9 - 1| = 0.005`。所以步子起初忽大忽小，最后是第一步的 :math:`1 - 0.9 + 0.9^2 - \dots = 1/(1+0.9)` 倍，约为一半。
 #
 # .. change-it::
 #
@@ -159,8 +158,8 @@ for i in range(0, 6000, 600):
 #
 # 公平地比较
 # ----------
-# 如果只去掉动量，学习率仍取 0.05，那么没有动量的一方步子太小，比较就不公平。
-# 所以两种方法各试几个学习率，每个学习率用五个种子，数一数走多少步损失才低于 2，约是开始时的一半。
+# 如果只去掉动量，学习率仍取 0.05，那么没有动量的一方可能只是步子太小，比较就不公平。
+# 所以两种方法各试几个学习率，每个学习率用五个种子，数一数走多少步损失才低于 2，约是开始时的一半。表里的 nan 表示损失变成了 NaN。
 #
 # .. predict::
 #
@@ -180,7 +179,7 @@ for momentum, lr in settings:
     print(f"momentum {momentum}, lr {lr:<4}   {numbers}    {sum(steps) / 5:>5.0f}")
 
 # %%
-# 再看不用动量时，走一步之后，沿第一步的方向，梯度变成原来的几倍。负数表示反向，五个种子各打印一个数。
+# 再看不用动量时的前三步。step 2 是沿第一步的方向，第二步的梯度是第一步的几倍，负数表示反向。step 3 是第三步的梯度有第一步的几倍长。五个种子各打印一个数。
 
 
 def gradient(lr, seed, n_epochs):  # 最后一步的梯度，还留在 grad 里
@@ -189,14 +188,19 @@ def gradient(lr, seed, n_epochs):  # 最后一步的梯度，还留在 grad 里
 
 
 for lr in (0.05, 0.15, 0.5):
-    pairs = [(gradient(lr, seed, 1), gradient(lr, seed, 2)) for seed in range(5)]
-    print(f"lr {lr:<4}", *(f"{(g @ h / (g @ g)).item():+.2f}" for g, h in pairs))
+    print(f"lr {lr}")
+    runs = [
+        [gradient(lr, seed, n_epochs) for n_epochs in (1, 2, 3)] for seed in range(5)
+    ]
+    print("  step 2", *(f"{(g @ h / (g @ g)).item():+6.2f}" for g, h, _ in runs))
+    print("  step 3", *(f"{(k.norm() / g.norm()).item():6.2f}" for g, _, k in runs))
 
 # %%
 # .. answer:: C
 #
 #    最后一行全是 NaN，所以 A 和 B 都不成立，动量不等于更大的学习率。
-#    学习率取 0.05 时，一步之后梯度不反向，取 0.15 时反向，最多是 1.14 倍，取 0.5 时反向，而且都超过 3 倍，所以步子越走越大。
+#    学习率取 0.05 时，第二步的梯度不反向。取 0.15 时反向，但是第三步的梯度最多是第一步的 1.57 倍。
+#    取 0.5 时也反向，第二步都超过 3 倍，第三步都超过 8 倍，步子越走越大，直到损失变成 NaN。
 #    动量只在梯度方向不变时才把步子放大到 10 倍，而学习率 0.5 使每一步都是 10 倍。
 
 # %%
@@ -209,10 +213,11 @@ X, y, _ = make(seed=0)
 X_grid = torch.linspace(0, 1, 200).view(-1, d)
 fits = {}
 for momentum, lr in ((0.0, 0.15), (0.9, 0.05)):
-    model, losses = train(lr, momentum, n_epochs=601)
+    model, _ = train(lr, momentum, n_epochs=600)
     with torch.no_grad():
         fits[momentum] = model(X_grid.to(device)).cpu()
-    print(f"momentum {momentum}, lr {lr}, step 600: loss {losses[600]:.2f}")
+        loss = nn.functional.mse_loss(model(X), y)
+    print(f"momentum {momentum}, lr {lr}, after 600 steps: loss {loss:.2f}")
 
 # %%
 
@@ -228,11 +233,12 @@ fig.legend(loc="outside lower center", ncols=3, frameon=False)
 plt.show()
 
 # %%
-# 有动量的网络学会了大部分起伏，只在右端偏离。没有动量的网络只学会了左边的一个低谷。
+# 有动量的网络学会了大部分起伏，只在右端偏离。没有动量的网络大致只学会了左边的一个低谷。
 #
 # .. real-projects::
 #
-#    动量系数一般先取 0.9，再调学习率。``nesterov=True`` 是动量的一种变体，
+#    动量系数一般先取 0.9，再调学习率。有的教材把新的梯度乘以 :math:`1-\mu`，那样梯度不变时步子不放大，
+#    所以学习率要取 :math:`1/(1-\mu)` 倍。``nesterov=True`` 是动量的一种变体，
 #    见 `torch.optim.SGD <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>`__ 的文档。
 #    动量为什么能加快收敛，见附有交互图的文章 `Why Momentum Really Works <https://distill.pub/2017/momentum/>`__。
 
