@@ -60,7 +60,7 @@ Deeper
 .. image:: a.png
    :alt: what it shows
 
-.. math:: \\frac{a}{b} = \\eta
+:math:`\\frac{a}{b} = \\eta`
 
 Section two
 -----------
@@ -108,7 +108,7 @@ class Ids(HTMLParser):
             self.scripts.append(values.get("src") or "")
 
 
-def test_sections_hold_text_and_code_apart_and_formulas_as_text() -> None:
+def test_sections_hold_text_and_code_apart_and_formulas_in_a_line_as_text() -> None:
     with registered({}, {}):  # whatever Sphinx, in another test of this process, has changed
         found = sections_of(publish_doctree(PAGE, settings_overrides={"doctitle_xform": False}))
     assert [(section.anchor, section.heading, section.level) for section in found] == [
@@ -119,7 +119,7 @@ def test_sections_hold_text_and_code_apart_and_formulas_as_text() -> None:
     ]
     records = [section.record(0) for section in found]
     assert [record[4] for record in records] == [
-        "A word and x^2 more.\ny",
+        "A word and x^2 more.",
         "In a list, with code.",
         "A note.\na cell\na/b = η",
         "",
@@ -194,8 +194,12 @@ def test_errors_are_whole_and_formulas_are_words(language: str, site_root: Path)
 
 def test_only_lines_that_tell_a_page_from_others_are_kept() -> None:
     plot = ["fig, ax = plt.subplots()", "ax.plot(xs)"]
+    beside = ["print(nn.Linear(2, 3))", "except nn.Linear as error:", "for x in nn.Linear(2):"]
     pages = [
-        [[*plot, "model = nn.Linear(2, 3)"], ["nn.Linear(4, 5)", " 1.0   2.0", "no grad was found for it"]],
+        [
+            [*plot, *beside, "model = nn.Linear(2, 3)  # two to three"],
+            ["nn.Linear(4, 5)", " 1.0   2.0", "no grad was found for it"],
+        ],
         [[*plot, "hook = layer.register_hook(f)"]],
         [[*plot, "own = helper(1)", "own(2)"], []],
     ]

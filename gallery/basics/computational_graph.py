@@ -186,7 +186,7 @@ print(f"{a_2.grad=}  {b_2.grad=}")
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     for name, tensor in tensors.items():
-        print(f"{name}: is_leaf={str(tensor.is_leaf):5}  grad={tensor.grad}")
+        print(f"{name}: is_leaf={tensor.is_leaf!s:5}  grad={tensor.grad}")
 print(f"{caught[0].category.__name__}: {str(caught[0].message).split('. ')[0]}")
 
 # %%

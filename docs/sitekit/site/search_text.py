@@ -9,6 +9,9 @@ NAME = re.compile(r"(?<=\.)[A-Za-z_]\w{2,}|\b[A-Za-z_]\w{2,}(?=[(=\"])|\b[A-Z]\w
 """In code: attributes, what is called, keywords, also as texts, classes."""
 OWN = re.compile(r"^\s*(?:def|class) (\w+)|^\s*(\w+)(?:, \w+)* = |\bfor (\w+) in\b")
 """A name that the page itself defines."""
+BESIDE = re.compile(r"print\(|f[\"']|except\b.*:$|for\b.* in .*:$")
+"""How a line of code begins that prints, catches or repeats what other lines are about."""
+COMMENT = re.compile(r"  # .*")
 LONGEST = 300
 """Characters of a line; more of a message is seldom looked for, and never shown."""
 COMMON = 0.04
@@ -30,11 +33,15 @@ def _names(lines: Sequence[str]) -> set[str]:
     return {name for line in lines for name in NAME.findall(line)} - own
 
 
+def _bare(line: str) -> str:
+    return COMMENT.sub("", line.strip())
+
+
 def telling_lines(pages: Sequence[Sequence[Sequence[str]]]) -> Iterator[list[list[str]]]:
     """Of the lines of code and output of each page's sections those that tell it from others.
 
     A name that stands on many pages, such as ``plt``, tells nothing, and one that was there before on its page tells
-    nothing more; neither does a table of numbers.
+    nothing more; neither does a table of numbers, a call of ``print`` or the head of a loop.
     """
     every = [_names([line for lines in sections for line in lines]) for sections in pages]
     often = Counter(name for names in every for name in names)
@@ -45,9 +52,9 @@ def telling_lines(pages: Sequence[Sequence[Sequence[str]]]) -> Iterator[list[lis
         kept: list[list[str]] = []
         for lines in sections:
             kept.append([])
-            for line in map(str.strip, lines):
+            for line in map(_bare, lines):
                 found = new.intersection(NAME.findall(line))
-                if (found or _is_prose(line)) and line not in seen:
+                if (found or _is_prose(line)) and line not in seen and not BESIDE.match(line):
                     kept[-1].append(line[:LONGEST])
                     seen.add(line)
                     new -= found

@@ -19,7 +19,7 @@ RECAP = "recap"
 """The id of the section that only repeats its page."""
 CODE = {"literal_block", "doctest_block", "code_links_block"}  # the last is Sphinx-Gallery's, with API links
 NO_TEXT = (
-    *(nodes.Invisible, nodes.raw, nodes.system_message),
+    *(nodes.Invisible, nodes.raw, nodes.system_message, nodes.math_block),
     *(nodes.footnote_reference, addnodes.index, addnodes.toctree),
     fold,
 )
@@ -64,7 +64,7 @@ def _is_left_out(node: nodes.Node) -> bool:
 
 def _plain(node: nodes.Node) -> str:
     """The words of a paragraph, without its pictures."""
-    if isinstance(node, nodes.math | nodes.math_block):
+    if isinstance(node, nodes.math):
         return formula(node.astext())
     if isinstance(node, nodes.Text):
         return node.astext()
@@ -121,8 +121,6 @@ def _collect(parent: nodes.Element, into: Section, sections: list[Section]) -> N
                 begin(Section(anchor, _heading(name), into.level + 1), content)
         elif node.tagname in CODE:
             into.code.append(node.astext())
-        elif isinstance(node, nodes.math_block):
-            into.text.append(formula(node.astext()))
         elif isinstance(node, nodes.TextElement):
             is_heading = isinstance(node, nodes.title) and isinstance(parent, nodes.section)
             if not is_heading and not _is_link(node):
