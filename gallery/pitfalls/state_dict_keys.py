@@ -66,8 +66,8 @@ for _ in range(100):
 print(f"validation accuracy {accuracy(trained):.3f}")
 
 # %%
-# ``state_dict()`` 返回从参数和 :term:`缓冲区` 的名字到 :term:`张量` 的字典。这些张量与模型共用内存，所以训练完立刻用 ``torch.save`` 存下来，
-# 以后再用 ``torch.load`` 读回。``map_location="cpu"`` 让读回的张量都放在 CPU 上，不论存的时候在哪台 :term:`设备` 上。
+# ``state_dict()`` 返回从参数和 :term:`缓冲区` 的名字到 :term:`张量` 的字典。这些张量与模型共用内存，继续训练时会跟着变，
+# 所以用 ``torch.save`` 把当时的值存进文件，以后再用 ``torch.load`` 读回。``map_location="cpu"`` 让读回的张量都放在 CPU 上，不论存的时候在哪台 :term:`设备` 上。
 # ``weights_only=True`` 是 PyTorch 2.6 以来的默认值，它只读张量和简单的数据，拒绝文件里的其他对象，因为读那些对象时可能运行任意代码。
 
 file = io.BytesIO()  # 内存里的文件
@@ -146,13 +146,13 @@ print(f"renamed attribute, head.weight: equals the file: {from_file}")
 #    编码器的两个参数等于文件里的值，输出层的两个参数仍等于初值。
 #    B 不成立，因为编码器已经改了。C 不成立，因为输出层一行也没有改。
 #    输出的最后一行来自前面改了属性名的模型。名字对不上而报错时也是这样，因为对得上的 ``head.weight`` 已经读入。
-#    所以接住这两种错误再继续训练，训练的是一个读了一半的模型。
+#    所以接住这两种错误再继续训练，训练的是一个只读入一部分、甚至一个参数也没有读入的模型。
 #
 # 加上 strict=False
 # -----------------
 # .. predict::
 #
-#    给包过的那份参数 ``wrapped`` 加上 ``strict=False``，读进 ``Net``。读完以后验证 :term:`准确率` 大约是多少？
+#    用 ``strict=False`` 把包过的那份参数 ``wrapped`` 读进 ``Net``。读完以后验证 :term:`准确率` 大约是多少？
 #
 #    - 与训练好的模型相同，因为它会忽略多出来的前缀
 #    - 0.1，因为一个参数也没有读进来
@@ -181,7 +181,7 @@ except RuntimeError as error:
 #
 # .. change-it::
 #
-#    给改了属性名的 ``Renamed`` 加上 ``strict=False``，读入 ``state``。这次输出层的两个名字对上了，准确率能回到多少？
+#    用 ``strict=False`` 把 ``state`` 读进改了属性名的 ``Renamed``。这次输出层的两个名字对上了，准确率能回到多少？
 
 # hide-cell: 只有输出层对上
 for seed in range(1, 6):
@@ -193,7 +193,7 @@ for seed in range(1, 6):
 # %%
 # .. outcome::
 #
-#    准确率在 0.047 与 0.137 之间，与一个参数也没有读进来时分不开。输出层是和训练好的编码器一起训练的，这里的编码器却还是随机的初值。
+#    准确率在 0.047 与 0.137 之间，与一个参数也没有读进来时看不出差别。输出层是和训练好的编码器一起训练的，这里的编码器却还是随机的初值。
 #
 # 怎样改
 # ------
@@ -217,7 +217,7 @@ print(f"encoder -> body: validation accuracy {accuracy(renamed):.3f}")
 # 第一行说明名字全都对上了。两个模型的准确率都回到了 0.960，可见改名的猜测是对的。
 # 包过的模型在保存时写 ``model.module.state_dict()``，名字里就没有前缀。
 #
-# 类别数不同时，新的输出层本来就没有可读的参数。这时从字典里去掉输出层，再用 ``strict=False``，并且写明允许缺哪几个名字。
+# 类别数不同时，文件里没有合适新输出层的参数。这时从字典里去掉输出层，再用 ``strict=False``，并且写明允许缺哪几个名字。
 
 five = Net(n_classes=5)
 encoder_only = {
@@ -227,11 +227,12 @@ result = five.load_state_dict(encoder_only, strict=False)
 print(f"missing: {result.missing_keys}, unexpected: {result.unexpected_keys}")
 assert set(result.missing_keys) == {"head.weight", "head.bias"}
 assert not result.unexpected_keys
-same = torch.equal(five.encoder.weight, state["encoder.weight"])
-print(f"encoder weight equals the file: {same}")
+loaded = five.state_dict()
+same = [name for name in encoder_only if torch.equal(loaded[name], state[name])]
+print(f"equal to the file: {same}")
 
 # %%
-# 缺的只有输出层的两个名字，编码器的权重等于文件里的。新的输出层还要训练。
+# 缺的只有输出层的两个名字，编码器的两个参数等于文件里的值。新的输出层还要训练。
 #
 # .. real-projects::
 #
@@ -242,6 +243,6 @@ print(f"encoder weight equals the file: {same}")
 #
 # 小结
 # ----
-# - 规则：按 Missing 和 Unexpected 两栏改名字，用 ``strict=False`` 时核对返回值，因为它对没有读入的参数不报错。
+# - 规则：按 Missing 和 Unexpected 两栏改名字，用 ``strict=False`` 时核对返回值，因为它对名字对不上的参数不报错。
 # - API：``nn.Module.state_dict``、``load_state_dict(state, strict=False)``、``torch.load(path, map_location="cpu")``。
 # - 下一页：:ref:`exercises-pitfalls`

@@ -9,7 +9,7 @@
 =================
 
 一个网络训练好以后，用它预测一张图会报错，一次预测几张图却不报错。报错是因为评估之前忘了调用 ``model.eval()``。
-不报错的时候，算出的 :term:`准确率` 可信吗？它与批次的大小、图像的次序有没有关系？评估以后，网络还是原来的网络吗？
+不报错的时候，算出的 :term:`准确率` 可信吗？它会不会随批次的大小、图像的次序改变？评估以后，网络还是原来的网络吗？
 
 你将学到：
 
@@ -82,7 +82,7 @@ for attempt in (1, 2, 3):
 
 # %%
 # 训练模式下，批量归一化减去当前批次的均值，再除以当前批次的标准差。报错里的 ``[1, 64]`` 是一张图的 64 个 :term:`特征`，报错把特征叫做 channel。每个特征只有一个值，它减去均值总是 0，什么信息也不剩，所以报错。
-# 训练时，如果最后一个批次只剩一个 :term:`样本`，也会报这个错，这时给 ``DataLoader`` 加上 ``drop_last=True``。
+# 训练这个网络时，如果最后一个批次只剩一个 :term:`样本`，也会报这个错，这时给 ``DataLoader`` 加上 ``drop_last=True``。
 #
 # 训练模式下，Dropout 每次随机丢掉一半的值，所以三次的结果不同。
 # 评估模式下，Dropout 什么也不做，批量归一化改用训练中积累的均值 ``running_mean`` 和方差 ``running_var``。
@@ -181,7 +181,7 @@ plt.show()
 classes = [validation[labels[validation] == k] for k in range(10)]
 turns = torch.stack([rows[:25] for rows in classes], dim=1).flatten()  # 250 张
 mixed = [turns[torch.randperm(250)] for _ in range(5)]
-counts = [len(labels[rows].unique()) for rows in mixed[0].split(10)]
+counts = [len(labels[rows].unique()) for order in mixed for rows in order.split(10)]
 print(f"classes in each batch of 10, shuffled: {min(counts)} to {max(counts)}")
 print(f"shuffled:     {text(over_seeds(norm, mixed, 10, True))}")
 print(f"taking turns: {text(over_seeds(norm, [turns] * 5, 10, True))}")
@@ -190,7 +190,7 @@ print(f"eval():       {text(over_seeds(norm, [turns] * 5, 10, False))}")
 # %%
 # .. outcome::
 #
-#    轮流出现时的 0.985 高于随机次序的 0.942，因为每批 10 类都有，随机抽取的 10 张图却只有 4 到 8 类。
+#    轮流出现时的 0.985 高于随机次序的 0.942，因为每批 10 类都有，随机次序的各批却只有 4 到 9 类。
 #    它也不低于 ``eval()`` 的 0.974，但是预测之前不知道类别，所以不能这样安排批次。
 
 # %%
@@ -238,7 +238,7 @@ for evaluation in (accuracy, evaluate):
 # .. real-projects::
 #
 #    预测服务常把几个用户的图像合成一个批次。忘了 ``eval()`` 时，批量归一化会使一个用户的结果随别人的图像改变。
-#    有些网络在训练时也让某些层保持 ``eval()``，例如冻结的批量归一化。``model.train()`` 会切换所有的层，所以之后要再对这些层调用 ``eval()``。
+#    有些网络在训练时也让某些层保持 ``eval()``，例如冻结的批量归一化。``model.train()`` 会切换所有的层，``evaluate`` 结束时也是这样，所以之后要再对这些层调用 ``eval()``。
 #    接口见 `torch.nn.Module.eval <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval>`__，
 #    `自动求导的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__ 解释了 ``no_grad()`` 与 ``eval()`` 为什么无关。
 
