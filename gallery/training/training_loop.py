@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, TensorDataset
 # 思路
 # ----
 # ``train_one_epoch`` 用训练集的每个批次更新一次参数。``evaluate`` 只量损失和准确率，不更新参数。
-# 每一轮先调用前一个，再用后一个量 :term:`验证集`。:term:`测试集` 要等到训练方法全部选定之后才用，而且只用一次。
+# 每一轮先调用前一个，再用后一个在 :term:`验证集` 上评估。:term:`测试集` 要等到训练方法全部选定之后才用，而且只用一次。
 #
 # 数据和划分与 :ref:`training-digits-dataloader` 相同。
 
@@ -134,7 +134,7 @@ for epoch in (1, 2, 5, 10, 20):
     print(f"    {numbers[2]:.3f}  {numbers[3]:>10.3f}")
 
 # %%
-# 为了检验原因，用第一轮结束时的网络把训练集再评估一遍，五个种子都做，第 20 轮也做。
+# 为了检验原因，五个种子都用第一轮和第 20 轮结束时的网络把训练集再评估一遍。用同样的种子重新训练一轮，得到的就是第一轮结束时的网络。
 
 train_again_loader = DataLoader(train_data, batch_size=64)
 
@@ -156,13 +156,13 @@ for seed in range(5):
 # %%
 # .. answer:: B
 #
-#    第一轮五个种子都是验证的高，种子 0 是 0.680 对 0.411。
+#    第一轮五个种子都是验证准确率高，种子 0 是 0.680 对 0.411。
 #    训练的准确率把这一轮开头的网络答错的也算在内，验证用的却是这一轮结束时的网络。
-#    用结束时的网络重新评估训练集，五个训练准确率都升高了，而且都高于验证的。网络里没有 Dropout 这样的层，所以这不是评估模式造成的。
+#    用结束时的网络重新评估训练集，五个训练准确率都升高了，不再低于验证准确率。网络里没有 Dropout 这样的层，所以这不是评估模式造成的。
 #    A 的理由只适用于同一个网络的两个数，而累计的准确率混合了不同时刻的网络。C 不成立，因为种子 0 相差最小，也有 0.680 对 0.411。
 
 # %%
-# 到第 20 轮，五个种子累计的准确率都与重新评估的相近，种子 3 和 4 相差最大，也只有 0.988 对 0.992 和 0.984 对 0.988，验证的却都更低。
+# 到第 20 轮，五个种子累计的准确率都与重新评估的相近，种子 3 和 4 相差最大，也只有 0.988 对 0.992 和 0.984 对 0.988，验证准确率却都更低。
 # 所以这时的差距不是累计造成的，它的来历见 :ref:`training-overfitting`。
 
 # hide-input: 画图
@@ -178,7 +178,7 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# 图中是种子 0。验证的曲线开头在上，第 4 到第 7 轮两条曲线靠得很近，之后累计的训练准确率在上，第 10 轮是 0.968 对 0.960。
+# 图中是种子 0。验证的曲线开头在上，第 4 到第 7 轮两条曲线靠得很近，从第 8 轮起累计的训练准确率一直在上，第 20 轮是 0.987 对 0.960。
 #
 # .. change-it::
 #
@@ -237,7 +237,7 @@ print(f"{accuracies.mean():.3f} ± {accuracies.std():.3f}")
 # .. real-projects::
 #
 #    真实的循环还要在每个批次把 ``x`` 和 ``y`` 移到 :term:`设备` 上，并且定期保存检查点，见 :ref:`training-save-and-load`。在 GPU 上，
-#    ``item()`` 要等 GPU 算完，所以可以改为累加 ``loss.detach() * len(y)``，一轮结束时再用 ``item()``。
+#    ``item()`` 要等 GPU 算完，所以可以把 ``loss.detach() * len(y)`` 和答对的个数都作为张量累加，一轮结束时再各用一次 ``item()``。
 #    如果加载器设了 ``drop_last=True``，总的样本数就不能用 ``len(loader.dataset)``，要自己累加。
 #    两种模式见 `torch.nn.Module.eval <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval>`__ 的文档，
 #    ``no_grad()`` 的原理见 `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
