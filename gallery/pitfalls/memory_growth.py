@@ -29,7 +29,7 @@ from torch import nn
 # %%
 # 症状
 # ----
-# 等内存真正用完要花很久，所以这里一次就要 :math:`2^{50}` 个数，看看分配失败时会读到什么。每个数占 4 字节。
+# 等内存真正用完要花很久，所以这里一次就要 :math:`2^{50}` 个数，看看分配失败时的报错怎么写。每个数占 4 字节。
 
 try:
     torch.empty(2**50)
@@ -38,7 +38,7 @@ except RuntimeError as error:
     print(textwrap.fill(f"{type(error).__name__}: {name}{reason}", 92))
 
 # %%
-# 报错里的字节数是 :math:`2^{50} \times 4`，也就是这一次要的内存，以前的内存用在哪里则没有说。在 GPU 上，同样的错误写成 ``torch.OutOfMemoryError: CUDA out of memory.``。
+# 报错里的字节数是 :math:`2^{50} \times 4`，也就是这一次要的内存。此前占用的内存用在了哪里，报错没有说。在 GPU 上，同样的错误写成 ``torch.OutOfMemoryError: CUDA out of memory.``。
 #
 # 计算图保存了什么
 # ----------------
@@ -47,6 +47,7 @@ except RuntimeError as error:
 #
 # ``saved_tensors_hooks`` 在每次保存张量时调用我们的函数 ``remember``。
 # 函数用 ``weakref`` 记下这个张量。弱引用不会阻止张量释放，而在张量释放以后，它给出 ``None``。
+# 第二个函数是 ``lambda``，它在反向传播用到张量时把张量交回去。
 
 
 references = []
@@ -77,12 +78,14 @@ model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10))
 known = [x, target, *model.parameters()]
 with torch.autograd.graph.saved_tensors_hooks(remember, lambda kept: kept):
     loss = loss_fn(model(x), target)
+# 每种形状只打印一次
 for shape in dict.fromkeys(tuple(ref().shape) for ref in references):
     print(f"saved {shape}")
 print(f"one step: {held_kib(known):.0f} KiB")
 
 # %%
 # 输入 ``(128, 64)``、权重 ``(256, 10)`` 和标签 ``(128,)`` 本来就在内存里，所以不算。
+# 保存第二层的权重，是为了算这一层输入的梯度。``x`` 不需要梯度，所以第一层的权重没有保存。
 # 新占的内存主要是 ReLU 的输出 ``(128, 256)``，每个数 4 字节，共 128 KiB。
 # 再加上对数概率 ``(128, 10)`` 的 5 KiB，就是 133 KiB。形状为 ``()`` 的张量只有一个数，占 4 字节。
 #
@@ -201,7 +204,7 @@ for one_step in (logits, classes):
 #
 # 下次怎样发现
 # ------------
-# 每一轮结束时，检查留到下一轮的张量是否还带着图，也就是它的 ``grad_fn`` 是不是 ``None``。收在列表里的张量要逐个检查。``.item()`` 取出的是 Python 数，没有 ``grad_fn``，不用检查。
+# 跑完第一步就检查，留到下一步的张量是否还带着图，也就是它的 ``grad_fn`` 是不是 ``None``。收在列表里的张量要逐个检查。``.item()`` 取出的是 Python 数，没有 ``grad_fn``，不用检查。
 
 kept = {"keep_graph": keep_graph(), "detach": detach()}
 for name, loss in kept.items():

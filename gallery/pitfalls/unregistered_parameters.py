@@ -14,7 +14,7 @@
 
 你将学到：
 
-- 读懂参数没有登记时的四种报错
+- 读懂与参数的登记和优化器有关的四种报错
 - 判断放在列表里的层和后来换上的层会不会更新
 - 修正这两种写法，并用两个检查找出漏掉的参数
 """
@@ -29,7 +29,7 @@ from torch import nn
 # %%
 # 症状
 # ----
-# 下面四种写法都与参数的登记有关，都会报错。
+# 下面四种写法都与参数怎样登记、怎样交给优化器有关，都会报错。
 
 
 class AllInList(nn.Module):
@@ -63,14 +63,14 @@ for mistake in (empty, scaled_parameter, plain_tensor, NoSuper):
         mistake()
     except (AttributeError, TypeError, ValueError) as error:
         print(f"{mistake.__name__}:")
-        print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 92), end="\n\n")
 
 # %%
 # 给 :term:`模块` 的属性赋值时，``nn.Module`` 检查值的类型，``nn.Parameter`` 和模块会登记下来。缓冲区则用 ``register_buffer`` 登记。``parameters()``、``state_dict()`` 和 ``.to()`` 都只看登记过的东西。其中 ``state_dict()`` 返回从名字到参数和缓冲区的字典，保存模型时存的就是它。
 #
 # - ``empty``：列表不属于这两种类型，普通的张量也不属于，所以列表里的层没有登记，模型一个参数也没有。
-# - ``scaled_parameter``：参数乘过 0.1 以后是运算的结果，不再是 :term:`叶子张量`。应当先算好初值，再用 ``nn.Parameter`` 包起来。
-# - ``plain_tensor``：登记过的名字只能换成另一个 ``nn.Parameter`` 或 ``None``。
+# - ``scaled_parameter``：参数乘过 0.1 以后是运算的结果，不再是 :term:`叶子张量`。应当先算好初值，再用 ``nn.Parameter`` 包起来。把这样的张量赋给模块的属性，它也不会登记，只要另有一层登记过，建优化器时就不报错。
+# - ``plain_tensor``：登记为参数的名字只能换成另一个 ``nn.Parameter`` 或 ``None``。
 # - ``NoSuper``：登记用的表由 ``super().__init__()`` 建立，所以它要写在给属性赋值之前。
 #
 # 没有报错：列表里的层
@@ -99,7 +99,7 @@ for container in (list, nn.ModuleList):
     print(f"{container.__name__}: {n_parameters} parameters, {n_names} names")
 
 # %%
-# 放进列表以后，3466 个参数只剩下输出层的 330 个，``state_dict()`` 里也只有这一层的 2 个名字，所以存文件时只存这一层。
+# 放进列表以后，3466 个参数只剩下输出层的 330 个，``state_dict()`` 里也只有这一层的 2 个名字，所以存文件时只存这一层。``model.to(torch.float64)`` 也不会转换列表里的层，输入换成 ``float64`` 以后，前向传播就会报错。
 #
 # .. change-it::
 #
@@ -133,8 +133,8 @@ for container in (dict, nn.ModuleDict):
 #
 #    - ``plain_list``，因为隐藏层占了大部分参数，它们都不更新
 #    - ``new_head``，因为损失由输出层算出，而它不更新
-#    - 两种都停住，因为它们各有不更新的层
-#    - 两种都不停住，因为它们各有仍在更新的层
+#    - 两种都停住，因为它们都有不更新的层
+#    - 两种都不停住，因为它们都还有在更新的层
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -197,7 +197,7 @@ for build in (right, plain_list, new_head):
 # %%
 # .. answer:: D
 #
-#    两种网络的平均损失都下降，所以 A、B、C 都不成立，只看损失是否下降发现不了错误。
+#    两种网络的平均损失都下降，所以 A、B、C 都不成立。损失在下降，不能说明每一层都在更新。
 #    种子 0 的参数说明了原因。``plain_list`` 的隐藏层没有变，输出层变了，``new_head`` 正好相反。
 #
 # 差别在最后的损失和 :term:`准确率` 里，± 前后是五个种子的平均值和标准差。
@@ -205,7 +205,7 @@ for build in (right, plain_list, new_head):
 #
 # 怎样改
 # ------
-# 列表换成 ``nn.ModuleList`` 或 ``nn.Sequential``。换层的代码移到建优化器之前。
+# 列表换成 ``nn.ModuleList``，换层的代码移到建优化器之前。
 
 
 def head_first():
@@ -219,23 +219,23 @@ accuracy = torch.tensor([run[-1][2] for run in runs])
 print(f"head_first: accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}")
 
 # %%
-# 先换层，再建优化器，准确率就回到正确的写法的水平。
+# 先换层，再建优化器，准确率就回到正确写法的水平。
 #
 # 下次怎样发现
 # ------------
-# 训练之前检查两件事，一是模型的参数总数是否等于自己算出的数，二是优化器是否包含模型的每个参数。下面用它们检查前面训练过的三个模型，每个模型的最后一行是输出层的梯度有多大。
+# 训练之前检查两件事，一是模型的参数总数是否等于自己算出的数，二是优化器是否包含模型的每个参数。下面用它们检查前面训练过的三个模型，每个模型的最后一行给出输出层梯度的范数。
 n_expected = (64 * 32 + 32) + (32 * 32 + 32) + (32 * 10 + 10)
-for name, (model, optimizer) in trained.items():
+for build_name, (model, optimizer) in trained.items():
     n_parameters = sum(p.numel() for p in model.parameters())
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     left_out = [name for name, p in model.named_parameters() if id(p) not in held]
-    print(f"{name}: {n_parameters} of {n_expected} parameters")
+    print(f"{build_name}: {n_parameters} of {n_expected} parameters")
     print(f"  not in the optimizer: {left_out}")
     print(f"  gradient of the head: norm {model.head.weight.grad.norm():.2f}")
 
 # %%
 # 第一项查出了列表，第二项查出了新的输出层。微调时有意冻结、没有交给优化器的参数也会由第二项列出，那不是错误。新的输出层有 :term:`梯度`，所以只检查 ``.grad`` 是不是 ``None``，发现不了这个错误。
-# 它的 :term:`范数` 大得多，因为 ``optimizer.zero_grad()`` 也只清零优化器包含的参数，新输出层的梯度累加了 200 步。
+# 这个梯度的 :term:`范数` 大得多，因为 ``optimizer.zero_grad()`` 也只清零优化器包含的参数，新输出层的梯度累加了 200 步。
 #
 # .. real-projects::
 #
