@@ -8,8 +8,7 @@
 数据集与数据加载器
 ==================
 
-训练时，模型每一步只用一小批样本。样本可能都在一个数组里，也可能分散在许多文件里。怎样换一种存放方式，而不必改写训练循环？
-取样本的工作还可以交给另外几个进程，这样跑完一 :term:`轮` 是不是总能更快？
+训练时，模型每一步只用一小批样本。样本可能都在一个数组里，也可能分散在许多文件里。怎样换一种存放方式，而不必改写训练循环？取样本的工作还可以交给另外几个进程，这样跑完一 :term:`轮` 是不是总能更快？
 
 你将学到：
 
@@ -30,8 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 # %%
 # 思路
 # ----
-# :term:`数据集` 按编号返回一个样本。:term:`数据加载器` 决定取样本的次序，再把样本拼成批次。
-# 自己的数据集要写三个方法。``__init__`` 保存数据，``__len__`` 返回样本总数，``__getitem__`` 返回编号为 ``idx`` 的样本。
+# :term:`数据集` 按编号返回一个样本。:term:`数据加载器` 决定取样本的次序，再把样本拼成批次。自己的数据集要写三个方法。``__init__`` 保存数据，``__len__`` 返回样本总数，``__getitem__`` 返回编号为 ``idx`` 的样本。
 
 
 class FakeDataset(Dataset):
@@ -77,7 +75,7 @@ if __name__ == "__main__":
 # 4 个 ``y`` 叠起来的形状是 ``[4]``，数据类型仍是 NumPy 的 ``float64``。
 #
 # 网络的参数默认是 ``float32``，遇到 ``float64`` 的输入会报错（见 :ref:`basics-tensor-numpy`），所以创建数据集时就转换一次。
-# 把 ``batch_size`` 改成 8，100 个样本就不能平分，再看 ``drop_last`` 的作用。
+# 设 ``batch_size=8`` 时，100 个样本不能平分，正好用来看 ``drop_last`` 的作用。
 
 if __name__ == "__main__":
     dataset = FakeDataset(torch.from_numpy(x).float(), torch.from_numpy(y).float())
@@ -123,7 +121,7 @@ if __name__ == "__main__":
 
 # %%
 # 每一轮的 100 个编号各不相同，所以每个样本恰好用到一次。``shuffle`` 默认是 ``False``，
-# 这时 25 个批次里有 24 个只含一类样本，它们的梯度只反映一类。``shuffle=True`` 在每一轮开始时重新打乱，两轮各有 3 个批次只含一类样本。
+# 这时 25 个批次里有 24 个只含一类样本，它们的梯度只反映一类。``shuffle=True`` 在每一轮开始时重新打乱，两轮碰巧各有 3 个批次只含一类样本。
 #
 # 同一个循环，两种数据集
 # ----------------------
@@ -178,9 +176,9 @@ if __name__ == "__main__":
 #    - 几乎不变，因为取内存里的样本本来就很快
 #
 # 函数 ``epoch_seconds`` 返回几轮中最短的秒数，因为其他程序只会使一轮变慢。工作进程默认在一轮结束后关闭，
-# ``persistent_workers=True`` 让它们留到下一轮，所以只有第一轮包含启动的时间。参数 ``train`` 是训练一个批次的秒数，用 ``sleep`` 代替。
+# ``persistent_workers=True`` 让它们留到下一轮，所以只有第一轮包含启动的时间。参数 ``train`` 是训练一个批次的秒数，用 ``sleep`` 代替。前三行只打印各台机器上大多成立的界限。
 #
-# 本页的 zip 包里有 ``torchnotes``，其中的 ``SlowDataset`` 把另一个数据集包起来，每取一个样本先等一段时间，好比等待网络。
+# 本页的 zip 包里有 ``torchnotes``，其中的 ``SlowDataset`` 把另一个数据集包起来，每取一个样本先等一段时间，好比从网上下载。
 # 在开头提到的那些系统上，工作进程无法导入写在笔记本里的类，所以 ``FakeDataset`` 也从那里导入。
 
 
@@ -200,24 +198,26 @@ if __name__ == "__main__":
     from torchnotes.datasets import FakeDataset, SlowDataset
 
     dataset = FakeDataset(dataset.x, dataset.y)
-    t = {n: [epoch_seconds(dataset, k, n, repeat=10) for k in (5, 100)] for n in (0, 2)}
-    ratio = min(5, int(t[2][0] / t[0][0]))  # 更大的比值随机器变化，只取到 5
+    memory_0 = [epoch_seconds(dataset, k, 0, repeat=10) for k in (5, 100)]
+    memory_2 = [epoch_seconds(dataset, k, 2, repeat=10) for k in (5, 100)]
+    ratio = min(5, int(memory_2[0] / memory_0[0]))  # 更大的比值随机器变化，只取到 5
     print(f"in memory, 20 batches: at least {ratio} times as long with 2 workers")
-    many, one = (t[2][i] - t[0][i] for i in (0, 1))  # 20 个批次和 1 个批次多花的秒数
+    # 20 个批次和 1 个批次多花的秒数
+    many, one = (memory_2[i] - memory_0[i] for i in (0, 1))
     print(f"extra time, 20 batches / 1 batch: at least {min(4, int(many / one))}")
     print(f"extra time per batch: up to {max(0.01, many / 20):.2f} s\n")
     first_30 = FakeDataset(dataset.x[:30], dataset.y[:30])
     slow = SlowDataset(first_30, seconds_per_item=0.03)
     print("slow, 6 batches: time / time with 0 workers")
     for train in (0.0, 0.15):
-        t = [epoch_seconds(slow, 5, n, train) for n in (0, 1, 2)]
-        print(f"{train=}: 1 worker {t[1] / t[0]:.1f}, 2 workers {t[2] / t[0]:.1f}")
+        s_0, s_1, s_2 = (epoch_seconds(slow, 5, n, train) for n in (0, 1, 2))
+        print(f"{train=}: 1 worker {s_1 / s_0:.1f}, 2 workers {s_2 / s_0:.1f}")
 
 # %%
 # .. answer:: B
 #
 #    用时变成 5 倍以上。批次从 20 个减少到 1 个，取的样本一样多，多花的时间却不超过四分之一，可见它与批次的个数有关。
-#    A 只对慢的数据集成立，不训练时的用时减少约一半，因为两个进程可以同时等待。那里取一个批次要 5 × 0.03 = 0.15 秒，送回它多花的时间不超过 0.01 秒。
+#    A 只对慢的数据集成立，不训练时的用时减少约一半，因为两个进程可以同时等待。一个工作进程不节省时间，因为主进程除了等它没有别的事做。那里取一个批次要 5 × 0.03 = 0.15 秒，送回它多花的时间不超过 0.01 秒。
 #    C 只考虑取样本的时间，没有算上送回批次的时间。
 #
 # 最后一行的训练每个批次也用 0.15 秒。没有工作进程时，6 次取批次和 6 次训练依次进行，共 12 个 0.15 秒。有一个工作进程时，

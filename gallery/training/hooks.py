@@ -25,7 +25,7 @@ from torch import nn
 # %%
 # 前向钩子
 # --------
-# :term:`钩子` 是你交给 PyTorch 的一个函数，某个 :term:`模块` 运行时，PyTorch 会自动调用它。前向钩子在模块算出输出之后被调用，收到三样东西，依次是模块、输入（位置参数的元组）和输出。钩子返回 ``None`` 时，输出不变。钩子返回别的值，就用它代替输出。
+# :term:`钩子` 是你交给 PyTorch 的一个函数，某个 :term:`模块` 运行或反向传播经过它时，PyTorch 会自动调用它。前向钩子在模块算出输出之后被调用，收到三样东西，依次是模块、输入（位置参数的元组）和输出。钩子返回 ``None`` 时，输出不变。钩子返回别的值，就用它代替输出。
 #
 # ``register_forward_hook`` 把钩子挂到模块上，并返回一个句柄。句柄的 ``remove()`` 把钩子取下。要写 ``model(x)``，因为直接调用 ``model.forward(x)`` 会跳过 ``model`` 自己的钩子。
 
@@ -115,7 +115,7 @@ same = torch.equal(model[3](kept["features"]), logits)
 print(f"the last layer turns the kept features into the network's output: {same}")
 
 # %%
-# 最后一行说明留对了地方，因为把留下的特征送进最后一层，得到的正是网络的输出。训练过的 16 个特征有 0.974 的准确率，接近 64 个像素的 0.983。没有训练过的只有 0.774，所以这些特征经过训练才好用。
+# 最后一行说明留对了地方，因为把留下的特征送进最后一层，得到的正是网络的输出。训练过的 16 个特征有 0.974 的准确率，接近 64 个像素的 0.983。没有训练过的只有 0.774，可见训练使这些特征好了很多。
 #
 # .. predict::
 #
@@ -148,14 +148,14 @@ print(f"with clone()        smallest value kept: {kept['features'].min():.2f}")
 #
 # 反向钩子
 # --------
-# ``register_full_backward_hook`` 挂的钩子在反向传播经过模块时被调用。它收到模块、损失对输入的梯度和损失对输出的梯度，后两样都是元组。钩子返回 ``None`` 时，梯度不变，返回别的值，就用它代替对输入的梯度。下面用它量八层网络里每一层收到的梯度，几个网络只差 :term:`激活函数`。``nn.Identity`` 原样返回输入，代表没有激活函数。
+# ``register_full_backward_hook`` 挂的钩子在反向传播经过模块时被调用。它收到模块、损失对输入的梯度和损失对输出的梯度，后两样都是元组。钩子返回 ``None`` 时，梯度不变；返回别的值时，就用它代替对输入的梯度。下面用它量八个隐藏层的网络里损失对各层输出的梯度，几个网络只差 :term:`激活函数`。``nn.Identity`` 原样返回输入，代表没有激活函数。
 #
 # .. predict::
 #
-#    ReLU 的导数是 0 或 1。在默认初始化的八层 ReLU 网络里，梯度从第 8 层传到第 1 层，它的 :term:`范数` 怎样变？
+#    ReLU 的导数是 0 或 1。在默认初始化的八个隐藏层的 ReLU 网络里，梯度从第 8 层传到第 1 层，它的 :term:`范数` 怎样变？
 #
 #    - 几乎不变，因为起作用的单元导数都是 1。
-#    - 缩小几百倍，因为每经过一层都缩小一些。
+#    - 缩小几百倍，因为每经过一层都缩小。
 #    - 增大，因为每个单元的梯度是 64 项之和。
 
 
@@ -170,7 +170,7 @@ def gradient_norms(activation, seed, n_layers=8):
         norms.append(grad_output[0].norm().item())
 
     handles = [layer.register_full_backward_hook(record) for layer in layers]
-    x = images[train[:200]].flatten(1).requires_grad_()  # 否则第一个钩子会警告
+    x = images[train[:200]].flatten(1).requires_grad_()  # 否则第 1 层的钩子会警告
     loss_fn(model(x), labels[train[:200]]).backward()
     for handle in handles:
         handle.remove()
@@ -203,15 +203,15 @@ plt.show()
 # %%
 # .. answer:: B
 #
-#    五个种子里，ReLU 网络的梯度缩小了 456 到 711 倍，而没有激活函数的网络缩小了 42 到 51 倍。A 漏了权重，它们已经使梯度每层缩小一些。C 也不对，因为 64 项各带一个小的权重，和并不大。
+#    五个种子里，ReLU 网络的梯度缩小了 456 到 711 倍，而没有激活函数的网络缩小了 42 到 51 倍。A 漏了权重，它们已经使梯度每层缩小 :math:`\sqrt{3}` 倍。C 也不对，因为 64 项各带一个小的权重，和并不大。
 #
-#    这个倍数算得出来。:ref:`training-initialization` 讲过，默认权重的方差是 :math:`1/(3n)`。一层有 :math:`n` 个单元，:math:`n` 项相加，梯度的方差就乘以 :math:`1/3`，范数与方差的平方根成正比，所以经过 7 层，范数缩小 :math:`\sqrt{3^7} = 3^{3.5}` 倍，即 47 倍。ReLU 又使约一半的分量变成 0，方差每层乘以 :math:`1/6`，共 529 倍。Sigmoid 的导数最大是 :math:`1/4`，方差每层最多乘以 :math:`1/48`，这样算至少缩小 766204 倍。三个数都与表里的相近。越靠近输入，梯度越小，这就是 :term:`梯度消失`。
+#    这个倍数算得出来。:ref:`training-initialization` 讲过，默认权重的方差是 :math:`1/(3n)`。一层有 :math:`n` 个单元，每个单元的梯度是 :math:`n` 项之和，梯度的方差就乘以 :math:`1/3`，范数与方差的平方根成正比，所以经过 7 层，范数缩小 :math:`\sqrt{3^7} = 3^{3.5}` 倍，即 47 倍。ReLU 又使约一半的分量变成 0，方差每层乘以 :math:`1/6`，共 529 倍。Sigmoid 的导数最大是 :math:`1/4`，方差每层最多乘以 :math:`1/48`，这样估算，大约缩小 766204 倍或更多。三个数都与表里的相近。越靠近输入，梯度越小，这就是 :term:`梯度消失`。
 #
-# 表里的倍数是五个种子的最小值和最大值，两层的范数和图是种子 0 的。Tanh 与没有激活函数时相差很少。图里每条线都近似直线，所以每层缩小的倍数差不多。
+# 表里的倍数是五个种子的最小值和最大值，两层的范数和图是种子 0 的。Tanh 与没有激活函数时相差很少。图里每条线都近似直线，所以每层缩小的倍数差不多。权重的梯度还要乘以该层的输入，所以倍数不一样。
 #
 # .. change-it::
 #
-#    给 sigmoid 网络的 ``gradient_norms`` 传 ``n_layers=16``。缩小的倍数会加倍，还是会平方？
+#    对 sigmoid 网络，用 ``n_layers=16`` 调用 ``gradient_norms``。缩小的倍数会加倍，还是会平方？
 
 # hide-cell: 16 层的 sigmoid 网络
 deep = torch.tensor([gradient_norms(nn.Sigmoid, k, n_layers=16) for k in range(5)])
@@ -244,6 +244,6 @@ for index in (1, 2):
 #
 # 小结
 # ----
-# - 规则：用完就取下钩子，要留下的张量用 ``detach().clone()``，要留下的数用 ``item()``。
+# - 规则：用完就取下钩子，要留下的张量用 ``detach().clone()``，若还要由它算损失，就只用 ``clone()``，要留下的数用 ``item()``。
 # - API：``register_forward_hook(fn)`` 调用 ``fn(module, args, output)``，``register_full_backward_hook(fn)`` 调用 ``fn(module, grad_input, grad_output)``。
 # - 下一页：:ref:`training-confusion-matrix`
