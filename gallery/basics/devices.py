@@ -113,7 +113,7 @@ print(f"y is x: {y is x}   x[0]={x[0]:.4f}  y[0]={y[0]:.4f}")
 #
 # 训练循环里怎样移动
 # ------------------
-# 网络的层是 :term:`模块`，它的 ``.to()`` 方法移动模块自己的 :term:`参数`，不需要保存返回值。
+# 网络的层是 :term:`模块`，模块的 ``.to()`` 直接移动它和它里面各个模块的 :term:`参数`，不需要保存返回值。
 # 张量的 ``.to()`` 不改变原来的张量，所以返回值必须保存。
 # 训练时网络只移动一次，每个批次在循环里移动。新的张量可以用 ``device=`` 直接创建在设备上。
 
@@ -124,8 +124,8 @@ for inputs in batches:
     inputs = inputs.to(device)
     outputs = model(inputs)
     targets = torch.zeros(4, 2, device=device)
-    errors = outputs - targets
-    print(f"{errors.shape=} on {errors.device.type}")
+    differences = outputs - targets
+    print(f"{differences.shape=} on {differences.device.type}")
 
 # %%
 # 网络、输入和 ``targets`` 都在 ``device`` 上，所以没有报错，结果也在这台设备上。
@@ -133,7 +133,7 @@ for inputs in batches:
 # 设备不一致的报错
 # ----------------
 # 现在移动网络和输入，但是两个返回值都不保存。没有加速器时，用 ``meta`` 代替另一台设备。
-# 每台机器都有 ``meta``，它只记录 :term:`形状` 和数据类型，不存放数值，但是线性层照样检查设备。
+# 每台机器都有 ``meta``，它只记录 :term:`形状` 和数据类型，不存放数值，但是这里的线性层照样检查设备（不是每种运算都检查）。
 
 other = torch.device("meta") if device.type == "cpu" else device
 remote = torch.nn.Linear(10, 2)
@@ -184,7 +184,7 @@ print(f"{outputs.detach().cpu().numpy().shape=}")
 #
 # .. real-projects::
 #
-#    循环里要同时移动输入和标签，写成 ``x, y = x.to(device), y.to(device)``。
+#    循环里既要移动输入，也要移动标签，写成 ``x, y = x.to(device), y.to(device)``。
 #    参考 `torch.accelerator <https://docs.pytorch.org/docs/stable/accelerator.html>`__
 #    和 `CUDA 的用法 <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__，
 #    更多的报错见 :ref:`pitfalls-device-mismatch`。
