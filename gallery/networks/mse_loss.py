@@ -95,8 +95,8 @@ for name, targets in {"clean": clean, "typo": typo}.items():
 # 回归还常用另外两种损失：
 #
 # - 平均绝对误差（mean absolute error，MAE）取误差的绝对值，再求平均，类名是 ``L1Loss``。
-# - Huber 损失在误差的绝对值不超过 ``delta`` 时用平方的一半，超过之后改用与它相接的直线，斜率是 ``delta`` 或 ``-delta``。
-#   它的类名是 ``HuberLoss``，``delta`` 默认是 1。
+# - Huber 损失在误差的绝对值不超过 ``delta`` 时用平方的一半，超过之后改用与它平滑相接的直线，斜率是 ``delta`` 或 ``-delta``。
+#   最后同样求平均。类名是 ``HuberLoss``，``delta`` 默认是 1。
 #
 # 下图画出只有一个预测时三种损失的值和斜率，斜率就是这个预测的梯度。
 
@@ -168,7 +168,7 @@ print("MSE   typo  gradients at 12:", gradient(mse_loss_fn, 12.0, typo))
 #
 #    用 MAE 和 Huber 时，目标 5 对应的预测在 3 处的梯度本来就是 −0.2，误写成 50 以后还是 −0.2，所以五个梯度之和仍是 0。
 #    A 只对 MSE 成立。它的最低点从 3 移到平均值 12，在那里五个梯度之和才是 0。
-#    C 忽略了 ``delta``。误差 −2 和 −47 的绝对值都超过 1，所以都落在斜率为 −1 的直线上。
+#    C 忽略了 ``delta``。误差 −2 和 −47 的绝对值都超过 1，所以都落在斜率为 −1 的直线上，五个求平均，梯度都是 −1/5。
 
 # %%
 # .. change-it::
@@ -187,7 +187,7 @@ for numbers in [1.0, 2, 50, 4, 5], [1.0, 2, 3, 3.5, 50]:
 # %%
 # .. outcome::
 #
-#    MAE 的最低点在中位数处，中位数是排序以后居中的数。因为每个预测的梯度是 0.2 还是 −0.2，只取决于目标比它小还是大，
+#    目标个数为奇数时，MAE 的最低点在中位数处，也就是排序以后居中的数。因为每个预测的梯度是 0.2 还是 −0.2，只取决于目标比它小还是大，
 #    所以两边的目标一样多时，和才是 0。误写 3 使中位数变成 4，MAE 和 Huber 都移到 4，MSE 移到 12.40。
 #    在第二组中，Huber 的最低点在 2.83 处。目标 1 和 50 的两个梯度互相抵消，而 2、3、3.5 的误差小于 ``delta``，
 #    所以最低点在这三个数的平均值处。
@@ -195,7 +195,7 @@ for numbers in [1.0, 2, 50, 4, 5], [1.0, 2, 3, 3.5, 50]:
 # %%
 # .. change-it::
 #
-#    目标仍是 ``typo``，把 ``HuberLoss`` 的 ``delta`` 改成 5，再改成 100，使它大于所有的误差。最低点各在哪里？
+#    把 ``typo`` 改回 ``[1, 2, 3, 4, 50]``，把 ``HuberLoss`` 的 ``delta`` 改成 5，再改成 100，使它大于所有的误差。最低点各在哪里？
 
 # hide-cell: delta=5 和 delta=100
 for delta in (1.0, 5.0, 100.0):
@@ -215,8 +215,8 @@ for delta in (1.0, 5.0, 100.0):
 # :term:`线性层` 只有一个输出时，预测的形状是 ``(n, 1)``，而从表格读入的一列目标是 ``(n,)``。
 # 下面的预测与目标完全相等，正确的损失是 0。
 
-column = target.view(3, 1)  # 预测
-row = target.view(3)  # 目标：同样的三个数
+column = torch.tensor([[1.0], [0], [-1]])  # 预测
+row = torch.tensor([1.0, 0, -1])  # 目标：同样的三个数
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
@@ -229,15 +229,15 @@ print(f"(3, 1) and (3,): {wrong:.4f}")
 print(f"(3,) and (3,):   {mse_loss_fn(column.squeeze(1), row):.4f}")
 
 # %%
-# 两者 :term:`广播` 成 ``(3, 3)``，于是每个预测与三个目标各比较一次，损失成了 1.3333。
-# PyTorch 只给出警告，同一处默认只显示一次，程序会继续运行。改法是先用 ``squeeze(1)`` 去掉预测的最后一维，使两者形状相同。
+# 两者 :term:`广播` 成 ``(3, 3)``，于是每个预测与三个目标各比较一次，九个平方之和是 12，12/9 就是 1.3333。
+# PyTorch 只给出警告，同样的内容默认只显示一次，即使几处都写错了。程序会继续运行。改法是先用 ``squeeze(1)`` 去掉预测的最后一维，使两者形状相同。
 # 用错误的形状训练会怎样，见 :ref:`pitfalls-broadcasting-bug`。
 
 # %%
 # .. real-projects::
 #
-#    目标检测网络 Fast R-CNN 用 ``SmoothL1Loss`` 回归边框的坐标，见
-#    `Girshick, 2015 <https://arxiv.org/abs/1504.08083>`__。``SmoothL1Loss(beta=b)`` 等于 ``HuberLoss(delta=b)`` 除以 ``b``。各个选项见
+#    目标检测网络 Fast R-CNN 用 smooth L1 损失回归边框的偏移量，见
+#    `Girshick, 2015 <https://arxiv.org/abs/1504.08083>`__。PyTorch 中的 ``SmoothL1Loss(beta=b)`` 等于 ``HuberLoss(delta=b)`` 除以 ``b``。各个选项见
 #    `torch.nn.MSELoss <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>`__。
 
 # %%

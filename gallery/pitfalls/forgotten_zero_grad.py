@@ -115,7 +115,7 @@ curves = {name: compare(name, optimizer) for name, optimizer in optimizers.items
 # .. answer:: A
 #
 #    看前两行，± 是五个种子的标准差。学习率 0.01 时从 0.514 升到 0.923，学习率 0.5 时从 0.959 降到 0.137。
-#    B 不成立，因为学习率 0.01 的步子太小，清零时把学习率调到 0.5，准确率也会升高。C 不成立，因为学习率 0.5 的步子够大了，再变大就有害。
+#    B 不成立，因为学习率 0.01 时只是步子太小，旧的梯度使步子变大，反而有帮助。清零时把学习率调到 0.5，准确率也会升高。C 不成立，因为学习率 0.5 的步子够大了，再变大就有害。
 #
 # 后两行用 :term:`动量` 和 Adam，清零时都超过 0.95，不清零时都变低。带动量的 SGD 只有 0.101，与在十类里随机猜一样。
 
@@ -150,38 +150,42 @@ for epoch in (1, 5, 10):
     print(f"epoch {epoch:>2}      {left:>19.4f}  {right:>24.4f}")
 
 # %%
-# 三轮的损失都相同。所以 SGD 没有动量和 ``weight_decay`` 时，不清零的后果就是动量太大的后果。
+# 每一轮的两个损失都相同。所以 SGD 没有动量和 ``weight_decay`` 时，不清零的后果就是动量太大的后果。
 # 下面从 1 出发求 :math:`w^2` 的最小值，学习率 0.1，每两步打印一次 :term:`参数` ``w``。
 
 
-def show_path(momentum):
+def show_path(optimizer_class, **options):
     for update in (cleared, not_cleared):
         w = torch.tensor(1.0, requires_grad=True)
-        optimizer = torch.optim.SGD([w], lr=0.1, momentum=momentum)
+        optimizer = optimizer_class([w], lr=0.1, **options)
         path = []
         for _ in range(14):
             update(optimizer, w**2)
             path.append(f"{w.item():5.2f}")
-        print(f"{update.__name__:<11}", *path[1::2])
+        print(f"{optimizer_class.__name__:<4} {update.__name__:<11}", *path[1::2])
 
 
-show_path(momentum=0)
+show_path(torch.optim.SGD, momentum=0)
+show_path(torch.optim.Adam)
 
 # %%
-# 清零时 ``w`` 逐渐接近 0。不清零时，旧的梯度加大了更新，``w`` 先是更快地接近 0，接着越过 0 到了 −1.00，又回到 0.99，并不停在 0。
+# 前两行用 SGD。清零时 ``w`` 逐渐接近 0。不清零时，旧的梯度加大了更新，``w`` 先是更快地接近 0，接着越过 0 到了 −1.00，又回到 0.99。
+#
+# Adam 会除以梯度的大小，所以和变大几乎不会使步子变大，不清零时 ``w`` 每两步都移动约 0.20。但和里大部分是旧的梯度，
+# 所以越过 0 以后，更新的方向不变，步子也不变小。清零时，最后两步只移动 0.10。
 #
 # .. change-it::
 #
-#    把 ``show_path(momentum=0)`` 改成 ``show_path(momentum=0.9)``。清零和不清零时，``w`` 各会怎样？
+#    把 ``show_path`` 那一行的 ``momentum=0`` 改成 ``momentum=0.9``。清零和不清零时，``w`` 各会怎样？
 
 # hide-cell: 动量 0.9
-show_path(momentum=0.9)
+show_path(torch.optim.SGD, momentum=0.9)
 
 # %%
 # .. outcome::
 #
 #    清零时，旧的梯度每一步都乘 0.9，影响逐渐减弱，所以 ``w`` 越过 0 到 −0.71，又回到 0.46，摆动变小。
-#    不清零时，``.grad`` 里的和不减弱，动量又把这些和累积一次，所以摆动越来越大，``w`` 到过 9.78。这与前面的图一致，带动量而不清零时，损失升得最高。
+#    不清零时，``.grad`` 里的和不减弱，动量又把这些和累积一次，所以摆动越来越大，第 12 步后 ``w`` 是 9.78。这与前面的图一致，带动量而不清零时，损失升得最高。
 
 # %%
 # 改正
@@ -190,8 +194,9 @@ show_path(momentum=0.9)
 #
 # 怎样早点发现
 # ------------
-# 方法 ``zero_grad()`` 默认把 ``.grad`` 设为 ``None``，而不是 0。所以紧挨着 ``backward()``，在 ``zero_grad()`` 该在的地方之后，
-# 列出 ``.grad`` 不是 ``None`` 的参数。传了 ``set_to_none=False`` 就不能这样查，因为清零以后 ``.grad`` 是 0。
+# 方法 ``zero_grad()`` 默认把 ``.grad`` 设为 ``None``，而不是 0。所以在紧挨着 ``backward()`` 之前列出
+# ``.grad`` 不是 ``None`` 的参数，这时 ``zero_grad()`` 应当已经运行。传了 ``set_to_none=False`` 就不能这样查，因为清零以后 ``.grad`` 是 0。
+# 优化器只清零交给它的参数，所以只训练其中一部分时，应当只查这一部分。
 
 
 def left_over(model):
@@ -210,17 +215,17 @@ for clears in (True, False):
         optimizer.step()
 
 # %%
-# 从第 2 步起，列表仍应是空的。不清零的循环在第 2 步列出了两个参数，它们还存着第 1 步的梯度。
+# 要看第 2 步或以后，因为第 1 步的 ``.grad`` 本来就是 ``None``。列表这时也应是空的。不清零的循环在第 2 步列出了两个参数，它们还存着第 1 步的梯度。
 #
 # .. real-projects::
 #
-#    显存放不下大的批次时，人们有意隔几步才更新并清零一次，这叫 :term:`梯度累积`。损失取平均时，在 ``backward()`` 之前把它除以累积的步数。
+#    显存放不下大的批次时，人们有意隔几步才更新并清零一次，这叫 :term:`梯度累积`，这时上面的列表不是空的。损失取平均时，在 ``backward()`` 之前把它除以累积的步数。
 #    接口见 `torch.optim.Optimizer.zero_grad <https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html>`__，
 #    `混合精度的例子 <https://docs.pytorch.org/docs/stable/notes/amp_examples.html>`__ 里有梯度累积的完整写法。
 
 # %%
 # 小结
 # ----
-# - 规则：每一步先清零，再反向传播，再更新。没有动量和 ``weight_decay`` 的 SGD 不清零，相当于动量为 1。结果可能变好也可能变差，所以要查 ``.grad``。
+# - 规则：每一步先清零，再反向传播，再更新。没有动量和 ``weight_decay`` 的 SGD 不清零，相当于动量为 1。损失更低也不能说明清零了，所以要查 ``.grad``。
 # - API：``optimizer.zero_grad(set_to_none=True)``、``Tensor.grad``。
 # - 下一页：:ref:`pitfalls-softmax-twice`
