@@ -175,3 +175,9 @@ def test_a_table_of_words_that_is_no_toml_is_named(project: Project) -> None:
     (project.docs / drift.WORDS).write_text('[zh]\n"步长" = \n', encoding="utf-8")
     with pytest.raises(SourceError, match=rf"{drift.WORDS}:2: not valid TOML"):
         found(project)
+
+
+def test_an_underline_that_is_shorter_than_its_title(project: Project) -> None:
+    edit(project, PAGE, "第一页\n======", "第一页\n=====")
+    place = f"{PAGE}:{line_of(project, '第一页') + 1}"
+    assert any(fault.startswith(f"{place}: make the underline as wide") for fault in found(project))

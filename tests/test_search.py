@@ -198,7 +198,7 @@ def test_only_lines_that_tell_a_page_from_others_are_kept() -> None:
     pages = [
         [
             [*plot, *beside, "model = nn.Linear(2, 3)  # two to three"],
-            ["nn.Linear(4, 5)", " 1.0   2.0", "no grad was found for it"],
+            ["from torch import nn", " 1.0   2.0", "no grad was found for it"],
         ],
         [[*plot, "hook = layer.register_hook(f)"]],
         [[*plot, "own = helper(1)", "own(2)"], []],

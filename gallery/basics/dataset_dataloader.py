@@ -45,8 +45,7 @@ class FakeDataset(Dataset):
 
 
 # %%
-# 在 macOS 和 Windows 上，以及从 Python 3.14 起的 Linux 上，
-# 启动工作进程时会重新运行脚本的顶层。所以除了导入和定义，这一页的代码都写在 ``if __name__ == "__main__":`` 之下。
+# 在 macOS 和 Windows 上，以及从 Python 3.14 起的 Linux 上，启动工作进程时会重新运行脚本的顶层。所以除了导入和定义，这一页的代码都写在 ``if __name__ == "__main__":`` 之下。
 
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
@@ -178,8 +177,7 @@ if __name__ == "__main__":
 # 函数 ``epoch_seconds`` 返回几轮中最短的秒数，因为其他程序只会使一轮变慢。工作进程默认在一轮结束后关闭，
 # ``persistent_workers=True`` 让它们留到下一轮，所以只有第一轮包含启动的时间。参数 ``train`` 是训练一个批次的秒数，用 ``sleep`` 代替。前三行只打印各台机器上大多成立的界限。
 #
-# 本页的 zip 包里有 ``torchnotes``，其中的 ``SlowDataset`` 把另一个数据集包起来，每取一个样本先等一段时间，好比从网上下载。
-# 在开头提到的那些系统上，工作进程无法导入写在笔记本里的类，所以 ``FakeDataset`` 也从那里导入。
+# 本页的 zip 包里有 ``torchnotes``，其中的 ``SlowDataset`` 把另一个数据集包起来，每取一个样本先等一段时间，好比从网上下载。在开头提到的那些系统上，工作进程无法导入写在笔记本里的类，所以 ``FakeDataset`` 也从那里导入。
 
 
 def epoch_seconds(dataset, batch_size, n, train=0.0, repeat=2):
@@ -195,7 +193,10 @@ def epoch_seconds(dataset, batch_size, n, train=0.0, repeat=2):
 
 
 if __name__ == "__main__":
-    from torchnotes.datasets import FakeDataset, SlowDataset
+    from torchnotes.datasets import (  # torchnotes 在本页的 zip 包里
+        FakeDataset,
+        SlowDataset,
+    )
 
     dataset = FakeDataset(dataset.x, dataset.y)
     memory_0 = [epoch_seconds(dataset, k, 0, repeat=10) for k in (5, 100)]
@@ -220,8 +221,7 @@ if __name__ == "__main__":
 #    A 只对慢的数据集成立，不训练时的用时减少约一半，因为两个进程可以同时等待。一个工作进程不节省时间，因为主进程除了等它没有别的事做。那里取一个批次要 5 × 0.03 = 0.15 秒，送回它多花的时间不超过 0.01 秒。
 #    C 只考虑取样本的时间，没有算上送回批次的时间。
 #
-# 最后一行的训练每个批次也用 0.15 秒。没有工作进程时，6 次取批次和 6 次训练依次进行，共 12 个 0.15 秒。有一个工作进程时，
-# 它趁主进程训练取下一个批次，主进程只等第一个批次，共 7 个 0.15 秒。第二个工作进程不再缩短时间。
+# 最后一行的训练每个批次也用 0.15 秒。没有工作进程时，6 次取批次和 6 次训练依次进行，共 12 个 0.15 秒。有一个工作进程时，它趁主进程训练取下一个批次，主进程只等第一个批次，共 7 个 0.15 秒。第二个工作进程不再缩短时间。
 #
 # .. change-it::
 #

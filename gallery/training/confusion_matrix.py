@@ -169,7 +169,7 @@ micro_recall = matrix.trace() / matrix.sum(dim=1).sum()
 micro_precision = matrix.trace() / matrix.sum(dim=0).sum()
 print(f"micro: precision {micro_precision:.3f}, recall {micro_recall:.3f}")
 print(f"macro: precision {precision.mean():.3f}, recall {recall.mean():.3f}\n")
-print(classification_report(true.numpy(), predicted.numpy(), digits=3))
+print(classification_report(true.numpy(), predicted.numpy(), digits=3).rstrip())
 
 # %%
 # 手算的四个平均数都与报告相同。精确率最低的是 8，召回率最低的是 1。

@@ -30,7 +30,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 # %%
 # 只做推理：存 state_dict 就够
-# ---------------------------
+# ----------------------------
 # 模型的 ``state_dict()`` 是一个字典，键是参数和 :term:`缓冲区` 的名字，值是对应的 :term:`张量`。``torch.save`` 把它写进文件。文件里没有网络的代码，所以读回时先建一个同样的网络，再用 ``load_state_dict`` 填入 ``torch.load`` 读出的数。
 
 

@@ -36,7 +36,7 @@ def test_a_cells_code_is_copied_as_it_stands(page: Page, url: Callable[..., str]
 def test_the_button_speaks_the_pages_language(page: Page, url: Callable[..., str]) -> None:
     page.goto(url("zh/basics/norms.html"))
     assert copied(page, page.locator("article .highlight").nth(1), "复制", "已复制").startswith(
-        "x = torch.tensor("
+        "first = torch.tensor("
     )
 
 
@@ -68,7 +68,7 @@ def test_it_works_by_keyboard_and_is_seen_then(page: Page, url: Callable[..., st
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").filter(visible=True)).to_have_text("Copied")
     expect(button).to_be_focused()
-    assert page.evaluate("navigator.clipboard.readText()").startswith("x = torch.tensor(")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("first = torch.tensor(")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_it_works_where_the_page_has_no_clipboard(
     field = page.get_by_role("combobox")
     expect(field).to_be_focused()
     page.keyboard.press("Control+v")
-    expect(field).to_have_value(re.compile(r"^x = torch\.tensor\("))
+    expect(field).to_have_value(re.compile(r"^first = torch\.tensor\("))
 
 
 def test_without_javascript_there_is_no_button(

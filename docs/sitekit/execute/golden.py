@@ -150,7 +150,7 @@ def compare(folder: Path, record: Record, store: Store, tolerance: Tolerance = T
         return [f"{page}: no golden output; look at the page, then run `nox -s golden -- --update {page}`"]
     golden = json.loads(path.read_text(encoding="utf-8"))
     lines: list[str] = []
-    texts = ["\n".join(cell) for cell in golden["cells"]]
+    texts = ["".join(f"{line}\n" for line in cell) for cell in golden["cells"]]
     now = [cell.text for cell in record.cells]
     if len(texts) != len(now):
         lines.append(f"{page}: {len(texts)} code cells before, {len(now)} now")

@@ -18,6 +18,7 @@ BOLD_THAT_STAYS_OPEN = re.compile(r"\*\*[^*\s][^*]*[：，。；！？、）]\*\
 CHAIN = re.compile(r"[:：;；](?!\d)")
 LONGEST_CHAIN = 1
 """Colons and semicolons of a paragraph: more of them stand where a connective is missing."""
+UNDERLINE = re.compile(r"#? ?([=~-])\1{3,}")
 LEFT_OVER = re.compile(r"`|\*\*|(?<!\w):\w+:(?=`)")
 
 
@@ -27,6 +28,8 @@ def _script(lines: list[str]) -> Iterator[tuple[int, str]]:
     if not lines or lines[0] != "# /// script":
         yield 1, "an example starts with its PEP 723 header, `# /// script`"
     for number, line in enumerate(lines, 1):
+        if UNDERLINE.fullmatch(line) and len(line) < display_width(lines[number - 2]):
+            yield number, "make the underline as wide as the title, where a Chinese character has two columns"
         if line.strip() == "plt.show()":
             above = takewhile(lambda line: line.strip().startswith("# "), reversed(lines[: number - 1]))
             if not any("# alt: " in line for line in above):

@@ -30,6 +30,10 @@ ASSETS = {
     "mystnb.*.css": 'class="cell ',
     **dict.fromkeys(UNUSED, ""),
 }
+TOKENS = "pygments.css"
+"""Colors each kind of token of every language that Pygments knows; ours are few."""
+KIND = re.compile(r"[^{}]*\.highlight \.(?P<kind>\w+)\{[^{}]*\}")
+SPAN = re.compile(r'<span class="(\w+)')
 COMMENT = re.compile(r"^[ \t]*(//.*|/\*\*.*\*/)\n", re.MULTILINE)
 TOKEN = re.compile(
     r"""(?P<whole>/\*!.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|/\*.*?\*/|\s*(?P<mark>[{};,])\s*|(?P<blank>\s+)""",
@@ -40,6 +44,11 @@ TOKEN = re.compile(
 def condensed(style: str) -> str:
     """A style sheet without comments, licenses apart, and without blanks that mean nothing."""
     return TOKEN.sub(lambda token: token["whole"] or token["mark"] or (" " if token["blank"] else ""), style)
+
+
+def only_used(style: str, kinds: set[str]) -> str:
+    """The style sheet of tokens without those kinds that no page has."""
+    return KIND.sub(lambda rule: rule[0] if rule["kind"] in kinds else "", style)
 
 
 def uncommented(script: str) -> str:
@@ -94,12 +103,15 @@ def _tidy(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     static = Path(app.outdir) / "_static"
+    pages = (path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html"))
+    kinds = {kind for page in pages for kind in SPAN.findall(page)}
     for path in sorted(static.rglob("*")):
         marks = _marks(app, path.relative_to(static).as_posix())
         if "" in marks and path.is_file():
             path.unlink()
         elif path.suffix == ".css" and not marks:  # the next build compares those of extensions with its own
-            path.write_text(condensed(path.read_text(encoding="utf-8")), encoding="utf-8")
+            style = condensed(path.read_text(encoding="utf-8"))
+            path.write_text(only_used(style, kinds) if path.name == TOKENS else style, encoding="utf-8")
         elif path.suffix == ".js" and (Path(app.confdir) / "_static" / path.relative_to(static)).is_file():
             path.write_text(uncommented(path.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -1,5 +1,7 @@
 """Makes texts fit for the search's data: formulas as words, no blanks between Chinese characters, telling code."""
 
+import ast
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,7 +27,13 @@ def tidy(text: str) -> str:
 
 def _is_prose(line: str) -> bool:
     """Whether a printed line says something: an error, a sentence; and not a row of numbers."""
-    return re.search(r"[A-Za-z]{2,}(?: [A-Za-z]{2,}){3}", line) is not None and "print" not in line
+    return re.search(r"[A-Za-z]{2,}(?: [A-Za-z]{2,}){3}", line) is not None and not _is_code(line)
+
+
+def _is_code(line: str) -> bool:
+    with contextlib.suppress(SyntaxError):
+        return bool(ast.parse(f"{line} pass" if line.endswith(":") else line))
+    return False
 
 
 def _names(lines: Sequence[str]) -> set[str]:
