@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from fontTools.ttLib import TTFont
 from sitekit.project.policy import meta
-from sitekit.site.assets import condensed, uncommented
+from sitekit.site.assets import condensed, only_used, uncommented
 from sitekit.site.formulas import subset
 
 from tests import built
@@ -176,6 +176,12 @@ def test_chinese_pages_name_chinese_fonts() -> None:
     ]
     assert places == sorted(places)
     assert places[-1] == len(names) - 1
+
+
+def test_only_tokens_that_a_page_has_are_colored() -> None:
+    style = ".highlight{color: #000} .highlight .k{color: #111} .highlight .gd{color: #222}@media print{p .highlight .gd{top: 0}.highlight .k{top: 1}}"
+    left = ".highlight{color: #000} .highlight .k{color: #111}@media print{.highlight .k{top: 1}}"
+    assert only_used(style, {"k", "n"}) == left
 
 
 def test_styles_are_condensed_and_mean_the_same() -> None:

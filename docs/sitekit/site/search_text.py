@@ -31,7 +31,7 @@ def _is_prose(line: str) -> bool:
 
 
 def _is_code(line: str) -> bool:
-    with contextlib.suppress(SyntaxError):
+    with contextlib.suppress(SyntaxError, ValueError):
         return bool(ast.parse(f"{line} pass" if line.endswith(":") else line))
     return False
 
