@@ -115,7 +115,7 @@ curves = {name: compare(name, optimizer) for name, optimizer in optimizers.items
 # .. answer:: A
 #
 #    看前两行，± 是五个种子的标准差。学习率 0.01 时从 0.514 升到 0.923，学习率 0.5 时从 0.959 降到 0.137。
-#    B 不成立，因为学习率 0.01 时只是步子太小，旧的梯度使步子变大，反而有帮助。清零时把学习率调到 0.5，准确率也会升高。C 不成立，因为学习率 0.5 的步子够大了，再变大就有害。
+#    B 不成立，因为学习率 0.01 时只是步子太小，旧的梯度使步子变大，在这十轮里有帮助。清零时把学习率调到 0.5，准确率也会升高。C 不成立，因为学习率 0.5 的步子够大了，再变大就有害。
 #
 # 后两行用 :term:`动量` 和 Adam，清零时都超过 0.95，不清零时都变低。带动量的 SGD 只有 0.101，与在十类里随机猜一样。
 
@@ -150,7 +150,7 @@ for epoch in (1, 5, 10):
     print(f"epoch {epoch:>2}      {left:>19.4f}  {right:>24.4f}")
 
 # %%
-# 每一轮的两个损失都相同。所以 SGD 没有动量和 ``weight_decay`` 时，不清零的后果就是动量太大的后果。
+# 打印的三轮里，两个损失都相同。所以 SGD 没有动量和 ``weight_decay`` 时，不清零的后果就是动量太大的后果。
 # 下面从 1 出发求 :math:`w^2` 的最小值，学习率 0.1，每两步打印一次 :term:`参数` ``w``。
 
 
@@ -190,7 +190,7 @@ show_path(torch.optim.SGD, momentum=0.9)
 # %%
 # 改正
 # ----
-# 每一步在 ``backward()`` 之前调用 ``optimizer.zero_grad()``，如函数 ``cleared``。写在 ``step()`` 之后也可以，因为下一次 ``backward()`` 还没有开始。
+# 每一步在 ``backward()`` 之前调用 ``optimizer.zero_grad()``，如函数 ``cleared``。写在 ``step()`` 之后也可以，因为下一次 ``backward()`` 还没有开始。但是不能写在这两者之间，否则新的梯度被清掉，参数就不更新。
 #
 # 怎样早点发现
 # ------------
@@ -219,7 +219,7 @@ for clears in (True, False):
 #
 # .. real-projects::
 #
-#    显存放不下大的批次时，人们有意隔几步才更新并清零一次，这叫 :term:`梯度累积`，这时上面的列表不是空的。损失取平均时，在 ``backward()`` 之前把它除以累积的步数。
+#    显存放不下大的批次时，人们有意隔几个批次才更新并清零一次，这叫 :term:`梯度累积`，这时上面的列表只在其中第一个批次是空的。损失取平均时，在 ``backward()`` 之前把它除以累积的步数。
 #    接口见 `torch.optim.Optimizer.zero_grad <https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html>`__，
 #    `混合精度的例子 <https://docs.pytorch.org/docs/stable/notes/amp_examples.html>`__ 里有梯度累积的完整写法。
 

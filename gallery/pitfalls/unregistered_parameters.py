@@ -69,7 +69,7 @@ for mistake in (empty, scaled_parameter, plain_tensor, NoSuper):
 # 给 :term:`模块` 的属性赋值时，``nn.Module`` 检查值的类型，``nn.Parameter`` 和模块会登记下来。缓冲区则用 ``register_buffer`` 登记。``parameters()``、``state_dict()`` 和 ``.to()`` 都只看登记过的东西。其中 ``state_dict()`` 返回从名字到参数和缓冲区的字典，保存模型时存的就是它。
 #
 # - ``empty``：列表不属于这两种类型，普通的张量也不属于，所以列表里的层没有登记，模型一个参数也没有。
-# - ``scaled_parameter``：参数乘过 0.1 以后是运算的结果，不再是 :term:`叶子张量`。应当先算好初值，再用 ``nn.Parameter`` 包起来。把这样的张量赋给模块的属性，它也不会登记，只要另有一层登记过，建优化器时就不报错。
+# - ``scaled_parameter``：参数乘过 0.1 以后是运算的结果，不再是 :term:`叶子张量`。应当先算好初值，再用 ``nn.Parameter`` 包起来。把这样的张量赋给模块的属性，它也不会登记，只要另有一层登记过，建优化器时就不报错，要到第二次 ``backward()`` 才报错。
 # - ``plain_tensor``：登记为参数的名字只能换成另一个 ``nn.Parameter`` 或 ``None``。
 # - ``NoSuper``：登记用的表由 ``super().__init__()`` 建立，所以它要写在给属性赋值之前。
 #
@@ -198,7 +198,7 @@ for build in (right, plain_list, new_head):
 # .. answer:: D
 #
 #    两种网络的平均损失都下降，所以 A、B、C 都不成立。损失在下降，不能说明每一层都在更新。
-#    种子 0 的参数说明了原因。``plain_list`` 的隐藏层没有变，输出层变了，``new_head`` 正好相反。
+#    种子 0 的参数说明了原因。``plain_list`` 的隐藏层没有变，输出层变了，``new_head`` 正好相反。在 ``new_head`` 里，梯度仍然穿过输出层传到隐藏层，所以隐藏层会去适应它固定的权重。在 ``plain_list`` 里，输出层则在随机而固定的隐藏层输出上学习。
 #
 # 差别在最后的损失和 :term:`准确率` 里，± 前后是五个种子的平均值和标准差。
 # 隐藏层放在列表里时，准确率只有 0.497，换了输出层时是 0.907，正确的写法是 0.963。
@@ -223,7 +223,7 @@ print(f"head_first: accuracy {accuracy.mean():.3f} ± {accuracy.std():.3f}")
 #
 # 下次怎样发现
 # ------------
-# 训练之前检查两件事，一是模型的参数总数是否等于自己算出的数，二是优化器是否包含模型的每个参数。下面用它们检查前面训练过的三个模型，每个模型的最后一行给出输出层梯度的范数。
+# 训练之前检查两件事，一是模型的参数总数是否等于自己算出的数，二是优化器是否包含模型的每个参数。下面用它们检查前面训练过的种子 0 的三个模型，每个模型的最后一行给出输出层梯度的范数。
 n_expected = (64 * 32 + 32) + (32 * 32 + 32) + (32 * 10 + 10)
 for build_name, (model, optimizer) in trained.items():
     n_parameters = sum(p.numel() for p in model.parameters())
@@ -235,7 +235,7 @@ for build_name, (model, optimizer) in trained.items():
 
 # %%
 # 第一项查出了列表，第二项查出了新的输出层。微调时有意冻结、没有交给优化器的参数也会由第二项列出，那不是错误。新的输出层有 :term:`梯度`，所以只检查 ``.grad`` 是不是 ``None``，发现不了这个错误。
-# 这个梯度的 :term:`范数` 大得多，因为 ``optimizer.zero_grad()`` 也只清零优化器包含的参数，新输出层的梯度累加了 200 步。
+# 这个梯度的 :term:`范数` 大得多，主要是因为 ``optimizer.zero_grad()`` 也只清零优化器包含的参数，新输出层的梯度累加了 200 步。
 #
 # .. real-projects::
 #
