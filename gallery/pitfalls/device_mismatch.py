@@ -29,9 +29,9 @@ from torch import nn
 # ----
 # 有 :term:`加速器` 时，这一页用它作第二台设备。没有加速器时用 ``meta`` 代替（见 :ref:`basics-devices`）。
 # ``meta`` 上的张量只有 :term:`形状` 和 :term:`数据类型`，没有数值，
-# 但是下面的运算照样检查设备（卷积却不检查）。
+# 但是下面的运算照样检查设备。卷积、矩阵乘法 ``@`` 等运算却不检查，所以 ``meta`` 上不报错，不等于设备都一致。
 #
-# 模型在第二台设备 ``other`` 上，下面逐个试几种常见的写法。
+# 模型在第二台设备 ``other`` 上，下面逐个试四种常见的情形。
 
 device = (
     torch.accelerator.current_accelerator()
@@ -71,7 +71,7 @@ attempt("result not moved back", lambda: logits.detach().numpy())
 # 没有轴的张量是例外，它留在 CPU 上也能参加 :term:`逐元素运算`。
 # 最后一条是结果没有移回 CPU。NumPy 只能读 CPU 的内存，所以结果在 GPU 上时，要先写 ``.cpu()``，再写 ``.numpy()``。
 #
-# 写死的 ``"cuda"`` 也会报错：
+# 在不能用 CUDA 的机器上，写死的 ``"cuda"`` 也会报错：
 
 cuda = torch.device("cuda")
 print(f"{cuda=}")
@@ -85,7 +85,7 @@ attempt("hard-coded device", lambda: images.to(cuda))
 # 报错里的线索
 # ------------
 # ``meta`` 的报错不说是哪一个张量，而且它说的 ``expected`` 不一定是你想要的那台设备。
-# 上面忘了移动的是 CPU 上的张量，报错却说 ``meta`` 不对。CUDA 上最常见的有三种写法。
+# 上面忘了移动的是 CPU 上的张量，报错却说 ``meta`` 不对。CUDA 的报错最常见的有三种开头。
 #
 # - 逐元素运算：``Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!``
 # - 线性层、交叉熵等：``Expected all tensors to be on the same device, but got mat1 is on cpu, different from other tensors on cuda:0``
@@ -156,7 +156,7 @@ fixed.register_buffer("scale", fixed.scale, persistent=False)
 print(f"not persistent:      {list(fixed.state_dict())}")
 
 # %%
-# 缓冲区也会存进 ``state_dict()``，它是从名字到张量的字典，保存模型时存的就是它。登记时写上 ``persistent=False``，``scale`` 就不存进去。
+# 缓冲区也会存进 ``state_dict()``，它是从名字到张量的字典，保存模型时存的就是它。登记时写上 ``persistent=False``，``scale`` 就不存进去。``__init__`` 每次都会重新造出的常数适合这样登记，因为改正以前保存的权重里没有 ``scale``，这样仍能读入。
 #
 # .. change-it::
 #
@@ -211,9 +211,9 @@ for name, layer in (("Scaled", Scaled()), ("Fixed", Fixed())):
     print(f"{name}: {left_behind(model, other)}")
 
 # %%
-# 第一行找到了子模块 0 的 ``scale``，而 ``Fixed`` 里没有留下张量。没有轴的张量也会列出来，虽然它不妨碍逐元素运算。
-# 这个函数看不到列表和字典里的张量，见 :ref:`pitfalls-unregistered-parameters`，也看不到 ``forward`` 里新造的张量。
-# 所以列表是空的而仍然报错时，就检查报错的那一行用到的张量，包括列表和字典里的、``forward`` 里新造的。
+# 第一行找到了子模块 0 的 ``scale``，``Fixed`` 里没有漏掉的张量。没有轴的张量也会列出来，虽然它不妨碍逐元素运算。
+# 这个函数看不到普通列表和字典里的张量和层，见 :ref:`pitfalls-unregistered-parameters`，也看不到 ``forward`` 里新造的张量。
+# 所以列表是空的而仍然报错时，就检查报错的那一行用到的张量和层，包括列表和字典里的、``forward`` 里新造的。
 #
 # .. real-projects::
 #
