@@ -210,7 +210,8 @@ print(f"the same with keepdim: {torch.equal(square - flat, square - kept)}")
 #
 # .. real-projects::
 #
-#    计算 :term:`均方误差` 的 ``MSELoss`` 要求预测与目标的形状相同。形状不同时，它只给出一条警告，照样按广播算出结果，见 :ref:`pitfalls-broadcasting-bug`。
+#    计算 :term:`均方误差` 的 ``MSELoss`` 要求预测与目标的形状相同。
+#    形状不同时，它只给出一条警告，照样按广播算出结果，见 :ref:`pitfalls-broadcasting-bug`。
 #    所以在它之前可以写 ``assert prediction.shape == target.shape``。
 #    :term:`交叉熵` 的目标是类别编号，本来就比预测少一个轴，不能这样检查。
 #    参考 `Tensor.expand <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html>`__

@@ -156,7 +156,8 @@ print(f"svdvals(A)         {singular.numpy().round(4)}")
 print(f"root of the sum of their squares: {singular.square().sum().sqrt():.4f}")
 
 # %%
-# 手算的谱范数与最大的奇异值在打印的 4 位小数上相同。对矩阵不写第二个参数时，``torch.linalg.norm`` 给出 Frobenius 范数，写 2 时给出谱范数。
+# 手算的谱范数与最大的奇异值在打印的 4 位小数上相同。
+# 对矩阵不写第二个参数时，``torch.linalg.norm`` 给出 Frobenius 范数，写 2 时给出谱范数。
 # 旧函数 ``torch.norm`` 写 2 时却给出 Frobenius 范数，文档说它已经弃用。
 # 为了不混淆，可以写 ``torch.linalg.matrix_norm`` 或 ``vector_norm``，名字说明了把 ``A`` 看成矩阵还是一长串数。
 #

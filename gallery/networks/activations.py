@@ -231,7 +231,8 @@ except AttributeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 得到的是一个模块，数据被当成了 ``inplace`` 选项，所以到取 ``shape`` 时才报错。应当写 ``nn.ReLU()(x)``，也可以用函数 ``torch.relu(x)``。
+# 得到的是一个模块，数据被当成了 ``inplace`` 选项，所以到取 ``shape`` 时才报错。
+# 应当写 ``nn.ReLU()(x)``，也可以用函数 ``torch.relu(x)``。
 #
 # .. real-projects::
 #

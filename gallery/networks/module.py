@@ -243,7 +243,8 @@ except NotImplementedError as error:
 # %%
 # 小结
 # ----
-# - 规则：在 ``super().__init__()`` 之后赋给属性的层和 ``nn.Parameter`` 会登记，所以 ``parameters()`` 找得到它们。数据经过的路写在 ``forward`` 里。
+# - 规则：在 ``super().__init__()`` 之后赋给属性的层和 ``nn.Parameter`` 会登记，所以 ``parameters()`` 找得到它们。
+#   数据经过的路写在 ``forward`` 里。
 # - API：``torch.nn.Module``、``torch.nn.Parameter``、``named_parameters()``、``state_dict()``
 #   和 ``register_buffer(name, tensor, persistent=True)``。
 # - 下一页：:ref:`networks-mse-loss`

@@ -189,7 +189,8 @@ plt.show()
 # .. answer:: B
 #
 #    ± 前后是五个种子的平均值和标准差。``CutNet`` 的损失降到 2.05，验证 :term:`准确率` 只有 0.492，``Net`` 的准确率是 0.943。
-#    编码器的参数没有收到梯度，“下次怎样发现”一节会检查。A 不成立，因为损失仍然由输出层的参数算出，所以 ``backward()`` 能到达输出层。
+#    编码器的参数没有收到梯度，“下次怎样发现”一节会检查。
+#    A 不成立，因为损失仍然由输出层的参数算出，所以 ``backward()`` 能到达输出层。
 #    C 不成立，因为 0.492 远高于随机猜测的 0.1，五条橙色的曲线最后也都低于 ln 10 的虚线。
 #
 # 橙色的曲线看上去像是学习率太小。
@@ -236,12 +237,14 @@ for kind in (Net, CutNet):
 #
 # .. real-projects::
 #
-#    损失由几项相加时，对每一项分别检查 ``requires_grad``，因为断开的一项不会让总损失报错，见 :ref:`exercises-pitfalls-penalty`。更多的细节见
+#    损失由几项相加时，对每一项分别检查 ``requires_grad``，因为断开的一项不会让总损失报错，见 :ref:`exercises-pitfalls-penalty`。
+#    更多的细节见
 #    `torch.Tensor.detach <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html>`__ 和
 #    `自动微分的说明 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。
 #
 # 小结
 # ----
-# - 规则：从参数到损失的每一步都用可导的 torch 运算。报错时逐步看 ``requires_grad``。只断开一部分时不报错，断开处之前的参数不再学习，所以还要看有没有参数的 ``.grad`` 是 ``None``。
+# - 规则：从参数到损失的每一步都用可导的 torch 运算。报错时逐步看 ``requires_grad``。
+#   只断开一部分时不报错，断开处之前的参数不再学习，所以还要看有没有参数的 ``.grad`` 是 ``None``。
 # - API：``Tensor.requires_grad``、``Tensor.detach``、``p.grad is None``。
 # - 下一页：:ref:`pitfalls-device-mismatch`

@@ -91,7 +91,8 @@ attempt("hard-coded device", lambda: images.to(cuda))
 # - 线性层、交叉熵等：``Expected all tensors to be on the same device, but got mat1 is on cpu, different from other tensors on cuda:0``
 # - 卷积层：``Input type (torch.FloatTensor) and weight type (torch.cuda.FloatTensor) should be the same``
 #
-# 第二种说出了与前面的张量不同的那个参数，但是它不一定是忘了移动的那一个。:term:`线性层` 的 ``mat1`` 是输入，``mat2`` 是转置后的 :term:`权重`，
+# 第二种说出了与前面的张量不同的那个参数，但是它不一定是忘了移动的那一个。
+# :term:`线性层` 的 ``mat1`` 是输入，``mat2`` 是转置后的 :term:`权重`，
 # 交叉熵的 ``target`` 是标签。旧版本用第一种写法，后面的括号里有参数名。第三种里，没有 ``cuda`` 的在 CPU 上。
 #
 # 模块里的三种张量
@@ -156,11 +157,14 @@ fixed.register_buffer("scale", fixed.scale, persistent=False)
 print(f"not persistent:      {list(fixed.state_dict())}")
 
 # %%
-# 缓冲区也会存进 ``state_dict()``，它是从名字到张量的字典，保存模型时存的就是它。登记时写上 ``persistent=False``，``scale`` 就不存进去。``__init__`` 每次都会重新造出的常数适合这样登记，因为改正以前保存的权重里没有 ``scale``，这样仍能读入。
+# 缓冲区也会存进 ``state_dict()``，它是从名字到张量的字典，保存模型时存的就是它。
+# 登记时写上 ``persistent=False``，``scale`` 就不存进去。
+# ``__init__`` 每次都会重新造出的常数适合这样登记，因为改正以前保存的权重里没有 ``scale``，这样仍能读入。
 #
 # .. change-it::
 #
-#    从 ``Scaled`` 里删去 ``self.scale``，改为每次在 ``forward`` 里写 ``scale = torch.linspace(0.5, 1.5, 64)``。模型和输入都在 ``other`` 上时，还会报错吗？
+#    从 ``Scaled`` 里删去 ``self.scale``，改为每次在 ``forward`` 里写 ``scale = torch.linspace(0.5, 1.5, 64)``。
+#    模型和输入都在 ``other`` 上时，还会报错吗？
 
 # hide-cell: 在 forward 里造张量
 

@@ -93,7 +93,8 @@ print(f"loss {loss_fn(logits, target):.4f}")
 #
 # 该用整数时用了浮点数
 # --------------------
-# 编号必须是整数，例如类别的编号和 :term:`嵌入` 的输入。层 ``nn.Embedding(10, 4)`` 保存 10 个长度为 4 的向量，按编号取出其中的几个。
+# 编号必须是整数，例如类别的编号和 :term:`嵌入` 的输入。
+# 层 ``nn.Embedding(10, 4)`` 保存 10 个长度为 4 的向量，按编号取出其中的几个。
 
 show(lambda: loss_fn(logits, target.float()))
 show(lambda: nn.Embedding(10, 4)(torch.tensor([1.0, 2.0])))
@@ -201,7 +202,8 @@ for inputs in (X, X.float()):
 # %%
 # 小结
 # ----
-# - 规则：数据一读进来就转好类型，输入用 ``float32``，类别编号用 ``int64``。逐元素运算自动做类型提升，矩阵乘法和卷积则要求类型相同。
+# - 规则：数据一读进来就转好类型，输入用 ``float32``，类别编号用 ``int64``。
+#   逐元素运算自动做类型提升，矩阵乘法和卷积则要求类型相同。
 #   整数溢出不报错，所以先转换再相减。
 # - API：``Tensor.dtype``、``Tensor.float()``、``torch.tensor(..., dtype=torch.float32)``。
 # - 下一页：:ref:`pitfalls-class-targets`

@@ -38,7 +38,8 @@ except RuntimeError as error:
     print(textwrap.fill(f"{type(error).__name__}: {name}{reason}", 92))
 
 # %%
-# 报错里的字节数是 :math:`2^{50} \times 4`，也就是这一次要的内存。此前占用的内存用在了哪里，报错没有说。在 GPU 上，同样的错误写成 ``torch.OutOfMemoryError: CUDA out of memory.``。
+# 报错里的字节数是 :math:`2^{50} \times 4`，也就是这一次要的内存。此前占用的内存用在了哪里，报错没有说。
+# 在 GPU 上，同样的错误写成 ``torch.OutOfMemoryError: CUDA out of memory.``。
 #
 # 计算图保存了什么
 # ----------------
@@ -167,7 +168,9 @@ plt.show()
 #
 # - 只需要一个 Python 数时，写 ``total += loss.item()``。在 GPU 上，这一行会等 GPU 算完。
 # - 不想每一步都等待时，写 ``total += loss.detach()``，最后再取一次 ``.item()``。
-# - 整段评估都不需要梯度时，把它放进 ``torch.no_grad()``，这样图根本不会建立。只写 ``model.eval()`` 不够，因为它只让 Dropout 这样的层换成评估时的算法。上面的模型已经在评估模式，``keep_graph`` 照样建立了图。
+# - 整段评估都不需要梯度时，把它放进 ``torch.no_grad()``，这样图根本不会建立。
+#   只写 ``model.eval()`` 不够，因为它只让 Dropout 这样的层换成评估时的算法。
+#   上面的模型已经在评估模式，``keep_graph`` 照样建立了图。
 #
 # 训练时先调用 ``backward()``，也就是最后一种写法。它的中间结果也是 0 KiB，因为 ``backward()`` 用完就释放它们。
 # 但是 ``total`` 仍然带着图，图的节点一步比一步多，:ref:`exercises-pitfalls-average` 数了这些节点。
@@ -204,7 +207,8 @@ for one_step in (logits, classes):
 #
 # 下次怎样发现
 # ------------
-# 跑完第一步就检查，留到下一步的张量是否还带着图，也就是它的 ``grad_fn`` 是不是 ``None``。收在列表里的张量要逐个检查。``.item()`` 取出的是 Python 数，没有 ``grad_fn``，不用检查。
+# 跑完第一步就检查，留到下一步的张量是否还带着图，也就是它的 ``grad_fn`` 是不是 ``None``。收在列表里的张量要逐个检查。
+# ``.item()`` 取出的是 Python 数，没有 ``grad_fn``，不用检查。
 
 kept = {"keep_graph": keep_graph(), "detach": detach()}
 for name, loss in kept.items():

@@ -232,11 +232,15 @@ for depth in (3, 20):
         print(f"  {right.mean():.2f} ± {right.std():.2f}")
 
 # %%
-# 3 层时，三种初始化都至少有 0.86。20 层时，默认初值与乱猜一样，Xavier 是 0.26，Kaiming 有 0.75。训练之前的 spread 不小于 1.1e-02 的四行，5 轮之后至少有 0.75，spread 不超过 6.7e-05 的两行最多 0.26。层数相同时，spread 越小，平均准确率也越低。层数不同就不能这样比，例如 3 层默认初值的 spread 小于 20 层 Kaiming 的，准确率却更高。
+# 3 层时，三种初始化都至少有 0.86。20 层时，默认初值与乱猜一样，Xavier 是 0.26，Kaiming 有 0.75。
+# 训练之前的 spread 不小于 1.1e-02 的四行，5 轮之后至少有 0.75，spread 不超过 6.7e-05 的两行最多 0.26。
+# 层数相同时，spread 越小，平均准确率也越低。
+# 层数不同就不能这样比，例如 3 层默认初值的 spread 小于 20 层 Kaiming 的，准确率却更高。
 #
 # .. real-projects::
 #
-#    默认权重由 ``kaiming_uniform_(weight, a=math.sqrt(5))`` 给出，方差却是 :math:`1/(3n)`，而不是 :math:`2/n`。很深的网络还用 :ref:`归一化 <training-normalization>` 和残差连接保持信号的大小。
+#    默认权重由 ``kaiming_uniform_(weight, a=math.sqrt(5))`` 给出，方差却是 :math:`1/(3n)`，而不是 :math:`2/n`。
+#    很深的网络还用 :ref:`归一化 <training-normalization>` 和残差连接保持信号的大小。
 #    函数列在 `torch.nn.init <https://docs.pytorch.org/docs/stable/nn.init.html>`__，:math:`\sqrt{2/n}` 出自 `He 等人的论文 <https://arxiv.org/abs/1502.01852>`__。
 #
 # 小结

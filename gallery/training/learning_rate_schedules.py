@@ -221,7 +221,10 @@ compare(0.01, (constant,))
 # %%
 # 按验证损失来降
 # --------------
-# 前面的余弦要事先知道总步数。``ReduceLROnPlateau`` 不同，它在每轮之后收到一个验证损失，如果损失接连几轮没有新低，它就把学习率降下来。默认比最低的损失再小 0.01% 以上，才算新低。若给它的是准确率，就要写 ``mode="max"``。``patience=1`` 允许一轮没有新低，到第二轮才降，默认是 10。下面直接给它一串损失：
+# 前面的余弦要事先知道总步数。
+# ``ReduceLROnPlateau`` 不同，它在每轮之后收到一个验证损失，如果损失接连几轮没有新低，它就把学习率降下来。
+# 默认比最低的损失再小 0.01% 以上，才算新低。若给它的是准确率，就要写 ``mode="max"``。
+# ``patience=1`` 允许一轮没有新低，到第二轮才降，默认是 10。下面直接给它一串损失：
 
 optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
 scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=1)
