@@ -170,6 +170,13 @@ def test_figures_are_compared_as_they_look(tmp_path: Path) -> None:
     assert {"  -loss 0.50", "  +loss 0.70"} <= set(found)
 
 
+@pytest.mark.parametrize("text", ["", "\n", "a", "a\n", "a\n\n", "\n\na\n"])
+def test_what_was_agreed_to_is_the_same_with_blank_lines(text: str, tmp_path: Path) -> None:
+    record, store = recorded(tmp_path / "store", text, 4)
+    golden.save(tmp_path / "golden", record, store)
+    assert golden.compare(tmp_path / "golden", record, store) == []
+
+
 def test_the_command_compares_and_writes_only_when_asked(foreign_gallery: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(foreign_gallery, tmp_path / "gallery"))
 

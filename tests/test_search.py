@@ -198,13 +198,14 @@ def test_only_lines_that_tell_a_page_from_others_are_kept() -> None:
     pages = [
         [
             [*plot, *beside, "model = nn.Linear(2, 3)  # two to three"],
-            ["from torch import nn", " 1.0   2.0", "no grad was found for it", "a\0b has no such sentence"],
+            ["nn.Linear(4, 5)", "from torch import nn", " 1.0   2.0"],
+            ["no grad was found for it", "a\0b has no such sentence"],
         ],
         [[*plot, "hook = layer.register_hook(f)"]],
         [[*plot, "own = helper(1)", "own(2)"], []],
     ]
     assert list(telling_lines(pages)) == [
-        [["model = nn.Linear(2, 3)"], ["no grad was found for it", "a\0b has no such sentence"]],
+        [["model = nn.Linear(2, 3)"], [], ["no grad was found for it", "a\0b has no such sentence"]],
         [["hook = layer.register_hook(f)"]],
         [["own = helper(1)"], []],
     ]
