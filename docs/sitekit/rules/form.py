@@ -28,7 +28,9 @@ def _script(lines: list[str]) -> Iterator[tuple[int, str]]:
     if not lines or lines[0] != "# /// script":
         yield 1, "an example starts with its PEP 723 header, `# /// script`"
     for number, line in enumerate(lines, 1):
-        if UNDERLINE.fullmatch(line) and len(line) < display_width(lines[number - 2]):
+        title = lines[number - 2]
+        is_text = line.startswith("# ") == title.startswith("# ")
+        if is_text and UNDERLINE.fullmatch(line) and len(line) < display_width(title):
             yield number, "make the underline as wide as the title, where a Chinese character has two columns"
         if line.strip() == "plt.show()":
             above = takewhile(lambda line: line.strip().startswith("# "), reversed(lines[: number - 1]))

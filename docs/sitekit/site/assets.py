@@ -1,4 +1,4 @@
-"""What a page loads: scripts and styles only where it uses them, and styles without comments.
+"""What a page loads: scripts and styles only where it uses them, styles without comments and unused colors.
 
 `ASSETS` maps patterns of file names in ``_static`` to a piece of HTML. A page whose body has it loads such a file,
 every other page doesn't; what is mapped to nothing is loaded nowhere and is not published. It knows our own files, Sphinx,
