@@ -170,7 +170,7 @@ def test_the_helper_packages_names_are_on_its_page(language: str) -> None:
     article = built.article(language, "api")
     anchors = {str(item["id"]) for item in article.select("dt[id]")}
     assert {
-        f"torchnotes.datasets.{name}" for name in ("FakeDataset", "SlowDataset", "FakeDataset.__len__")
+        f"torchnotes.datasets.{name}" for name in ("FakeDataset", "Digits.load", "FakeDataset.__len__")
     } <= anchors
     assert article.select_one('.package-api[lang="en"]')
     signature = built.text(article.select("dt.sig")[0])

@@ -18,7 +18,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 import torchnotes
-from torchnotes.datasets import FakeDataset, NoiseDataset, SlowDataset, Stream, own_generator
+from torchnotes.datasets import FakeDataset
+from torchnotes.workers import NoiseDataset, SlowDataset, Stream, own_generator
 
 PAGE = Path(__file__).parents[1] / "gallery" / "basics" / "dataset_dataloader.py"
 

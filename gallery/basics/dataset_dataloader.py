@@ -193,10 +193,8 @@ def epoch_seconds(dataset, batch_size, n, train=0.0, repeat=2):
 
 
 if __name__ == "__main__":
-    from torchnotes.datasets import (  # torchnotes 在本页的 zip 包里
-        FakeDataset,
-        SlowDataset,
-    )
+    from torchnotes.datasets import FakeDataset  # torchnotes 在本页的 zip 包里
+    from torchnotes.workers import SlowDataset
 
     dataset = FakeDataset(dataset.x, dataset.y)
     memory_0 = [epoch_seconds(dataset, k, 0, repeat=10) for k in (5, 100)]

@@ -121,12 +121,12 @@ def draw(title, dataset, **options):
 
 if __name__ == "__main__":
     # 新启动的进程导入不到笔记本里的类，所以换成模块里同样的类
-    from torchnotes import datasets  # torchnotes 在本页的 zip 包里
+    from torchnotes import workers  # torchnotes 在本页的 zip 包里
 
     drawn = {}
     for n in (0, 2):
         name = f"num_workers={n}"
-        drawn[name] = draw(name, datasets.NoiseDataset(16), num_workers=n)
+        drawn[name] = draw(name, workers.NoiseDataset(16), num_workers=n)
 
 # %%
 # .. answer:: A
@@ -152,9 +152,9 @@ def own_generator(worker_id):  # 每个工作进程启动时调用一次
 if __name__ == "__main__":
     drawn["own generator"] = draw(
         "own generator",
-        datasets.NoiseDataset(16),
+        workers.NoiseDataset(16),
         num_workers=2,
-        worker_init_fn=datasets.own_generator,
+        worker_init_fn=workers.own_generator,
     )
 
 # %%
@@ -187,7 +187,7 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     draw(
         "persistent_workers=True",
-        datasets.NoiseDataset(16),
+        workers.NoiseDataset(16),
         num_workers=2,
         persistent_workers=True,
     )
@@ -216,7 +216,7 @@ class Stream(IterableDataset):
 
 if __name__ == "__main__":
     for share in (False, True):
-        loader = DataLoader(datasets.Stream(6, share), batch_size=3, num_workers=2)
+        loader = DataLoader(workers.Stream(6, share), batch_size=3, num_workers=2)
         print(f"share={share!s:<5}  {[batch.tolist() for batch in loader]}")
 
 # %%
