@@ -131,8 +131,12 @@ def test_nothing_is_left_of_the_gallerys_own_thumbnails(site_root: Path) -> None
 def test_the_map_leads_to_every_page_and_says_what_it_builds_on(language: str, site_root: Path) -> None:
     (drawn,) = built.article(language, "index").select("nav.learning-map")
     assert drawn["aria-label"]
-    links = {docname_behind(language, "index", link): link for link in drawn.select("a")}
-    assert set(links) == {*EXAMPLES, *CHAPTERS}
+    chapters = {
+        chapter.name: box for chapter, box in zip(PROJECT.chapters, drawn.select("details"), strict=True)
+    }
+    assert [name for name, box in chapters.items() if box.has_attr("open")] == [PROJECT.chapters[0].name]
+    links = {docname_behind(language, "index", link): link for link in drawn.select("li > a")}
+    assert set(links) == set(EXAMPLES)
     needs = learning_map.needed(PROJECT.chapters)
     for number, page in enumerate(EXAMPLES, 1):
         station = links[page].parent
@@ -143,18 +147,42 @@ def test_the_map_leads_to_every_page_and_says_what_it_builds_on(language: str, s
         spoken = " ".join(built.text(tag) for tag in station.select(".visually-hidden"))
         for other in needs[page]:
             assert built.text(links[other].select(".map-title")[0]) in spoken
-    order = [chapter.name for chapter in PROJECT.chapters]
-    near = [
-        page
+    inside = [
+        (page, other)
         for page, others in needs.items()
         for other in others
-        if order.index(page.split("/")[0]) - order.index(other.split("/")[0]) <= 1
+        if page.split("/")[0] == other.split("/")[0]
     ]
-    assert len(drawn.select("path")) == len(near)
-    assert {page for page in EXAMPLES if "map-led-to" in links[page].get_attribute_list("class")} == set(near)
+    assert len(drawn.select("path")) == len(inside)
+    led_to = {page for page, _other in inside}
+    assert {page for page in EXAMPLES if "map-led-to" in links[page].get_attribute_list("class")} == led_to
 
 
-def curriculum(seed: int, chapters: int = 4, pages: int = 45) -> list[Chapter]:
+@in_every_language
+def test_a_folded_chapter_says_what_it_is_about_and_builds_on(language: str, site_root: Path) -> None:
+    drawn = built.article(language, "index").select("nav.learning-map details")
+    needs = learning_map.built_on(PROJECT.chapters)
+    for chapter, box in zip(PROJECT.chapters, drawn, strict=True):
+        index = f"{chapter.name}/index"
+        article = built.article(language, index)
+        assert built.text(box.select(".map-name")[0]) == built.text(article.select("h1")[0]).removesuffix("¶")
+        promise = built.text(box.select(".map-promise")[0])
+        assert promise
+        assert promise in built.text(article)
+        about = [docname_behind(language, "index", link) for link in box.select(".map-about a")]
+        assert about == [index, *(f"{name}/index" for name in needs[chapter.name])]
+        inside = {docname_behind(language, "index", link) for link in box.select("li > a")}
+        assert inside == {page.docname for page in chapter.pages}
+
+
+def test_a_chapter_builds_on_those_whose_pages_its_pages_need_and_no_other_implies() -> None:
+    a, b, c = Page("a", "1"), Page("b", "1", ("a/1",)), Page("c", "1", ("a/1", "b/1"))
+    d = Page("d", "1", ("a/1",))
+    chapters = [Chapter(page.chapter, (page,)) for page in (a, b, c, d)]
+    assert learning_map.built_on(chapters) == {"a": (), "b": ("a",), "c": ("b",), "d": ("a",)}
+
+
+def curriculum(seed: int, chapters: int = 6, pages: int = 80) -> list[Chapter]:
     """A curriculum as large as this one may grow, with prerequisites drawn at random from earlier pages."""
     rng, before, made = random.Random(seed), list[str](), list[Chapter]()
     for number in range(chapters):
@@ -171,32 +199,36 @@ def curriculum(seed: int, chapters: int = 4, pages: int = 45) -> list[Chapter]:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_on_a_large_map_every_page_stands_below_what_it_needs(seed: int) -> None:
+def test_on_a_large_map_every_page_stands_below_what_it_needs_in_its_chapter(seed: int) -> None:
     chapters = curriculum(seed)
-    places = learning_map.stations(chapters)
-    assert len({(place.top, place.column) for place in places.values()}) == len(places) == 45
+    links = learning_map.needed(chapters)
     for chapter in chapters:
+        places = learning_map.stations(chapter, links)
+        assert {*places} == {page.docname for page in chapter.pages}
+        assert len({(place.top, place.column) for place in places.values()}) == len(places)
         for page in chapter.pages:
             assert 0 <= places[page.docname].column < LANES
-            for needed in page.prerequisites:
+            for needed in set(page.prerequisites) & set(places):
                 assert places[needed].top < places[page.docname].top
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_line_runs_through_a_station(seed: int) -> None:
-    chapters = curriculum(seed)
-    places = learning_map.stations(chapters).values()
-    drawn = list(learning_map.lines(chapters))
-    assert drawn == list(learning_map.lines(curriculum(seed)))
-    assert any(far for _, far in drawn)
-    for path, _far in drawn:
-        run = re.fullmatch(r"M(\d+) (\d+)c0 \d+ \S+ \d+ (-?\d+) (\d+)V(\d+)c.*", path)
-        if not run:
-            continue  # to the next row
-        x, y, over, down, end = map(int, run.groups())
-        for place in places:
-            beside = abs(place.x - (x + over)) >= 0.44 * ROW
-            assert beside or place.top + BOX <= y + down or place.top >= end
+    chapters, again = curriculum(seed), curriculum(seed)
+    for chapter, same in zip(chapters, again, strict=True):
+        links = learning_map.needed(chapters)
+        places = learning_map.stations(chapter, links)
+        drawn = list(learning_map.lines(places, links))
+        assert drawn == list(learning_map.lines(learning_map.stations(same, links), links))
+        assert len(drawn) == sum(name in places for page in places for name in links[page])
+        for _name, path in drawn:
+            run = re.fullmatch(r"M(\d+) (\d+)c0 \d+ \S+ \d+ (-?\d+) (\d+)V(\d+)c.*", path)
+            if not run:
+                continue  # to the next row
+            x, y, over, down, end = map(int, run.groups())
+            for place in places.values():
+                beside = abs(place.x - (x + over)) >= 0.44 * ROW
+                assert beside or place.top + BOX <= y + down or place.top >= end
 
 
 def test_lines_that_others_imply_are_left_out() -> None:

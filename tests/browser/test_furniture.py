@@ -45,6 +45,9 @@ def test_the_maps_texts_and_lines_fit_its_stations(
     page = new_page(viewport=size)
     page.goto(url(f"{language}/index.html"))
     expect(page.locator(".map-chapter li > a")).to_have_count(len(EXAMPLES))
+    for chapter in page.locator(".map-chapter:not([open]) > summary").all():
+        chapter.click()
+    expect(page.locator(".map-chapter li > a:visible")).to_have_count(len(EXAMPLES))
     assert page.evaluate(OVERFLOWING) == []
     assert page.evaluate(LOOSE_ENDS) == 0
 
@@ -53,13 +56,21 @@ def test_the_maps_texts_and_lines_fit_its_stations(
 def test_the_map_by_keyboard(page: Page, url: Callable[..., str]) -> None:
     page.goto(url("en/index.html"))
     drawn = page.get_by_role("navigation", name="Map of all pages")
-    links = drawn.get_by_role("link")
-    expect(links).to_have_count(len(EXAMPLES) + len(PROJECT.chapters))
-    links.first.focus()
-    for at in range(3):
-        expect(links.nth(at)).to_be_focused()
-        assert links.nth(at).evaluate("link => getComputedStyle(link).outlineStyle") != "none"
+    chapters, links = drawn.locator("summary"), drawn.get_by_role("link")
+    first, second = (len(chapter.pages) for chapter in PROJECT.chapters[:2])
+    expect(chapters).to_have_count(len(PROJECT.chapters))
+    expect(links).to_have_count(1 + first)  # the chapter to begin with is unfolded
+    chapters.first.focus()
+    for stop in (chapters.first, links.first, links.nth(1), links.nth(2)):
+        expect(stop).to_be_focused()
+        assert stop.evaluate("stop => getComputedStyle(stop).outlineStyle") != "none"
         page.keyboard.press("Tab")
+    chapters.nth(1).focus()
+    page.keyboard.press("Enter")
+    expect(links).to_have_count(
+        1 + first + len(drawn.locator(".map-chapter").nth(1).get_by_role("link").all())
+    )
+    assert drawn.locator(".map-chapter").nth(1).locator("li > a").count() == second
     links.nth(1).focus()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/en/basics/tensor_numpy\.html$"))

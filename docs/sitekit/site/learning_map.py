@@ -1,8 +1,9 @@
-"""The directive ``learning-map``: chapters, pages and what each needs, as a map drawn from the curriculum.
+"""The directive ``learning-map``: chapters, their pages and what each needs, as a map drawn from the curriculum.
 
-The stations are HTML in a grid of `LANES` columns, so their texts wrap and can be read, found and reached by
-keyboard as any other; the lines between them are one SVG behind, stretched to the grid. A page stands below
-all it needs; lines that others imply are left out.
+A chapter is a box to unfold; folded, it says what it is about and which chapters it builds on. Inside, its pages are
+stations in a grid of `LANES` columns, so their texts wrap and can be read, found and reached by keyboard as any other;
+the lines between them are one SVG behind, stretched to the grid. A page stands below all it needs in its chapter;
+lines that others imply are left out.
 """
 
 from collections import defaultdict
@@ -17,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from ..project.layout import Chapter, Page
 from . import synopsis
-from .html_nodes import element, page_link
+from .html_nodes import element, joined, page_link
 from .state import site
 
 LANES = 3
@@ -26,8 +27,6 @@ LANES = 3
 ROW = COLUMN = 100
 BOX = 70
 """How high a station is in its row; the rest is room for lines."""
-HEADING = 80
-"""How high a chapter's heading is."""
 TURN = ROW - BOX
 TRACKS = (0, -3, 3)
 """Where lines run between two columns, beside each other."""
@@ -36,16 +35,15 @@ SWEEPS = 4
 
 @dataclass(frozen=True)
 class Station:
-    """The place of a page on the map."""
+    """The place of a page in its chapter's grid."""
 
-    chapter: int
     column: int
     top: int
-    """From the map's upper edge."""
+    """From the grid's upper edge."""
 
     @property
     def x(self) -> int:
-        """The middle of the box, from the map's left edge."""
+        """The middle of the box, from the grid's left edge."""
         return self.column * COLUMN + COLUMN // 2
 
 
@@ -105,29 +103,24 @@ def _columns(rows: Sequence[Sequence[str]], links: Mapping[str, Sequence[str]]) 
     return columns
 
 
-def stations(chapters: Sequence[Chapter]) -> dict[str, Station]:
-    """Where every page stands."""
-    links, found, top = needed(chapters), dict[str, Station](), 0
-    for number, chapter in enumerate(chapters):
-        rows = _rows(chapter)
-        columns = _columns(rows, links)
-        top += HEADING
-        for row in rows:
-            found |= {name: Station(number, columns[name], top) for name in row}
-            top += ROW
+def built_on(chapters: Sequence[Chapter]) -> dict[str, tuple[str, ...]]:
+    """The chapters that each one's pages need, without those that the others of them need."""
+    found: dict[str, tuple[str, ...]] = {}
+    behind: dict[str, set[str]] = {}
+    for chapter in chapters:
+        others = {name.partition("/")[0] for page in chapter.pages for name in page.prerequisites}
+        direct = [other.name for other in chapters if other.name in others - {chapter.name}]
+        implied = set[str]().union(*(behind.get(name, set()) for name in direct))
+        behind[chapter.name] = implied.union(direct)
+        found[chapter.name] = tuple(name for name in direct if name not in implied)
     return found
 
 
-def _drawn(chapters: Sequence[Chapter], places: Mapping[str, Station]) -> Iterator[tuple[Station, Station]]:
-    """The stations that a line leads from and to.
-
-    What stands further back than the chapter before has none: on a map of many chapters those lines would hide
-    all others.
-    """
-    for name, others in needed(chapters).items():
-        for start in (places[other] for other in others):
-            if places[name].chapter - start.chapter <= 1:
-                yield start, places[name]
+def stations(chapter: Chapter, links: Mapping[str, Sequence[str]]) -> dict[str, Station]:
+    """Where every page of a chapter stands."""
+    rows = _rows(chapter)
+    columns = _columns(rows, links)
+    return {name: Station(columns[name], at * ROW) for at, row in enumerate(rows) for name in row}
 
 
 def _lane(start: Station, end: Station, places: Sequence[Station], used: list[tuple[int, range]]) -> int:
@@ -152,62 +145,74 @@ def _bend(aside: int) -> str:
     return f"c0 {TURN // 2} {aside} {TURN // 2} {aside} {TURN}"
 
 
-def lines(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bool]]:
-    """The path of each line, and whether it leads from one chapter to the next."""
-    places, used = stations(chapters), list[tuple[int, range]]()
-    for start, end in _drawn(chapters, places):
-        below, above = start.top + BOX, end.top
-        if above - below == TURN:
-            path = _bend(end.x - start.x)
-        else:
-            lane = _lane(start, end, [*places.values()], used)
-            path = f"{_bend(lane - start.x)}V{above - TURN}{_bend(end.x - lane)}"
-        yield f"M{start.x} {below}{path}", start.chapter != end.chapter
+def lines(places: Mapping[str, Station], links: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """The page that each line of a chapter leads to, and the line's path."""
+    used = list[tuple[int, range]]()
+    for name, end in places.items():
+        for start in (places[other] for other in links[name] if other in places):
+            below, above = start.top + BOX, end.top
+            if above - below == TURN:
+                path = _bend(end.x - start.x)
+            else:
+                lane = _lane(start, end, [*places.values()], used)
+                path = f"{_bend(lane - start.x)}V{above - TURN}{_bend(end.x - lane)}"
+            yield name, f"M{start.x} {below}{path}"
 
 
 class LearningMap(SphinxDirective):
-    """The directive: chapters and pages of the curriculum in, HTML and one SVG out."""
+    """The directive: chapters and pages of the curriculum in, boxes to unfold with HTML and an SVG out."""
 
     def run(self) -> list[nodes.Node]:
-        """The map of all pages, as one element."""
+        """The map of all pages, as one element; the chapter to begin with is unfolded."""
         chapters = site(self.env.app).project.chapters
-        self.places, self.links = stations(chapters), needed(chapters)
-        self.led = {end for _start, end in _drawn(chapters, self.places)}
-        rows = {place.top for place in self.places.values()}
-        near, far = '<path d="{}"/>', '<path class="map-far" d="{}"/>'
-        paths = "".join((far if leaves else near).format(path) for path, leaves in lines(chapters))
-        box = f"0 0 {LANES * COLUMN} {HEADING * len(chapters) + ROW * len(rows)}"
-        svg = f'<svg viewBox="{box}" preserveAspectRatio="none" aria-hidden="true">{paths}</svg>'
-        hint = element(
-            "p",
-            _("Numbers: the order of reading. Lines: what a page builds on, dashed from the chapter before."),
-            class_="map-hint",
+        self.links, self.built_on = needed(chapters), built_on(chapters)
+        hint = _(
+            "Unfold a chapter to see its pages. Numbers give the order of reading. Lines lead from what a page builds on."
         )
-        drawing = element(
-            "div", nodes.raw("", svg, format="html"), *map(self.chapter, chapters), class_="map-drawing"
-        )
-        return [element("nav", hint, drawing, class_="learning-map", aria_label=_("Map of all pages"))]
+        boxes = [self.chapter(chapter, is_first=number == 0) for number, chapter in enumerate(chapters)]
+        named = {"class_": "learning-map", "aria_label": _("Map of all pages")}
+        return [element("nav", element("p", hint, class_="map-hint"), *boxes, **named)]
 
-    def chapter(self, chapter: Chapter) -> nodes.Element:
-        """A chapter as HTML: its heading, and its pages row by row."""
-        app, index = self.env.app, f"{chapter.name}/index"
+    def title(self, chapter: str) -> str:
+        """The title of a chapter's page."""
+        return synopsis.page_title(self.env.app, f"{chapter}/index")
+
+    def chapter(self, chapter: Chapter, *, is_first: bool) -> nodes.Element:
+        """A chapter as HTML: its heading, what it is about, and its pages row by row."""
+        index = f"{chapter.name}/index"
         heading = element(
-            "p",
-            page_link(index, synopsis.page_title(app, index)),
-            element("span", synopsis.chapter_facts(chapter)),
-            class_="map-chapter-title",
+            "summary",
+            element("span", self.title(chapter.name), class_="map-name"),
+            element("span", synopsis.chapter_facts(chapter), class_="map-facts"),
+            element("span", synopsis.promise(self.env.app, index), class_="map-promise"),
         )
-        pages = {
-            (self.places[page.docname].top, self.places[page.docname].column): page for page in chapter.pages
-        }
+        about = [page_link(index, _("About this chapter"))]
+        if needs := self.built_on[chapter.name]:
+            titles = (page_link(f"{name}/index", self.title(name)) for name in needs)
+            about.append(element("span", _("Builds on: "), *joined(titles, _("; "))))
+        places = stations(chapter, self.links)
+        drawn = [*lines(places, self.links)]
+        rows = 1 + max((place.top // ROW for place in places.values()), default=0)
+        paths = "".join(f'<path d="{path}"/>' for _name, path in drawn)
+        box = f"0 0 {LANES * COLUMN} {rows * ROW}"
+        svg = f'<svg viewBox="{box}" preserveAspectRatio="none" aria-hidden="true">{paths}</svg>'
+        led_to = {name for name, _path in drawn}
+        standing = {(place.top // ROW, place.column): name for name, place in places.items()}
+        pages = {page.docname: page for page in chapter.pages}
         cells = [
-            self.station(pages[top, column]) if (top, column) in pages else element("li", aria_hidden="true")
-            for top in sorted({top for top, _column in pages})
+            self.station(pages[name], is_led_to=name in led_to)
+            if (name := standing.get((row, column)))
+            else element("li", aria_hidden="true")
+            for row in range(rows)
             for column in range(LANES)
         ]
-        return element("div", heading, element("ul", *cells), class_="map-chapter")
+        grid = element("div", nodes.raw("", svg, format="html"), element("ul", *cells), class_="map-drawing")
+        state = {"open": ""} if is_first else {}
+        return element(
+            "details", heading, element("p", *about, class_="map-about"), grid, class_="map-chapter", **state
+        )
 
-    def station(self, page: Page) -> nodes.Element:
+    def station(self, page: Page, *, is_led_to: bool) -> nodes.Element:
         """A page as an item of its chapter's grid: a link, and in words what the page builds on."""
         app = self.env.app
         inside = [
@@ -216,8 +221,7 @@ class LearningMap(SphinxDirective):
         ]
         if page.minutes:
             inside.append(element("span", synopsis.minutes(page.minutes), class_="map-minutes"))
-        led_to = "map-led-to" if self.places[page.docname] in self.led else ""
-        parts = [page_link(page.docname, *inside, class_=led_to)]
+        parts = [page_link(page.docname, *inside, class_="map-led-to" if is_led_to else "")]
         if needs := [synopsis.page_title(app, name) for name in self.links[page.docname]]:
             spoken = _("builds on: ") + _("; ").join(needs)
             parts.append(element("span", spoken, class_="visually-hidden"))

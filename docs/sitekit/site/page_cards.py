@@ -69,7 +69,7 @@ def _card(app: Sphinx, page: Page) -> nodes.Element:
                 class_="card-title",
             ),
         ),
-        element("p", synopsis.promise(app, page)),
+        element("p", synopsis.promise(app, page.docname)),
         element("p", " · ".join(facts), class_="card-facts"),
     )
 

@@ -37,11 +37,13 @@ def page_title(app: Sphinx, docname: str) -> str:
     return _typographic(app, site(app).anchors["titles"][docname])
 
 
-def promise(app: Sphinx, page: Page) -> str:
-    """The first sentence of an example: what it shows, or why that matters."""
-    path = site(app).project.units_file(site(app).language, page.docname)
+def promise(app: Sphinx, docname: str) -> str:
+    """The first sentence of an example or a chapter: what it shows, or why that matters."""
+    path = site(app).project.units_file(site(app).language, docname)
     folder = site(app).language.folder
     app.env.note_dependency(path)
+    if not path.is_file():
+        return ""  # a page that is built without the others
     for unit in json.loads(path.read_text(encoding="utf-8"))["units"]:
         if unit["kind"] == "paragraph":
             text = "".join(_shown(app, piece) for piece in rst.read(unit["text"][folder]).pieces)
