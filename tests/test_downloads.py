@@ -70,7 +70,7 @@ def header(script: Path) -> list[str]:
 
 
 WITH_HELPER = [page for page in EXAMPLES if "torchnotes" in imports(ROOT / "gallery" / f"{page}.py")]
-TOLERANCES = {page.docname: Tolerance(**page.tolerance) for page in built.PROJECT.pages()}
+TOLERANCES = {page.docname: Tolerance.of(page) for page in built.PROJECT.pages()}
 
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
 of_every_example = built.for_every("page", EXAMPLES)

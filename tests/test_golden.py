@@ -22,7 +22,7 @@ from tests import engine_project, foreign
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = Project.load(ROOT)
-TOLERANCES = {page.docname: Tolerance(**page.tolerance) for page in PROJECT.pages()}
+TOLERANCES = {page.docname: Tolerance.of(page) for page in PROJECT.pages()}
 FOLDER = ROOT / golden.FOLDER
 DEVICES = sorted({device for page in PROJECT.pages() for device in page.devices})
 PAGES = {device: [example.page for example in golden.compared(PROJECT, device)] for device in DEVICES}
@@ -103,6 +103,16 @@ def test_a_page_can_say_how_far_its_numbers_go() -> None:
     assert not close("after 200 steps", "after 203.0 steps", Tolerance(integers=0.02))
 
 
+def test_what_a_model_wrote_is_not_compared_where_the_page_says_so() -> None:
+    before, after = "loss 2.40\nwrote: The thure 1\nend", "loss 2.40\nwrote: Tha 7.5 x\nend"
+    assert differences(before, after) != []
+    assert differences(before, after, Tolerance(sampled="wrote:")) == []
+    assert close("wrote: a", "wrote: b", Tolerance(sampled="wrote:"))
+    assert not close("wrote: a", "says: a", Tolerance(sampled="wrote:"))
+    assert not close("he wrote: a", "he wrote: b", Tolerance(sampled="wrote:"))
+    assert not close("loss 2.40", "loss 2.50", Tolerance(sampled="wrote:"))
+
+
 def test_only_what_differs_is_shown() -> None:
     before, after = "same\n0.5000\nold\n0.2000", "same\n0.5001\nnew\nmore\n0.2000"
     assert differences(before, after)[2:] == [
@@ -153,6 +163,17 @@ def recorded(folder: Path, text: str, width: int) -> tuple[Record, Store]:
     figure = Figure(320, 240, name, name, name)
     made = replace(engine_project.make(), cells=(Cell((("stdout", text),), (figure,)),))
     return store.put(made, {name: png}), store
+
+
+def test_figures_of_a_page_whose_numbers_vary_may_vary(tmp_path: Path) -> None:
+    record, store = recorded(tmp_path, "loss 0.50\n", 4)
+    golden.save(tmp_path / "golden", record, store)
+    other, store = recorded(tmp_path / "other", "loss 0.50\n", 6)
+    assert golden.compare(tmp_path / "golden", other, store) != []
+    assert golden.compare(tmp_path / "golden", other, store, Tolerance(sampled="wrote")) != []
+    assert golden.compare(tmp_path / "golden", other, store, Tolerance(absolute=0.1)) == []
+    blank, store = recorded(tmp_path / "blank", "loss 0.50\n", 60)
+    assert golden.compare(tmp_path / "golden", blank, store, Tolerance(absolute=0.1)) != []
 
 
 def test_figures_are_compared_as_they_look(tmp_path: Path) -> None:

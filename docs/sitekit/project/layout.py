@@ -63,6 +63,8 @@ class Page(_Table, frozen=True):
     limits: dict[Literal["seconds", "memory_mib"], float] = {}
     data: tuple[str, ...] = ()
     tolerance: dict[Literal["relative", "absolute", "integers"], float] = {}
+    sampled: str = ""
+    """How a line begins whose rest was drawn at random from a trained model."""
     introduces: tuple[str, ...] = ()
     """What it explains first, by full public names: ``torch.nn.Linear``."""
     test_split: bool = False
