@@ -11,8 +11,16 @@ from .search_text import tidy
 
 JOINED = " · "  # between the forms of a term in its heading
 # Whatever has one of these classes is no text of its page (links to other pages, its other language's text), or says
-# nothing that the page doesn't say elsewhere: most options of a prediction are wrong.
-LEFT_OUT = {"no-search", "toctree-wrapper", "predict", "answer", "change-it", "real-projects"}
+# nothing that the page doesn't say elsewhere: most options of a prediction are wrong. Folded answers are for those who tried.
+LEFT_OUT = {
+    "no-search",
+    "toctree-wrapper",
+    "predict",
+    "answer",
+    "change-it",
+    "real-projects",
+    "tag_hide-cell",
+}
 GOALS = 1
 """On this level, of the page itself, a list only announces what its sections say."""
 RECAP = "recap"
