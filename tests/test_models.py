@@ -18,17 +18,20 @@ ON_PAGE = {
     SmallCNN: ("images/first_cnn", (), (4, 1, 8, 8)),
     ResidualBlock: ("images/residual_connections", (4, 8), (4, 4, 8, 8)),
     TinyUNet: ("images/unet_masks", (), (4, 1, 16, 16)),
+    SelfAttention: ("attention/tiny_gpt", (8, 2), (3, 5, 8)),
+    GPTBlock: ("attention/tiny_gpt", (8, 2), (3, 5, 8)),
+    TinyGPT: ("attention/tiny_gpt", (11,), (3, 5)),
 }
 
 
 def class_on_page(page: str, name: str) -> type[nn.Module]:
-    """The class as the page writes it out, with the function that makes its blocks where it has one."""
+    """The class as the page writes it out, with the functions and classes above it."""
     tree = ast.parse((GALLERY / f"{page}.py").read_text(encoding="utf-8"))
-    (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    called = {node.id for node in ast.walk(found) if isinstance(node, ast.Name)}
-    helpers = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in called]
+    made = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    (found,) = (node for node in made if isinstance(node, ast.ClassDef) and node.name == name)
+    above = made[: made.index(found)]
     namespace: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
-    exec(compile(ast.Module([*helpers, found], []), page, "exec"), namespace)
+    exec(compile(ast.Module([*above, found], []), page, "exec"), namespace)
     return namespace[name]  # type: ignore[no-any-return]
 
 
@@ -36,6 +39,8 @@ def class_on_page(page: str, name: str) -> type[nn.Module]:
 def test_a_model_is_the_one_that_its_page_writes_out(model: type[nn.Module]) -> None:
     page, arguments, shape = ON_PAGE[model]
     x = torch.rand(shape, generator=torch.Generator().manual_seed(1))
+    if model is TinyGPT:
+        x = (11 * x).long()
     outputs = []
     for made in (model, class_on_page(page, model.__name__)):
         torch.manual_seed(0)
@@ -106,7 +111,8 @@ def test_without_skips_the_way_up_sees_nothing_of_the_way_down(skips: bool) -> N
     before = model(x)
     with torch.no_grad():
         for up, joined in ((model.up2, 8), (model.up1, 4)):
-            up[0].weight[:, -joined:] += 1  # what meets the channels that come over
+            weight = next(up.parameters())  # of its convolution
+            weight[:, -joined:] += 1  # what meets the channels that come over
     assert torch.equal(model(x), before) == (not skips)
     n_parameters = [sum(p.numel() for p in TinyUNet(skips=is_on).parameters()) for is_on in (True, False)]
     assert n_parameters[0] == n_parameters[1]
