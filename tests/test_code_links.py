@@ -173,7 +173,7 @@ def test_the_helper_packages_names_are_on_its_page(language: str) -> None:
         f"torchnotes.datasets.{name}" for name in ("FakeDataset", "Digits.load", "FakeDataset.__len__")
     } <= anchors
     assert article.select_one('.package-api[lang="en"]')
-    signature = built.text(article.select("dt.sig")[0])
+    signature = built.text(article.select('dt[id="torchnotes.datasets.FakeDataset"]')[0])
     assert "x: numpy.typing.NDArray[Any] | Tensor" in signature
     assert article.select(f'dt a[href="{BASE}tensors.html#torch.Tensor"]')
     assert "shape (n, ...), any dtype" in built.text(article)

@@ -239,7 +239,7 @@ print(f"difference to looking up {gain.mean():+.3f} ± {gain.std():.3f}")
 #    注音工具以词典为主，先分词再查词，查不到才交给模型。模型多用预训练的语言模型，因为它读过的词远多于一部词典。
 #    这里的词典本身也由人编写，多音字的读音有少数争议。
 #    双向 GRU 的参数见 `torch.nn.GRU <https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html>`__，词典见
-#    `pypinyin <https://pypinyin.readthedocs.io/>`__。
+#    `pypinyin <https://github.com/mozillazg/python-pinyin>`__。
 
 # %%
 # 小结
