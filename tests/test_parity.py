@@ -299,7 +299,6 @@ def test_no_markup_is_left_over(page: str, language: str) -> None:
     assert not [text for text in [*seen, *spoken] if raw.search(text)]
 
 
-@in_every_other_language
 def without_strings(code: str) -> str:
     """Code without the strings that it works on, equal in every language; docstrings and comments stay."""
     kept, before = [], "NEWLINE"
@@ -317,6 +316,7 @@ def test_strings_that_code_works_on_are_left_out() -> None:
     assert "".join(built.HAN.findall(without_strings(code))) == "词注"
 
 
+@in_every_other_language
 @built.for_every("page", [page for page in WRITTEN if page != "glossary"])
 def test_nothing_is_left_untranslated(page: str, language: str) -> None:
     """The glossary gives both forms; what stands in a code span may show how a source looks."""

@@ -136,7 +136,7 @@ for setting in table:
 same = nn.Conv2d(1, 1, kernel_size=5, padding="same", dilation=2, device="meta")
 print(f"\nsame: {same(image).shape[2]}, formula: {output_size(32, 5, 1, 4, 2)}")
 try:
-    nn.Conv2d(1, 1, kernel_size=3, padding="same", stride=2)
+    nn.Conv2d(1, 1, 3, padding="same", stride=2, device="meta")
 except ValueError as error:
     print(f"{type(error).__name__}: {error}")
 

@@ -16,7 +16,7 @@ BESIDE = re.compile(r"print\(|f[\"']|except\b.*:$|for\b.* in .*:$")
 COMMENT = re.compile(r"  # .*")
 LONGEST = 300
 """Characters of a line; more of a message is seldom looked for, and never shown."""
-COMMON = 0.03
+COMMON = 0.04
 """Share of the pages above which a name in code tells nothing of its page."""
 
 
