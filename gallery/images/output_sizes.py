@@ -207,14 +207,14 @@ for name, kernel, stride, padding in steps:
 def attempt(model, size):
     try:
         image = torch.empty(1, 1, size, size, device="meta")
-        print(f"{size} x {size}: {tuple(model.to('meta')(image).shape)}")
+        print(f"{size} x {size}: {tuple(model(image).shape)}")
     except RuntimeError as error:
         print(textwrap.fill(f"{type(error).__name__}: {error}", 92))
 
 
 for padding in (0, 1):
-    layers = [nn.Conv2d(1, 4, 3, padding=padding), nn.MaxPool2d(2)]
-    layers += [nn.Conv2d(4, 4, 3, padding=padding) for _ in range(2)]
+    layers = [nn.Conv2d(1, 4, 3, padding=padding, device="meta"), nn.MaxPool2d(2)]
+    layers += [nn.Conv2d(4, 4, 3, padding=padding, device="meta") for _ in range(2)]
     print(f"padding={padding}")
     for size in (32, 8):
         attempt(nn.Sequential(*layers), size)
@@ -229,7 +229,7 @@ for padding in (0, 1):
 #    把 8 × 8 的图像交给 ``nn.Conv2d(1, 1, 5, dilation=2)``，报错里的 ``Kernel size`` 是 5 吗？交给 ``nn.MaxPool2d(9)`` 呢？
 
 # hide-cell: 扩张率和池化
-attempt(nn.Conv2d(1, 1, 5, dilation=2), 8)
+attempt(nn.Conv2d(1, 1, 5, dilation=2, device="meta"), 8)
 attempt(nn.MaxPool2d(9), 8)
 
 # %%

@@ -77,7 +77,7 @@ def _of_page(app: Sphinx, page: Page) -> Iterator[tuple[str, Path]]:
     names = {name.split("/")[0] for name in modules}
     for package in map(site(app).project.root.joinpath, app.config.sitekit_helper_packages):
         for path in package.rglob("*") if package.name in names else ():
-            if path.suffix in {".py", ".typed"}:
+            if path.is_file() and "__pycache__" not in path.parts:
                 yield f"{package.name}/{path.relative_to(package).as_posix()}", path
 
 
