@@ -105,8 +105,11 @@ for causal in (True, False):
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 for (causal, seed), losses in curves.items():
     name = ("with mask" if causal else "without") if seed == 0 else None
-    smooth = losses.view(-1, 5).mean(dim=1)  # 5 步的平均
-    ax.plot(range(3, len(losses), 5), smooth, color="C0" if causal else "C1", alpha=0.6, label=name)
+    color, smooth = (
+        "C0" if causal else "C1",
+        losses.view(-1, 5).mean(dim=1),
+    )  # 5 步的平均
+    ax.plot(range(3, len(losses), 5), smooth, color=color, alpha=0.6, label=name)
 ax.set(xlabel="step", ylabel="training loss", ylim=(0, None))
 ax.legend()
 # alt: 蓝色的五条线从四点几降到二点几，橙色的五条线先一起下降，然后迅速降到 0 附近
