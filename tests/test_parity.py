@@ -8,6 +8,7 @@ import hashlib
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -25,6 +26,7 @@ NAMES = re.compile(
 BLANK = re.compile(r"[\u4e00-\u9fff] +[\u4e00-\u9fffA-Za-z0-9\0]|[A-Za-z0-9\0] +[\u4e00-\u9fff]")
 LATIN = re.compile(r"[A-Za-z]{2,}")
 PHRASE = re.compile(r"\b[A-Za-z]{2,}[,:]? [A-Za-z]{2,}")
+PARTS = ["section", "p", "li", "table", "tr", "pre", "math", "details", "dt"]
 SPOKEN = ("aria-label", "aria-description", "title", "placeholder", "data-tooltip", "tooltip", "label")
 CHAPTER_TITLES = ".sidebar-tree a, .toc-tree, .related-pages .title, title, link"
 FURNITURE_IN_ARTICLE = (
@@ -83,7 +85,7 @@ def anchors(language: str, page: str) -> list[tuple[str, str]]:
 def labels(page: str, language: str) -> set[str]:
     """Every place in a page that a link can lead to."""
     document = built.html(language, page)
-    return {str(tag["id"]) for tag in document.select("[id]")}
+    return {str(tag["id"]) for tag in document.find_all(id=True)}
 
 
 @in_every_other_language
@@ -147,20 +149,8 @@ def test_one_picture_serves_every_language(page: str, language: str) -> None:
 def test_pages_have_equal_parts(page: str, language: str) -> None:
     def parts(folder: str) -> dict[str, int]:
         article = built.article(folder, page)
-        wanted = (
-            "section",
-            "p",
-            "li",
-            "table",
-            "tr",
-            "pre",
-            "math",
-            ".admonition",
-            "details",
-            "dt",
-            "a.reference",
-        )
-        return {part: len(article.select(part)) for part in wanted}
+        of_a_class = {name: len(article.find_all(class_=name)) for name in ("admonition", "reference")}
+        return Counter(tag.name for tag in article.find_all(PARTS)) | of_a_class
 
     assert parts(SOURCE) == parts(language)
 
@@ -168,13 +158,13 @@ def test_pages_have_equal_parts(page: str, language: str) -> None:
 @functools.cache
 def _names_in(path: Path) -> frozenset[str]:
     document = built.parse(path)
-    return frozenset(str(tag.get("id") or tag.get("name")) for tag in document.select("[id], a[name]"))
+    named = [*document.find_all(id=True), *document.find_all("a", attrs={"name": True})]
+    return frozenset(str(tag.get("id") or tag.get("name")) for tag in named)
 
 
 def _links(document: BeautifulSoup) -> Iterator[str]:
-    for attribute in ("href", "src"):
-        for tag in document.select(f"[{attribute}]"):
-            yield str(tag[attribute])
+    yield from (str(tag["href"]) for tag in document.find_all(href=True))
+    yield from (str(tag["src"]) for tag in document.find_all(src=True))
 
 
 @in_every_language

@@ -28,8 +28,8 @@ def prepare(page: Page) -> None:
     page.evaluate(PLAIN_CODE)
 
 
-def violations(page: Page, **options: Any) -> list[str]:
-    """What axe finds that is serious or critical, one line for each element.
+def violations(page: Page, within: str = "html", **options: Any) -> list[str]:
+    """What axe finds `within` an element that is serious or critical, one line for each element.
 
     It looks twice where it finds something: the page may still have been following a change of its size.
     """
@@ -40,7 +40,8 @@ def violations(page: Page, **options: Any) -> list[str]:
     for _ in range(2):
         page.evaluate(NEXT_FRAME)
         found = page.evaluate(
-            "(options) => axe.run(options)", {"resultTypes": ["violations"], "preload": False, **options}
+            "([within, options]) => axe.run(within, options)",
+            [within, {"resultTypes": ["violations"], "preload": False, **options}],
         )
         lines = [
             f"{page.url}: {item['id']}: {node['target']} {node['html'][:200]}"
