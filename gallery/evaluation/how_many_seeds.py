@@ -35,7 +35,7 @@ from torchnotes.datasets import Digits  # torchnotes 在本页的 zip 包里
 
 
 def t_factor(df):
-    return stats.t.ppf(0.975, df)  # 两侧各留 2.5%
+    return stats.t.ppf(0.975, df)  # 中间占 95%
 
 
 print(*(f"n={n}: t={t_factor(n - 1):.2f}" for n in (2, 5, 10, 40, 10000)), sep=", ")
@@ -82,17 +82,15 @@ for name, values in {"ReLU": relu, "Tanh": tanh, "Tanh - ReLU": tanh - relu}.ite
 # %%
 
 # hide-input: 画图
-fig, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
-for seed in range(40):
-    color = "C0" if tanh[seed] > relu[seed] else "C1"
-    ax.plot((0, 1), (relu[seed], tanh[seed]), "o-", ms=3, lw=1, color=color, alpha=0.7)
-ax.set(xticks=(0, 1), xticklabels=("ReLU", "Tanh"), xlim=(-0.3, 1.3))
-ax.set(ylabel="validation accuracy", title="40 seeds, orange: not higher with Tanh")
-# alt: 四十条线段，左端是 ReLU、右端是 Tanh 的准确率。两端都从 0.86 左右散布到 0.94 左右，绝大多数线段是蓝色，向上，少数是橙色，向下或持平
+fig, ax = plt.subplots(figsize=(4, 3.6), layout="constrained")
+ax.plot((0.85, 0.95), (0.85, 0.95), "-", color="gray", lw=1)
+ax.plot(relu, tanh, "o", ms=4)
+ax.set(xlabel="accuracy with ReLU", ylabel="accuracy with Tanh", aspect="equal")
+# alt: 四十个点，横轴是 ReLU 的准确率，纵轴是 Tanh 的，都从 0.86 左右散布到 0.94 左右，绝大多数点在对角线的上方
 plt.show()
 
 # %%
-# 一条线段是一个种子，两端都很分散，但是绝大多数向上。
+# 一个点是一个种子。两个方向都很分散，但是绝大多数点在对角线的上方，也就是 Tanh 高。
 #
 # 配对与不配对
 # ------------
@@ -174,11 +172,11 @@ for n in (5, 10, 20, 40):
 
 for n in (5, 40):
     needed = 8 * (tanh - relu)[:n].var() / (tanh - relu).mean() ** 2 + 2
-    print(f"s from {n} seeds: {needed:.0f} seeds needed")
+    print(f"s from {n} seeds: {needed:.0f} seeds for an 80% chance")
 
 # %%
-# 没有差别时，区间不含 0 的约占 5%，这正是 95% 的含义。有差别时，配对的十个种子约有八成的机会看出来，不配对的要 40 个才有九成。
-# 要有八成的机会看出大小为 d 的差，配对时约需 :math:`8s^2/d^2+2` 个种子，:math:`s` 是差的标准差。最后两行取 d = 0.014。用 40 个种子估计 :math:`s`，得到 11 个，与表相符。只用前五个估计，就得到 4 个，因为这五个的差碰巧很接近，所以用来估计 :math:`s` 的种子不能太少。
+# 没有差别时，区间不含 0 的约占 5%，这正是 95% 的含义。有差别时，配对的十个种子约有 81% 的机会看出来，不配对的要 40 个才有 90%。
+# 要有 80% 的机会看出大小为 d 的差，配对时约需 :math:`8s^2/d^2+2` 个种子，:math:`s` 是差的标准差。最后两行取 d = 0.014。用 40 个种子估计 :math:`s`，得到 11 个，与表相符。只用前五个估计，就得到 4 个，因为这五个的差碰巧很接近，所以用来估计 :math:`s` 的种子不能太少。
 #
 # 错误：只报告最好的一次
 # ----------------------
@@ -205,7 +203,7 @@ for n in (1, 2, 3, 5, 10, 20):
 # 改法是报告全部种子的平均和区间，种子的个数事先定好。下面的比较函数要求双方的全部结果，并写明每个结果出自哪个种子。
 
 
-def compare(ours, theirs):  # {种子: 准确率}
+def compare(ours, theirs):  # 键是种子，值是准确率
     assert ours.keys() == theirs.keys(), "both sides need the same seeds"
     a, b = (torch.tensor([d[s] for s in sorted(d)]) for d in (theirs, ours))
     center, half = paired(a, b)
