@@ -199,10 +199,10 @@ def test_only_lines_that_tell_a_page_from_others_are_kept() -> None:
         [
             [*plot, *beside, "model = nn.Linear(2, 3)  # two to three"],
             ["nn.Linear(4, 5)", "from torch import nn", " 1.0   2.0"],
-            ["no grad was found for it", "a\0b has no such sentence"],
+            ["no grad was found for it", "a\0b has no such sentence", "no grad was found for it: 2"],
         ],
         [[*plot, "hook = layer.register_hook(f)"]],
-        [[*plot, "own = helper(1)", "own(2)"], []],
+        [[*plot, "own = helper(1)", "own(2)", "best = sorted(marks)"], []],
     ]
     assert list(telling_lines(pages)) == [
         [["model = nn.Linear(2, 3)"], [], ["no grad was found for it", "a\0b has no such sentence"]],

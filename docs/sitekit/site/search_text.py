@@ -1,6 +1,7 @@
 """Makes texts fit for the search's data: formulas as words, no blanks between Chinese characters, telling code."""
 
 import ast
+import builtins
 import contextlib
 import re
 from collections import Counter
@@ -13,10 +14,12 @@ OWN = re.compile(r"^\s*(?:def|class) (\w+)|^\s*(\w+)(?:, \w+)* = |\bfor (\w+) in
 """A name that the page itself defines."""
 BESIDE = re.compile(r"print\(|f[\"']|except\b.*:$|for\b.* in .*:$")
 """How a line of code begins that prints, catches or repeats what other lines are about."""
+WORD = re.compile(r"[^\W\d]+")
+PYTHONS_OWN = {name for name in dir(builtins) if name.islower()}
 COMMENT = re.compile(r"  # .*")
 LONGEST = 300
 """Characters of a line; more of a message is seldom looked for, and never shown."""
-COMMON = 0.04
+COMMON = 0.03
 """Share of the pages above which a name in code tells nothing of its page."""
 
 
@@ -48,22 +51,24 @@ def _bare(line: str) -> str:
 def telling_lines(pages: Sequence[Sequence[Sequence[str]]]) -> Iterator[list[list[str]]]:
     """Of the lines of code and output of each page's sections those that tell it from others.
 
-    A name that stands on many pages, such as ``plt``, tells nothing, and one that was there before on its page tells
-    nothing more; neither does a table of numbers, a call of ``print`` or the head of a loop.
+    A name that stands on many pages, such as ``plt``, tells nothing, nor does one of Python's own, such as ``sorted``.
+    One that was there before on its page tells nothing more; neither does a table of numbers, a line that differs from
+    an earlier one in numbers only, a call of ``print`` or the head of a loop.
     """
     every = [_names([line for lines in sections for line in lines]) for sections in pages]
     often = Counter(name for names in every for name in names)
     most = max(2, COMMON * len(pages))
     for sections, names in zip(pages, every, strict=True):
-        new = {name for name in names if often[name] <= most}
+        new = {name for name in names if often[name] <= most} - PYTHONS_OWN
         seen: set[str] = set()
         kept: list[list[str]] = []
         for lines in sections:
             kept.append([])
             for line in map(_bare, lines):
                 found = new.intersection(NAME.findall(line))
-                if (found or _is_prose(line)) and line not in seen and not BESIDE.match(line):
+                words = " ".join(WORD.findall(line))
+                if (found or _is_prose(line)) and words not in seen and not BESIDE.match(line):
                     kept[-1].append(line[:LONGEST])
-                    seen.add(line)
+                    seen.add(words)
                     new -= found
         yield kept
