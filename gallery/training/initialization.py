@@ -100,7 +100,7 @@ def report(activation):
     for name, initialize in initializations.items():
         sizes, spread, gradient = measure(initialize, activation)
         print(f"{name:<16}  {sizes[0]:>7.1e}  {sizes[-1]:>7.1e}", end="")
-        print(f"  {spread:>7.1e}  {gradient:>7.1e}")
+        print(f"  {spread:>7.1e}  {gradient:>5.0e}")
         results[name] = sizes
     return results
 
@@ -123,7 +123,7 @@ plt.show()
 # %%
 # .. answer:: B
 #
-#    默认初值的 spread 只有 7.2e-09，第 20 层的 size 也只有 2.7e-02，所以 A 不成立。C 不成立，第 1 层的 size 是 4.1e-01，与 :math:`\sqrt{1/6}` 相近，而不是大于 1。传回输入的梯度也只剩 1.7e-08，这叫 :term:`梯度消失`。
+#    默认初值的 spread 只有 7.2e-09，第 20 层的 size 也只有 2.7e-02，所以 A 不成立。C 不成立，第 1 层的 size 是 4.1e-01，与 :math:`\sqrt{1/6}` 相近，而不是大于 1。传回输入的梯度也只剩 2e-08，这叫 :term:`梯度消失`。
 #
 #    第 20 层的 size 仍比 spread 大得多。最后一行用同样的权重，只把偏置设成 0，size 就降到 1.8e-08，可见那 2.7e-02 来自 :term:`偏置`，而不是输入。所以不能只看输出有多大，还要看它随不随输入改变。Kaiming 那一行的信号和梯度都没有消失。
 #
@@ -139,7 +139,7 @@ report(torch.tanh)
 # %%
 # .. outcome::
 #
-#    输出不再爆炸，传回输入的梯度却有 3.1e+09，所以两个方向都要量。Xavier 和 Kaiming 在 tanh 网络里，两个方向都没有消失，也没有爆炸，而默认初值的 spread 仍然只有 1.1e-05。
+#    输出不再爆炸，传回输入的梯度却是几十亿，所以两个方向都要量。Xavier 和 Kaiming 在 tanh 网络里，两个方向都没有消失，也没有爆炸，而默认初值的 spread 仍然只有 1.1e-05。
 
 # %%
 # 全零为什么不行
