@@ -197,8 +197,8 @@ class TestSet:
         return (predicted == labels)[self._rows].float().mean().item()
 
 
-order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-train, rest = order[:200], TestSet(order[300:400])
+shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+train, rest = shuffled[:200], TestSet(shuffled[300:400])
 print(f"first: {rest.accuracy(predict_all(train, seed=0, width=60)):.2f}")
 try:
     rest.accuracy(predict_all(train, seed=1, width=60))
