@@ -208,12 +208,12 @@ def _is_seen(tag: Tag | None) -> bool:
 def _furniture(document: BeautifulSoup, page: str) -> Iterator[str]:
     """All that a reader sees, or hears from a screen reader, and that no author of the page wrote."""
     titles = {id(tag) for tag in document.select(CHAPTER_TITLES)}
-    article = document.select_one("article")
+    article = document.find("article")
     furniture = {id(tag) for tag in article.select(", ".join(FURNITURE_IN_ARTICLE))} if article else set()
     for string in document.find_all(string=True):
-        parents = [parent for parent in string.parents if isinstance(parent, Tag)]
         if isinstance(string, Comment) or not string.strip() or not _is_seen(string.parent):
             continue
+        parents = [parent for parent in string.parents if isinstance(parent, Tag)]
         if string.parent and string.parent.name == "[document]":
             continue
         if any(id(parent) in titles for parent in parents):
@@ -225,10 +225,9 @@ def _furniture(document: BeautifulSoup, page: str) -> Iterator[str]:
             yield str(tag.get("value", ""))
         if tag.name == "a" and article and article in tag.parents:
             continue  # a term's title is the other language's word
-        if _is_seen(tag):
-            for name in SPOKEN:
-                if tag.has_attr(name):
-                    yield str(tag[name])
+        spoken = [str(tag[name]) for name in SPOKEN if tag.has_attr(name)]
+        if spoken and _is_seen(tag):
+            yield from spoken
 
 
 def english(text: str) -> bool:

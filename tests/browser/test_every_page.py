@@ -27,7 +27,7 @@ FIRST_SCREEN = """() => {
 }"""
 BROKEN_IMAGES = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
 
-WITHOUT_CONTRAST = {CONTRAST: {"enabled": False}}
+WITHOUT_COLOURS = {rule: {"enabled": False} for rule in (CONTRAST, "link-in-text-block")}
 
 thorough = pytest.mark.thorough
 
@@ -72,24 +72,24 @@ def look(page: Page, path: str, *, axe: bool, everywhere: bool) -> Iterator[str]
             yield f"English made by a style: {words}"
     if docname in EXAMPLES and not page.evaluate(FIRST_SCREEN):
         yield "title, promise and facts don't fit the first wide screen"
+    if axe:
+        prepare(page)
+        # Colours come from the style sheets, and what stands around an article from the theme: all pages share them.
+        if everywhere or docname in SAMPLE:
+            yield from violations(page)
+        else:
+            yield from violations(page, within="article" if docname else "html", rules=WITHOUT_COLOURS)
+        if everywhere:
+            page.emulate_media(color_scheme="dark")
+            yield from violations(page, runOnly=[CONTRAST])
+            page.emulate_media(color_scheme="light")
     page.set_viewport_size(PHONE)
     if docname and page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
         yield "wider than a telephone"
     if docname in EXAMPLES and not page.evaluate(FIRST_SCREEN):
         yield "title, promise and facts don't fit the first narrow screen"
-    if axe:
-        prepare(page)
-        if everywhere:
-            yield from violations(page, rules=WITHOUT_CONTRAST)
-        page.set_viewport_size(WIDE)
-        # Colours come from the style sheets, and what stands around an article from the theme: all pages share them.
-        if everywhere or docname in SAMPLE:
-            yield from violations(page)
-        else:
-            yield from violations(page, within="article" if docname else "html", rules=WITHOUT_CONTRAST)
-        if everywhere:
-            page.emulate_media(color_scheme="dark")
-            yield from violations(page, runOnly=[CONTRAST])
+    if axe and everywhere:
+        yield from violations(page, rules=WITHOUT_COLOURS)
 
 
 @pytest.mark.parametrize(
