@@ -37,8 +37,9 @@ def install(session: nox.Session, *groups: str) -> None:
     pins = ("--constraint", str(CONSTRAINTS), "--build-constraint", str(CONSTRAINTS))
     requirements = nox.project.dependency_groups(PROJECT, *groups)
     session.log("Installing %s; a first set-up downloads PyTorch", ", ".join(groups))
-    command = ("-m", "pip", "install", "--quiet", *pins, "--editable", str(ROOT), *requirements)
-    session.run(str(PYTHON), *command, external=True)
+    # What is imported is compiled then; compiling all of PyTorch would take as long as unpacking it.
+    command = ("-m", "pip", "install", "--quiet", "--no-compile", *pins, "--editable", str(ROOT))
+    session.run(str(PYTHON), *command, *requirements, external=True)
     for stamp in stamps:
         stamp.write_text(wanted)
 
