@@ -25,8 +25,7 @@ from torch import nn
 # %%
 # 一个只考记忆的任务
 # ------------------
-# 先给出四个记号之一，后面是 d 步没有用的 ±1，最后要说出记号是哪一个。碰运气的 :term:`准确率` 是 0.25。
-# 每一步的输入有 5 个数，前 4 个是记号的 :term:`独热编码`，第 5 个是 ±1。参数 ``before`` 是记号以前有几步 ±1。
+# 先给出四个记号之一，后面是 d 步没有用的 ±1，最后要说出记号是哪一个。碰运气的 :term:`准确率` 是 0.25。每一步的输入有 5 个数，前 4 个是记号的 :term:`独热编码`，第 5 个是 ±1。参数 ``before`` 是记号以前有几步 ±1。
 
 
 def make_data(n, distance, generator, before=0):
@@ -38,8 +37,7 @@ def make_data(n, distance, generator, before=0):
 
 
 x, marks = make_data(1, distance=3, generator=torch.Generator().manual_seed(0))
-print(f"mark {marks.item()}, then 3 steps of noise:")
-print(x[0])
+print(f"mark {marks.item()}, then 3 steps of noise:", x[0], sep="\n")
 
 # %%
 # 梯度传得回去吗
@@ -47,8 +45,8 @@ print(x[0])
 # 要学会记住记号，:term:`梯度` 就要从最后一步传回到记号那一步。每往回一步，梯度就乘以一次状态对前一个状态的导数。
 #
 # - RNN 的状态每一步都整个重新计算，导数里有权重和 tanh 的斜率。
-# - :term:`长短期记忆网络` 另有一个单元状态，每一步把旧的乘以遗忘 :term:`门`，再加上新的内容。遗忘门接近 1 时，旧的就留得住。
-# - :term:`门控循环单元` 用一个更新门在旧的状态和新的内容之间加权平均。更新门接近 1 时，旧的就留得住。
+# - :term:`长短期记忆网络`\ （LSTM）另有一个单元状态，每一步把旧的乘以遗忘 :term:`门`，再加上新的内容。遗忘门接近 1 时，旧的就留得住。
+# - :term:`门控循环单元`\ （GRU）用一个更新门在旧的状态和新的内容之间加权平均。更新门接近 1 时，旧的就留得住。
 #
 # 下面的函数求最后一个输出对每一步输入的梯度。网络还没有训练，状态有 16 个数。
 
@@ -59,37 +57,38 @@ def reach(make):
     for seed in range(5):
         torch.manual_seed(seed)
         layer = make(5, 16, batch_first=True)
-        x, _ = make_data(1, 32, torch.Generator().manual_seed(seed))
-        x.requires_grad_()
-        output, _ = layer(x)
-        (gradient,) = torch.autograd.grad(output[0, -1].sum(), x)
-        norms.append(gradient[0].norm(dim=1).flip(0)[1:])
+        x = make_data(1, 32, torch.Generator().manual_seed(seed))[0].requires_grad_()
+        layer(x)[0][0, -1].sum().backward()
+        norms.append(x.grad[0].norm(dim=1).flip(0)[1:])
     return torch.stack(norms).log().mean(dim=0).exp()
+
+
+def shrinks(name, values):
+    """梯度在 8 步和 32 步以前是前一步的多少分之一。"""
+    print(f"{name:12} {values[0] / values[7]:7.1f} {values[0] / values[31]:9.1e}")
 
 
 # %%
 # .. predict::
 #
-#    与对前一步的梯度相比，对 24 步以前的梯度缩小到多少分之一？
+#    对 32 步以前的梯度，是对前一步的梯度的多少？
 #
-#    - RNN 是几千分之一以下，GRU 和 LSTM 不到十分之一，因为它们有门
-#    - 三种都是几千分之一以下
-#    - 三种都不到十分之一，因为 24 步不算远
+#    - RNN 不到千分之一，GRU 和 LSTM 还有十分之一以上，因为它们有门
+#    - 三种都不到千分之一
+#    - 三种都还有十分之一以上，因为 32 步不算远
 
 makers = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
 norms = {name: reach(make) for name, make in makers.items()}
+print(f"{'smaller by':12} 8 steps  32 steps")
 for name, values in norms.items():
-    print(
-        f"{name:12} 1 step back / 24 steps back: {(values[0] / values[23]).item():.1e}"
-    )
+    shrinks(name, values)
 
 # %%
 # .. answer:: B
 #
-#    GRU 和 LSTM 比 RNN 传得远，但是也缩小到几万分之一，所以 A 和 C 都不成立。
+#    GRU 和 LSTM 比 RNN 传得远，但是 32 步以前的也不到十万分之一，所以 A 和 C 都不成立。
 #
-# 有门为什么还不够？门是 sigmoid 的输出，它的偏置开始时接近 0，门就接近 0.5，旧的内容每一步都丢掉一半左右。
-# 如果这就是原因，那么只改这个门的偏置，梯度就应当传得远。下面让它开始时是 1 或者 3。
+# 有门为什么还不够？门是 sigmoid 的输出，它的偏置开始时接近 0，门就接近 0.5，旧的内容每一步都丢掉一半左右。梯度还有别的路，所以缩小得没有这么快。如果这就是原因，那么只改这个门的偏置，梯度就应当传得远。下面让 LSTM 的这个偏置开始时是 1 或者 3。
 
 
 def biased(kind, bias):
@@ -108,14 +107,15 @@ def biased(kind, bias):
 for bias in (1.0, 3.0):
     name, gate = f"LSTM, bias {bias:.0f}", torch.tensor(bias).sigmoid()
     makers[name] = biased(nn.LSTM, bias)
-    norms[name] = values = reach(makers[name])
-    print(f"{name:12} gate {gate:.2f}, ratio {(values[0] / values[23]).item():.1e}")
+    norms[name] = reach(makers[name])
+    print(f"forget gate {gate:.2f} at the start:")
+    shrinks(name, norms[name])
 
 # %%
 
 # hide-input: 画图
 fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
-styles = ("-", "--", "-.", (0, (5, 1, 1, 1)), ":")
+styles = ("-", "--", "-.", (0, (9, 2)), ":")
 for (name, values), style in zip(norms.items(), styles, strict=True):
     ax.semilogy(range(1, 33), values, linestyle=style, lw=2, label=name)
 ax.set(xlabel="steps back", ylabel="gradient norm")
@@ -124,7 +124,7 @@ ax.legend()
 plt.show()
 
 # %%
-# 别的都没有变，梯度就传得远了，所以原因确实是门。
+# 只改了这一个偏置，LSTM 的梯度就传得远了，所以原因确实是遗忘门开始时太小。
 #
 # 训练以后
 # --------
@@ -171,35 +171,34 @@ def fit(make, distance, seed, window=1000, before=0, train_rnn=True):
 
 def show(name, make, distance, **options):
     runs = [fit(make, distance, seed, **options) for seed in range(5)]
-    cells = " ".join(f"{run:.2f}" for run in runs)
-    print(f"{name:16} d={distance:<2}  {cells}  mean {sum(runs) / 5:.2f}")
+    print(f"{name:12}", *(f"{run:.2f}" for run in runs), f" {sum(runs) / 5:.2f}")
 
 
-for name in ("RNN", "GRU", "LSTM"):
-    show(name, makers[name], distance=8)
-for name, make in makers.items():
-    show(name, make, distance=32)
+for distance, names in ((8, ("RNN", "GRU", "LSTM")), (32, makers)):
+    print(f"distance {distance:<3} {'seeds 0 to 4':24}  mean")
+    for name in names:
+        show(name, makers[name], distance)
 
 # %%
-# 五列是五个种子。相隔 8 步时，三种默认的网络都学到了不少。相隔 32 步时，它们都停在碰运气的 0.25 左右，遗忘门的偏置是 1 也不够，
-# 偏置是 3 时五个种子都远高于碰运气。
-# 但是梯度的次序不就是成绩的次序，相隔 8 步时 RNN 并不比 LSTM 差。
+# 相隔 8 步时，三种默认的网络都学到了不少。相隔 32 步时，它们都停在碰运气的 0.25 左右。遗忘门的偏置是 1 也不够。偏置是 3 时，五个种子都远高于碰运气。
+# 对照前面的梯度，缩小几十倍的学到了不少，缩小几十万倍的一点也没有学到，几百倍的介于两者之间。所以只换成 LSTM 不够，还要改它的初值。
 #
 # .. change-it::
 #
-#    GRU 也有这样的门。把它的更新门的偏置也设为 3，再训练相隔 32 步的任务，它学得会吗？
+#    GRU 也有这样的门。把它的更新门的偏置也设为 3，梯度传得多远？再训练相隔 32 步的任务，它学得会吗？
 
 # hide-cell: 更新门接近 1 的 GRU
-show("GRU, bias 3", biased(nn.GRU, 3.0), distance=32)
+open_gru = biased(nn.GRU, 3.0)
+shrinks("GRU, bias 3", reach(open_gru))
+show("GRU, bias 3", open_gru, distance=32)
 
 # %%
 # .. outcome::
 #
-#    学得会，五个种子都远高于碰运气，而默认的 GRU 全是碰运气。
-
-# %%
-# 常见错误：边界落在依赖中间
-# --------------------------
+#    32 步以前的梯度只比前一步的小几倍，任务也学得会，五个种子都远高于碰运气。
+#
+# 常见错误：只看一段有多长
+# ------------------------
 # 序列很长时，常分成几段来读，状态传给下一段，但是用 ``detach()`` 截断梯度，这样反向传播就不用经过整个历史。这叫截断的 :term:`沿时间反向传播`。
 #
 # .. predict::
@@ -211,24 +210,34 @@ show("GRU, bias 3", biased(nn.GRU, 3.0), distance=32)
 #    - 学不会，因为记号在第一段，回答在第二段
 
 open_lstm = makers["LSTM, bias 3"]
-show("not truncated", open_lstm, 8, before=5)
-show("window 11", open_lstm, 8, before=5, window=11)
-show("only output", open_lstm, 8, before=5, train_rnn=False)
-show("mark first", open_lstm, 8, window=11)
+show("uncut", open_lstm, 8, before=5)
+show("cut", open_lstm, 8, before=5, window=11)
+show("cut, frozen", open_lstm, 8, before=5, window=11, train_rnn=False)
+show("mark later", open_lstm, 8, before=11, window=11)
 
 # %%
 # .. answer:: C
 #
-#    不截断时五个种子全对，每 11 步截断一次，就接近碰运气。所以 A 和 B 都不成立。
-#    记号在第 6 步，回答在第 14 步，梯度只传回到第 12 步。状态确实没有断，但是怎样把记号写进状态，要靠传到记号的梯度来学。
-#    第三行是对照，循环的部分完全不训练，只训练输出层，成绩也不比第二行差。最后一行去掉开头的 5 步，记号和回答同在一段，就又学会了。
+#    不截断时五个种子全对，每 11 步截断一次，就接近碰运气，所以 A 和 B 都不成立。
+#    第三行只训练输出层，循环层不训练，五个种子都比第二行高。可见记号确实传到了第二段，B 的前一半是对的，但是用截断的梯度训练循环层，还不如不训练。
+#    最后一行在记号以前有 11 步，照样每 11 步截断，但是记号和回答同在第二段，五个种子就都远高于碰运气。
 #
-# 截断不报错。所以一段要比依赖长得多，落在两段之间的依赖才会少。如果不知道依赖有多远，就在验证集上比较几种长度。
+# 截断不报错。要知道一段够不够长，可以求损失对每一步输入的梯度：
+
+for window in (1000, 11):
+    model = Recall(open_lstm)
+    x, marks = make_data(32, 8, torch.Generator().manual_seed(0), before=5)
+    loss_fn(model(x.requires_grad_(), window), marks).backward()
+    steps = 1 + x.grad.norm(dim=(0, 2)).nonzero().flatten()
+    print(f"{window=:<5} steps with a gradient:", *steps.tolist())
 
 # %%
+# 记号在第 6 步。每 11 步截断一次时，梯度只传回到第 12 步，循环层就学不到怎样保存记号。
+# 所以一段要比依赖长得多，落在两段之间的依赖才会少。如果不知道依赖有多远，就在验证集上比较几种长度。
+#
 # .. real-projects::
 #
-#    Keras 的 LSTM 默认把遗忘门的偏置设为 1，PyTorch 没有这样做，要像 ``biased`` 那样自己设。
+#    Keras 的 LSTM 默认把遗忘门的偏置设为 1，PyTorch 没有这样做。上面相隔 32 步时 1 还不够，依赖更远时要像 ``biased`` 那样设得更大。
 #    如果每读一段就反向传播一次，忘了 ``detach()`` 就会报错，见 :ref:`pitfalls-backward-twice`。
 #    依赖有几百步远时，常用注意力，因为任何两步之间只隔一层，见 :ref:`attention-attention-by-hand`。
 #    偏置的排列次序见 `torch.nn.LSTM <https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html>`__，遗忘门初值的作用见
@@ -236,6 +245,6 @@ show("mark first", open_lstm, 8, window=11)
 #
 # 小结
 # ----
-# - 规则：先看最后一个输出对很早的输入的梯度。如果它太小，就让遗忘门一开始接近 1。分段的边界不要落在依赖中间。
+# - 规则：先看梯度在依赖那么远的地方缩小了多少。如果缩小得太多，就让遗忘门一开始接近 1。分段的边界不要落在依赖中间。
 # - API：``torch.nn.LSTM(...).bias_ih_l0`` 的第二组是遗忘门的偏置，与 ``bias_hh_l0`` 的相加。
 # - 下一页：:ref:`sequences-polyphones`
