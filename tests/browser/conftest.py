@@ -59,6 +59,29 @@ LASTING = ("add_init_script", "expose_function", "new_cdp_session", "route")
 """What a test can do to a page or its context that stays: it closes them behind it."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test that is marked `in_turns`, leave to `nox -s thorough` all but one combination for each value."""
+    tests: dict[tuple[object, str], list[pytest.Function]] = defaultdict(list)
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("in_turns"):
+            tests[item.parent, item.originalname].append(item)
+    for combinations in tests.values():
+        first = combinations[0]
+        together = [mark.args[0] for mark in first.iter_markers("parametrize")]
+        groups = [each.split(", ") if isinstance(each, str) else each for each in together]
+        groups += [[name] for name in first.callspec.params if not any(name in group for group in groups)]
+        rows = [[[item.callspec.params[n] for n in group] for group in groups] for item in combinations]
+        columns = [
+            [value for n, value in enumerate(each) if value not in each[:n]]
+            for each in zip(*rows, strict=True)
+        ]
+        turns = [[each[n % len(each)] for each in columns] for n in range(max(map(len, columns)))]
+        for item, row in zip(combinations, rows, strict=True):
+            if row not in turns:
+                item.add_marker("thorough")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note a failure on the test itself, where its fixtures can read it when they end."""

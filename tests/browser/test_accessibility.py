@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,6 @@ from sitekit.rules.pages import WIDEST
 from tests.browser.accessibility import PHONE, SAMPLE, WIDE, prepare, violations
 from tests.built import LANGUAGES, SITE
 
-IN_CI = [("en", "light", "off"), ("zh", "dark", "on")]
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
 at_both_widths = pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "narrow"])
 
@@ -60,14 +58,10 @@ def still_page(new_page: Callable[..., Page]) -> Page:
     return new_page(viewport=WIDE)
 
 
-# These two see each language, colour and mode; pages are built alike in all languages, as other tests see to.
-@pytest.mark.parametrize(
-    ("language", "scheme_of_colours", "mode"),
-    [
-        pytest.param(*each, marks=() if each in IN_CI else pytest.mark.thorough)
-        for each in itertools.product(LANGUAGES, ["light", "dark"], ["off", "on"])
-    ],
-)
+@pytest.mark.in_turns
+@pytest.mark.parametrize("mode", ["off", "on"])
+@pytest.mark.parametrize("scheme_of_colours", ["light", "dark"])
+@in_every_language
 def test_axe_finds_nothing_on_narrow_screens_and_side_by_side(
     language: str,
     scheme_of_colours: Any,
@@ -87,6 +81,7 @@ def test_axe_finds_nothing_on_narrow_screens_and_side_by_side(
     assert not found, "\n".join(found)
 
 
+@pytest.mark.in_turns
 @at_both_widths
 @in_every_language
 def test_axe_finds_nothing_in_what_opens(
@@ -113,6 +108,7 @@ def test_axe_finds_nothing_in_what_opens(
     assert not found, "\n".join(found)
 
 
+@pytest.mark.in_turns
 @at_both_widths
 @pytest.mark.parametrize("docname", ["index", "basics/norms", "exercises/basics", "glossary", "search"])
 def test_tab_leads_to_everything_and_shows_where_it_is(
@@ -228,6 +224,7 @@ def test_code_that_is_too_wide_can_be_scrolled_by_keyboard(still_page: Page, url
     )
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("width", [1024, 1440])
 @pytest.mark.parametrize("name", ["en/basics/norms", "zh/exercises/basics", "en/install"])
 def test_the_widest_line_that_may_be_fits(page: Page, url: Callable[..., str], name: str, width: int) -> None:

@@ -37,6 +37,7 @@ LOOSE_ENDS = """() => {
 # -- the map
 
 
+@pytest.mark.in_turns
 @at_both_sizes
 @in_every_language
 def test_the_maps_texts_and_lines_fit_its_stations(

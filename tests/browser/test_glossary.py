@@ -43,6 +43,7 @@ def test_every_term_of_an_example_has_its_other_name(language: str) -> None:
     assert found > 50
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("docname", PAGES)
 def test_hover_and_focus_show_the_other_name(

@@ -17,17 +17,6 @@ TAGS = {language.folder: language.tag for language in PROJECT.languages}
 LONG_PAGE = "basics/computational_graph"
 WIDE, PHONE = ViewportSize(width=1280, height=720), ViewportSize(width=360, height=740)
 WIDTHS = [360, 768, 1008, 1024, 1280, 1920]
-thorough = pytest.mark.thorough
-# Each language and each scheme in CI, all four in `nox -s thorough`.
-in_turns = pytest.mark.parametrize(
-    ("language", "scheme"),
-    [
-        ("zh", "http"),
-        ("en", "file"),
-        pytest.param("zh", "file", marks=thorough),
-        pytest.param("en", "http", marks=thorough),
-    ],
-)
 both_ways = pytest.mark.parametrize("scheme", ["http", "file"])
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
 
@@ -60,7 +49,9 @@ def open_in(new_page: Callable[..., Page], url: Callable[..., str]) -> Callable[
     return open_page
 
 
-@in_turns
+@pytest.mark.in_turns
+@both_ways
+@in_every_language
 def test_the_switch_leads_to_the_same_page(language: str, page: Page, url: Callable[..., str]) -> None:
     for docname in ("index", "glossary", "basics/index", "exercises/basics", "networks/momentum", "genindex"):
         page.goto(url(f"{language}/{docname}.html"))
@@ -70,7 +61,9 @@ def test_the_switch_leads_to_the_same_page(language: str, page: Page, url: Calla
         expect(page.locator("html")).to_have_attribute("lang", TAGS[OTHER[language]])
 
 
-@in_turns
+@pytest.mark.in_turns
+@both_ways
+@in_every_language
 def test_the_switch_keeps_the_section_in_the_address(
     language: str, page: Page, url: Callable[..., str]
 ) -> None:
@@ -83,7 +76,9 @@ def test_the_switch_keeps_the_section_in_the_address(
         assert bool(built.HAN.search(heading.inner_text())) == (OTHER[language] == "zh")
 
 
-@in_turns
+@pytest.mark.in_turns
+@both_ways
+@in_every_language
 def test_the_switch_keeps_the_section_that_was_scrolled_to(
     language: str, page: Page, url: Callable[..., str]
 ) -> None:
@@ -161,6 +156,7 @@ def test_the_root_page_picks_the_browsers_language(
     expect(page.locator("html")).to_have_attribute("lang", TAGS[language])
 
 
+@pytest.mark.in_turns
 @both_ways
 @pytest.mark.parametrize(("locale", "language"), [("zh-CN", "zh"), ("en-US", "en")])
 def test_the_root_page_remembers_the_choice(
@@ -207,6 +203,7 @@ def test_pages_show_all_they_have_without_javascript(language: str, open_in: Cal
     expect(switch(page)).to_have_count(1)
 
 
+@pytest.mark.in_turns
 @in_every_language
 @pytest.mark.parametrize("width", WIDTHS)
 def test_one_switch_is_seen_at_every_width(width: int, language: str, open_in: Callable[..., Page]) -> None:

@@ -62,6 +62,7 @@ def lost(page: Page, journal: Journal) -> Iterator[Page]:
     journal.console_errors.clear()
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_wrong_address_leads_on_in_its_language(language: str, host: str, lost: Page) -> None:
     lost.goto(f"{host}{language}/basics/deep/brodcasting_rules.html")

@@ -42,6 +42,7 @@ def toggle(page: Page, language: str = "zh") -> Locator:
     return page.get_by_role("button", name=LABEL[language])
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("scheme", ["http", "file"])
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_the_toggle_shows_and_hides_the_other_language(
@@ -85,6 +86,7 @@ def test_the_mode_stays_on_the_next_page_and_in_the_other_language(new_page: OPE
     expect(page.locator("h1 + p[lang=zh-CN]")).to_be_hidden()
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("width", [1000, 1440, 1920])
 def test_wide_screens_show_two_columns_row_by_row(
@@ -131,6 +133,7 @@ def test_without_javascript_a_page_is_in_its_own_language(new_page: OPEN, url: A
     expect(page.get_by_role("button", name=LABEL[path[:2]])).to_have_count(0)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_switched_off_the_page_stands_as_if_there_were_no_counterparts(

@@ -404,6 +404,7 @@ def test_the_sidebars_field_is_taken_over(page: Page, url: Callable[..., str]) -
     expect(page.locator("#search-results a").first).to_have_attribute("href", re.compile("networks/momentum"))
 
 
+@pytest.mark.in_turns
 @BOTH
 @pytest.mark.parametrize("place", ["dialog", "page"])
 def test_a_query_never_becomes_html(place: str, page: Page, url: Callable[..., str]) -> None:
@@ -738,6 +739,7 @@ def test_without_javascript_search_html_says_so(
     expect(page.get_by_role("button", name="搜索")).to_have_count(0)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("scheme_of_colours", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1440])
 def test_the_open_dialog_is_accessible(

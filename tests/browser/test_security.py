@@ -35,6 +35,7 @@ def stopped(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.in_turns
 @BOTH
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_policy_stops_nothing_of_the_sites_own(kind: str, page: Page, url: Callable[..., str]) -> None:
@@ -76,6 +77,7 @@ def test_formulas_are_set_in_the_sites_font(page: Page, url: Callable[..., str])
     assert heights[0] >= heights[1] > 20
 
 
+@pytest.mark.in_turns
 @BOTH
 @pytest.mark.parametrize(
     ("attack", "directive"),

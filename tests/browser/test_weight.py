@@ -72,6 +72,7 @@ def test_an_example_weighs_little(
     assert sum(sizes.values()) <= 200 * KILOBYTE, listing
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("mode", ["off", "on"])
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_nothing_jumps_while_a_page_loads_and_is_read(
