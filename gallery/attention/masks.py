@@ -82,8 +82,8 @@ show("~padding", key_padding_mask=~padding[:1])
 # %%
 # .. answer:: B
 #
-#    ``causal`` 写反了，看到的全是后面的词元，所以 A 不成立。程序没有报错，所以 C 也不成立，但是最后一个词元的输出是 NaN。
-#    取反以后才对。这里填充的掩码写反时，每个词元只看得到两个填充，所以连 NaN 也没有，只是结果错了。
+#    ``causal`` 写反了，看到的全是后面的词元，所以 A 不成立。程序没有报错，所以 C 也不成立，但是最后一个词元的输出是 NaN，下一节说明原因。
+#    取反以后，两种掩码都对了。这里填充的掩码写反时，每个词元只看得到两个填充，所以连 NaN 也没有，只是结果错了。
 #
 # 什么也看不到的词元
 # ------------------
@@ -110,10 +110,11 @@ results = {
     "layer, no weights": layer(x, x, x, attn_mask=~hidden_row, need_weights=False)[0],
 }
 layer.eval()
-with torch.no_grad():
-    results["the same, eval"] = layer(
-        x, x, x, attn_mask=~hidden_row, need_weights=False
-    )[0]
+for name, fast in (("no weights, eval", True), ("eval, no fast path", False)):
+    torch.backends.mha.set_fastpath_enabled(fast)
+    with torch.no_grad():
+        results[name] = layer(x, x, x, attn_mask=~hidden_row, need_weights=False)[0]
+torch.backends.mha.set_fastpath_enabled(True)
 layer.train()
 
 mean = x[0].mean(dim=0)
@@ -124,11 +125,12 @@ for name, output in results.items():
     print(f"{name:18} {kind}{equal}")
 
 # %%
-# 手写的和这个层给出 NaN，SDPA 给出 0。这个层写上 ``need_weights=False`` 时，训练中改用 SDPA，所以也给出 0，再加上输出层的偏置，它的初值是 0。
-# 评估时不求梯度，这个层走另一条更快的路，又给出 NaN，所以训练时没有问题，评估时才出问题。
-# 用 −1e9 代替负无穷时没有 NaN，但是各个得分相同，于是平均了全部五个词元，包括不该看的。
+# 手写的和这个层给出 NaN，SDPA 给出 0。用 −1e9 代替负无穷时没有 NaN，但是各个得分相同，于是平均了全部五个词元，包括不该看的。
 #
-# 给出 NaN 的接口，NaN 不会只留在那一行。下面的损失只用其余四行，那一行的梯度是 0，但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
+# 写上 ``need_weights=False`` 时，这个层改用 SDPA，所以也给出 0。严格说，输出是输出层的偏置，它的初值是 0。
+# 在评估模式下又不求梯度时，它走快速路径，又给出 NaN。关掉快速路径，就又是 0。所以这样的模型训练时没有 NaN，评估时才有。
+#
+# NaN 一旦出现，就不会只留在那一行。下面的损失只用其余四行，那一行的梯度是 0，但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
 # 避免的办法是让每个词元至少看得到一个，最简单的是看得到自己：
 
 always_itself = hidden_row | torch.eye(T, dtype=torch.bool)
@@ -141,7 +143,7 @@ for name, mask in {"hidden row": hidden_row, "always itself": always_itself}.ite
     print(f"{name:13} loss {loss.item():.2f}, NaN in {n_nan} of {x.numel()} gradients")
 
 # %%
-# 填充的词元也可以看得到自己。它们的输出反正不用，真的词元仍旧看不到它们。
+# 两次的损失相同，所以从损失看不出来。
 #
 # 常见错误：掩码放错了轴
 # ----------------------
@@ -155,7 +157,7 @@ for name, mask in {"hidden row": hidden_row, "always itself": always_itself}.ite
 #    - 不报错，结果正确，因为广播会补上缺的轴
 #    - 不报错，但是每个样本用的是同一个掩码
 
-for B in (3, 5):
+for B in (1, 3, 5):
     x = torch.randn(B, T, 8)
     lengths = torch.arange(B) % 3 + 3  # 3、4、5、3、4
     real = torch.arange(T) < lengths.unsqueeze(1)  # (B, T)
@@ -174,67 +176,67 @@ for B in (3, 5):
 # %%
 # .. answer:: C
 #
-#    形状从最后一个轴开始对齐，所以 ``(B, T)`` 当成了 ``(T, T)``。B 是 3 时，3 与 5 对不上。
+#    形状从最后一个轴开始对齐，广播把缺的轴补在最前面，而不是查询的位置，所以 ``(B, T)`` 当成了 ``(T, T)``。B 是 3 时，3 与 5 对不上。
 #    B 也是 5 时对得上，所以 A 不成立。但是样本的编号成了查询的编号，每个样本用的是同一个掩码，所以 B 也不成立。
+#    B 是 1 时，结果碰巧正确，所以只用一个样本试不出来。
 #
 # 怎样发现
 # --------
-# 正确的掩码满足两条规则。改动填充，真的词元的输出不应当变。改动真的词元，它们的输出都应当变。
+# 改动一个词元，只有看得到它的词元，输出才会变。所以逐个改动，就知道谁看得到谁，再与应当的比较。
 
 
-def check(attend, x, lengths):
-    """看不看得到填充，漏没漏掉真的词元。"""
-    samples, last = torch.arange(len(x)), lengths - 1
-    real = torch.arange(x.shape[1]) < lengths.unsqueeze(1)
-    before, other_padding, other_real = attend(x), x.clone(), x.clone()
-    other_padding[~real] += 1
-    other_real[samples, last] += 1  # 最后一个真的词元
-    sees_padding = not torch.allclose(before[real], attend(other_padding)[real])
-    misses_real = not (before != attend(other_real)).any(dim=2)[real].all()
-    return f"{sees_padding=!s:5} {misses_real=!s}"
+def reach(attend, x):
+    """改动第 j 个词元时，第 i 个词元的输出变不变，形状是 (B, T, T)。"""
+    before, columns = attend(x), []
+    for j in range(x.shape[1]):
+        changed = x.clone()
+        changed[:, j] += 1
+        columns.append((attend(changed) != before).any(dim=2))  # (B, T)
+    return torch.stack(columns, dim=2)
 
 
-masks = {"right": real.unsqueeze(1), "inverted": ~real.unsqueeze(1), "wrong axis": real}
-masks |= {"only itself": torch.eye(T, dtype=torch.bool)}
+wanted = real.unsqueeze(1)  # 每个词元应当看得到全部真的词元
+masks = {"right": wanted, "inverted": ~wanted, "wrong axis": real}
+masks |= {"no first": wanted & (torch.arange(T) > 0)}
+print(f"{'mask':<11} sees padding  misses real")
 for name, mask in masks.items():
-    print(f"{name:11}", check(partial(sdpa, mask=mask), x, lengths))
+    found = reach(partial(sdpa, mask=mask), x)
+    sees, misses = (found & ~wanted)[real].any(), (~found & wanted)[real].any()
+    print(f"{name:<11} {sees.item()!s:>12} {misses.item()!s:>12}")
 
 # %%
-# 写反的违反两条。最后一行的掩码让词元只看得到自己，只有第二条发现得了，所以两条都要检查。
+# 写反的和放错轴的，既看得到填充，又漏掉真的词元。最后一个掩码遮住第一个词元，它只是漏掉，所以两种都要检查。
 #
 # .. change-it::
 #
-#    因果的掩码也用同样的办法检查，改动最后一个词元，看前面的输出变不变。
-#    SDPA 的 ``is_causal=True`` 与 ``attn_mask=causal`` 的结果相同吗，两个能一起写吗？因果和填充都要时，掩码怎样合成一个？
+#    用 ``reach`` 检查 SDPA 的 ``is_causal=True``，谁看得到谁？它与 ``attn_mask=causal`` 能一起写吗？因果和填充都要时，掩码怎样合成一个？
 
-# hide-cell: 因果的掩码
-flagged = F.scaled_dot_product_attention(x, x, x, is_causal=True)
-print(f"{torch.allclose(flagged, sdpa(x, causal))=}")
-changed = x.clone()
-changed[:, -1] += 1
-for name, mask in {"causal": causal, "no mask": None}.items():
-    same = torch.allclose(sdpa(x, mask)[:, :-1], sdpa(changed, mask)[:, :-1])
-    print(f"{name:8} {same=}")
+# hide-cell: 因果掩码
+flagged = partial(F.scaled_dot_product_attention, is_causal=True)
+print(f"as causal: {torch.equal(reach(lambda x: flagged(x, x, x), x)[0], causal)}")
+print(f"no mask:   {torch.equal(reach(partial(sdpa, mask=None), x)[0], causal)}")
 try:
-    F.scaled_dot_product_attention(x, x, x, attn_mask=causal, is_causal=True)
+    flagged(x, x, x, attn_mask=causal)
 except RuntimeError as error:
     print(f"{type(error).__name__}:")
     print(error)
+itself = torch.eye(T, dtype=torch.bool)
 for name, seen in {"padding last": real, "padding first": real.flip(1)}.items():
     both = causal & seen.unsqueeze(1)  # (B, T, T)
-    print(f"{name:13} rows that see nothing: {(~both.any(dim=2)).sum()}")
+    empty = [(~mask.any(dim=2)).sum().item() for mask in (both, both | itself)]
+    print(f"{name:13} rows that see nothing: {empty[0]}, with itself: {empty[1]}")
 
 # %%
 # .. outcome::
 #
-#    两种写法结果相同，但是不能一起写。改动最后一个词元，有因果掩码时前面的输出不变，没有掩码时会变。
-#    因果和填充都要时，用 ``&`` 合成一个。填充在末尾时，每个词元仍看得到第一个。填充在开头时，有的词元什么也看不到，要再用 ``|`` 加上自己。
+#    用 ``is_causal=True`` 时，每个词元只看得到自己和前面的，没有掩码时不是这样。两种写法不能一起用。
+#    因果和填充都要时，用 ``&`` 合成一个。填充在末尾时，每个词元仍看得到第一个。填充在开头时，6 个填充的词元什么也看不到，用 ``|`` 加上自己以后是 0 个。
 
 # %%
 # .. real-projects::
 #
-#    掩码也可以是浮点数，加到得分上，0 表示可以看，负无穷表示不可以看，两个接口都认它，而且含义相同。
-#    SDPA 的查询有头的轴时，掩码的形状是 ``(B, n_heads, T, T)``，填充的掩码写成 ``(B, 1, 1, T)``。
+#    掩码也可以是浮点数，加到得分上，0 表示可以看，负无穷表示不可以看，两个接口都接受，而且含义相同。
+#    SDPA 的查询带有多头的轴时，掩码的形状是 ``(B, n_heads, T, T)``，填充的掩码写成 ``(B, 1, 1, T)``。
 #    ``nn.MultiheadAttention`` 的 ``attn_mask`` 只接受 ``(T, T)`` 或 ``(B * n_heads, T, T)``，填充用 ``(B, T)`` 的 ``key_padding_mask``。
 #    参数见 `scaled_dot_product_attention
 #    <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html>`__ 和
