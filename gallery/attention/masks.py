@@ -82,8 +82,7 @@ show("~padding", key_padding_mask=~padding[:1])
 # %%
 # .. answer:: B
 #
-#    ``causal`` 写反了，看到的全是后面的词元，所以 A 不成立。程序没有报错，所以 C 也不成立，但是最后一个词元的输出是 NaN，下一节说明原因。
-#    取反以后，两种掩码都对了。这里填充的掩码写反时，每个词元只看得到两个填充，所以连 NaN 也没有，只是结果错了。
+#    ``causal`` 写反了，看到的全是后面的词元，所以 A 不成立。程序没有报错，所以 C 也不成立，但是最后一个词元的输出是 NaN，下一节说明原因。取反以后，两种掩码都对了。填充的掩码写反时，这里的每个词元只看得到两个填充，所以连 NaN 也没有，只是结果错了。
 #
 # 什么也看不到的词元
 # ------------------
@@ -109,12 +108,12 @@ results = {
     "layer": layer(x, x, x, attn_mask=~hidden_row)[0],
     "layer, no weights": layer(x, x, x, attn_mask=~hidden_row, need_weights=False)[0],
 }
-layer.eval()
-for name, fast in (("no weights, eval", True), ("eval, no fast path", False)):
-    torch.backends.mha.set_fastpath_enabled(fast)
-    with torch.no_grad():
-        results[name] = layer(x, x, x, attn_mask=~hidden_row, need_weights=False)[0]
-torch.backends.mha.set_fastpath_enabled(True)
+for train, grad, fast in ((1, 0, 1), (0, 1, 1), (0, 0, 0), (0, 0, 1)):
+    layer.train(bool(train))
+    torch.backends.mha.set_fastpath_enabled(bool(fast))
+    with torch.set_grad_enabled(bool(grad)):
+        output, _ = layer(x, x, x, attn_mask=~hidden_row, need_weights=False)
+    results[f"{train=}, {grad=}, {fast=}"] = output
 layer.train()
 
 mean = x[0].mean(dim=0)
@@ -122,15 +121,14 @@ for name, output in results.items():
     row = output[0, 2]
     kind = "NaN" if row.isnan().all() else "zeros" if (row == 0).all() else "numbers"
     equal = ", the mean of all five" if torch.allclose(row, mean) else ""
-    print(f"{name:18} {kind}{equal}")
+    print(f"{name:23} {kind}{equal}")
 
 # %%
 # 手写的和这个层给出 NaN，SDPA 给出 0。用 −1e9 代替负无穷时没有 NaN，但是各个得分相同，于是平均了全部五个词元，包括不该看的。
 #
-# 写上 ``need_weights=False`` 时，这个层改用 SDPA，所以也给出 0。严格说，输出是输出层的偏置，它的初值是 0。
-# 在评估模式下又不求梯度时，它走快速路径，又给出 NaN。关掉快速路径，就又是 0。所以这样的模型训练时没有 NaN，评估时才有。
+# 写上 ``need_weights=False`` 时，这个层改用 SDPA，所以也给出 0。在评估模式下又不求梯度时，它走快速路径，又给出 NaN。只差一个条件，或者关掉快速路径，就又是 0。所以这样的模型训练时的输出没有 NaN，评估时用了 ``no_grad`` 才有。
 #
-# NaN 一旦出现，就不会只留在那一行。下面的损失只用其余四行，那一行的梯度是 0，但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
+# 前向时 NaN 只在那一行，反向时会传到别的行。下面的损失只用其余四行，那一行的梯度是 0，但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
 # 避免的办法是让每个词元至少看得到一个，最简单的是看得到自己：
 
 always_itself = hidden_row | torch.eye(T, dtype=torch.bool)
@@ -151,11 +149,12 @@ for name, mask in {"hidden row": hidden_row, "always itself": always_itself}.ite
 #
 # .. predict::
 #
-#    忘了补轴，直接把 ``(B, T)`` 的掩码交给 SDPA。B 是 3、T 是 5 时报错。B 恰好也是 5 时会怎样？
+#    忘了补轴，直接把 ``(B, T)`` 的掩码交给 SDPA。T 是 5，B 是 3 和 5 时，各会怎样？
 #
-#    - 仍旧报错，因为缺一个轴
-#    - 不报错，结果正确，因为广播会补上缺的轴
-#    - 不报错，但是每个样本用的是同一个掩码
+#    - 两次都报错，因为缺一个轴
+#    - 两次都对，因为广播会补上缺的轴
+#    - B 是 3 时报错，是 5 时不报错，但是每个样本用的是同一个掩码
+
 
 for B in (1, 3, 5):
     x = torch.randn(B, T, 8)
@@ -176,36 +175,36 @@ for B in (1, 3, 5):
 # %%
 # .. answer:: C
 #
-#    形状从最后一个轴开始对齐，广播把缺的轴补在最前面，而不是查询的位置，所以 ``(B, T)`` 当成了 ``(T, T)``。B 是 3 时，3 与 5 对不上。
-#    B 也是 5 时对得上，所以 A 不成立。但是样本的编号成了查询的编号，每个样本用的是同一个掩码，所以 B 也不成立。
-#    B 是 1 时，结果碰巧正确，所以只用一个样本试不出来。
+#    形状从最后一个轴开始对齐，广播把缺的轴补在最前面，而不是查询的位置，所以 ``(B, T)`` 当成了 ``(T, T)``。B 是 3 时，3 与 5 对不上。B 也是 5 时对得上，所以 A 不成立。但是样本的编号成了查询的编号，每个样本用的是同一个掩码，所以 B 也不成立。B 是 1 时，结果碰巧正确，所以只用一个样本试不出来。
 #
 # 怎样发现
 # --------
-# 改动一个词元，只有看得到它的词元，输出才会变。所以逐个改动，就知道谁看得到谁，再与应当的比较。
+# 查询不变，只改动一个词元的键和值，那么只有看得到它的词元，输出才会变。所以逐个改动，就知道谁看得到谁，再与应当的比较。如果查询也跟着变，看不到自己的词元，输出也会变。NaN 与它自己也不相等，所以先检查有没有 NaN。
 
 
 def reach(attend, x):
-    """改动第 j 个词元时，第 i 个词元的输出变不变，形状是 (B, T, T)。"""
-    before, columns = attend(x), []
+    """改动第 j 个键和值时，第 i 个查询的输出变不变，形状是 (B, T, T)。"""
+    same = x.clone()
+    before, columns = attend(x, same, same), []
+    assert not before.isnan().any(), "NaN would look like seeing everything"
     for j in range(x.shape[1]):
         changed = x.clone()
         changed[:, j] += 1
-        columns.append((attend(changed) != before).any(dim=2))  # (B, T)
+        columns.append((attend(x, changed, changed) != before).any(dim=2))  # (B, T)
     return torch.stack(columns, dim=2)
 
 
 wanted = real.unsqueeze(1)  # 每个词元应当看得到全部真的词元
 masks = {"right": wanted, "inverted": ~wanted, "wrong axis": real}
-masks |= {"no first": wanted & (torch.arange(T) > 0)}
+masks |= {"not itself": wanted & ~torch.eye(T, dtype=torch.bool)}
 print(f"{'mask':<11} sees padding  misses real")
 for name, mask in masks.items():
-    found = reach(partial(sdpa, mask=mask), x)
+    found = reach(partial(F.scaled_dot_product_attention, attn_mask=mask), x)
     sees, misses = (found & ~wanted)[real].any(), (~found & wanted)[real].any()
     print(f"{name:<11} {sees.item()!s:>12} {misses.item()!s:>12}")
 
 # %%
-# 写反的和放错轴的，既看得到填充，又漏掉真的词元。最后一个掩码遮住第一个词元，它只是漏掉，所以两种都要检查。
+# 写反的和放错轴的，既看得到填充，又漏掉真的词元。最后一个掩码使词元看不到自己，它不看填充，只漏掉真的词元，所以两种都要检查。
 #
 # .. change-it::
 #
@@ -213,8 +212,9 @@ for name, mask in masks.items():
 
 # hide-cell: 因果掩码
 flagged = partial(F.scaled_dot_product_attention, is_causal=True)
-print(f"as causal: {torch.equal(reach(lambda x: flagged(x, x, x), x)[0], causal)}")
-print(f"no mask:   {torch.equal(reach(partial(sdpa, mask=None), x)[0], causal)}")
+print(f"is_causal sees what causal allows: {torch.equal(reach(flagged, x)[0], causal)}")
+unmasked = reach(F.scaled_dot_product_attention, x)[0]
+print(f"no mask sees what causal allows: {torch.equal(unmasked, causal)}")
 try:
     flagged(x, x, x, attn_mask=causal)
 except RuntimeError as error:
@@ -229,8 +229,7 @@ for name, seen in {"padding last": real, "padding first": real.flip(1)}.items():
 # %%
 # .. outcome::
 #
-#    用 ``is_causal=True`` 时，每个词元只看得到自己和前面的，没有掩码时不是这样。两种写法不能一起用。
-#    因果和填充都要时，用 ``&`` 合成一个。填充在末尾时，每个词元仍看得到第一个。填充在开头时，6 个填充的词元什么也看不到，用 ``|`` 加上自己以后是 0 个。
+#    用 ``is_causal=True`` 时，每个词元只看得到自己和前面的，没有掩码时不是这样。两种写法不能一起用。因果和填充都要时，用 ``&`` 合成一个。填充在末尾时，每个词元仍看得到第一个。填充在开头时，6 个填充的词元什么也看不到，用 ``|`` 加上自己以后是 0 个。
 
 # %%
 # .. real-projects::
@@ -245,6 +244,6 @@ for name, seen in {"padding last": real, "padding first": real.flip(1)}.items():
 # %%
 # 小结
 # ----
-# - 规则：SDPA 里 True 表示可以看，``nn.MultiheadAttention`` 里 True 表示不可以看。每个词元至少要看得到一个，最简单的是看得到自己。
+# - 规则：SDPA 里 True 表示可以看，``nn.MultiheadAttention`` 里 True 表示不可以看。每个词元至少要看得到一个，最简单的是看得到自己。用 ``~`` 互相转换。
 # - API：``scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False)``，``layer(q, k, v, attn_mask=..., key_padding_mask=...)``。
 # - 下一页：:ref:`attention-causal-leak`
