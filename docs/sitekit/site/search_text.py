@@ -19,7 +19,7 @@ PYTHONS_OWN = {name for name in dir(builtins) if name.islower()}
 COMMENT = re.compile(r"  # .*")
 LONGEST = 300
 """Characters of a line; more of a message is seldom looked for, and never shown."""
-COMMON = 0.03
+COMMON = 0.025
 """Share of the pages above which a name in code tells nothing of its page."""
 
 
