@@ -9,7 +9,7 @@
 ==============
 
 填充的词元不该被看到，后面的词元也常常不该被看到，所以注意力要用 :term:`掩码`。
-PyTorch 的两个接口都接受布尔的掩码，可是 True 在一个里表示可以看，在另一个里表示不可以看。写反了会怎样？
+PyTorch 的两个接口都接受布尔掩码，可是 True 在一个里表示可以看，在另一个里表示不可以看。写反了会怎样？
 
 你将学到：
 
@@ -126,9 +126,9 @@ for name, output in results.items():
 # %%
 # 手写的和这个层给出 NaN，SDPA 给出 0。用 −1e9 代替负无穷时没有 NaN，但是各个得分相同，于是平均了全部五个词元，包括不该看的。
 #
-# 写上 ``need_weights=False`` 时，这个层改用 SDPA，所以也给出 0。在评估模式下又不求梯度时，它走快速路径，又给出 NaN。只差一个条件，或者关掉快速路径，就又是 0。所以这样的模型训练时的输出没有 NaN，评估时用了 ``no_grad`` 才有。
+# 写上 ``need_weights=False`` 时，这个层改用 SDPA，注意力给出 0，再加输出层的偏置。偏置的初值是 0，所以这里也是 0，训练以后就不是了。在评估模式下又不求梯度时，它走快速路径，又给出 NaN。只差一个条件，或者关掉快速路径，就又是 0。所以这个层训练时的输出没有 NaN，评估时不求梯度才有。
 #
-# 前向时 NaN 只在那一行，反向时会传到别的行。下面的损失只用其余四行，那一行的梯度是 0，但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
+# 只有一层时，前向的 NaN 只在那一行，反向时会传到别的行。下面的层没有写 ``need_weights=False``，损失只用其余四行，所以输出的那一行的梯度是 0，但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
 # 避免的办法是让每个词元至少看得到一个，最简单的是看得到自己：
 
 always_itself = hidden_row | torch.eye(T, dtype=torch.bool)
@@ -139,9 +139,11 @@ for name, mask in {"hidden row": hidden_row, "always itself": always_itself}.ite
     loss.backward()
     n_nan = inputs.grad.isnan().sum().item()
     print(f"{name:13} loss {loss.item():.2f}, NaN in {n_nan} of {x.numel()} gradients")
+    twice, _ = layer(output, output, output, attn_mask=~causal)
+    print(f"{'':13} after a second layer: NaN in {twice.isnan().any(dim=2).sum()} rows")
 
 # %%
-# 两次的损失相同，所以从损失看不出来。
+# 两次的损失相同，所以只有一层时，从损失看不出来。再接一层注意力，权重 0 乘 NaN 也是 NaN，全部的行就都是 NaN。
 #
 # 常见错误：掩码放错了轴
 # ----------------------
@@ -152,8 +154,8 @@ for name, mask in {"hidden row": hidden_row, "always itself": always_itself}.ite
 #    忘了补轴，直接把 ``(B, T)`` 的掩码交给 SDPA。T 是 5，B 是 3 和 5 时，各会怎样？
 #
 #    - 两次都报错，因为缺一个轴
-#    - 两次都对，因为广播会补上缺的轴
-#    - B 是 3 时报错，是 5 时不报错，但是每个样本用的是同一个掩码
+#    - B 是 3 时报错，是 5 时结果正确，因为形状对得上
+#    - B 是 3 时报错，是 5 时不报错，但是结果不对
 
 
 for B in (1, 3, 5):
@@ -179,13 +181,12 @@ for B in (1, 3, 5):
 #
 # 怎样发现
 # --------
-# 查询不变，只改动一个词元的键和值，那么只有看得到它的词元，输出才会变。所以逐个改动，就知道谁看得到谁，再与应当的比较。如果查询也跟着变，看不到自己的词元，输出也会变。NaN 与它自己也不相等，所以先检查有没有 NaN。
+# 查询不变，只改动一个词元的键和值，那么只有看得到它的词元，输出才会变。所以逐个改动，就知道谁看得到谁，再与应当的比较。NaN 与它自己也不相等，所以先检查有没有 NaN。
 
 
 def reach(attend, x):
     """改动第 j 个键和值时，第 i 个查询的输出变不变，形状是 (B, T, T)。"""
-    same = x.clone()
-    before, columns = attend(x, same, same), []
+    before, columns = attend(x, x, x), []
     assert not before.isnan().any(), "NaN would look like seeing everything"
     for j in range(x.shape[1]):
         changed = x.clone()
@@ -229,7 +230,7 @@ for name, seen in {"padding last": real, "padding first": real.flip(1)}.items():
 # %%
 # .. outcome::
 #
-#    用 ``is_causal=True`` 时，每个词元只看得到自己和前面的，没有掩码时不是这样。两种写法不能一起用。因果和填充都要时，用 ``&`` 合成一个。填充在末尾时，每个词元仍看得到第一个。填充在开头时，6 个填充的词元什么也看不到，用 ``|`` 加上自己以后是 0 个。
+#    用 ``is_causal=True`` 时，每个词元只看得到自己和前面的，没有掩码时不是这样。两种写法不能一起用。因果和填充都要时，用 ``&`` 合成一个。填充在末尾时，每个词元仍看得到第一个。填充在开头时，6 个填充的词元什么也看不到，用 ``|`` 使每个词元看得到自己以后，这样的词元就没有了。
 
 # %%
 # .. real-projects::
@@ -244,6 +245,6 @@ for name, seen in {"padding last": real, "padding first": real.flip(1)}.items():
 # %%
 # 小结
 # ----
-# - 规则：SDPA 里 True 表示可以看，``nn.MultiheadAttention`` 里 True 表示不可以看。每个词元至少要看得到一个，最简单的是看得到自己。用 ``~`` 互相转换。
+# - 规则：SDPA 里 True 表示可以看，``nn.MultiheadAttention`` 里 True 表示不可以看，布尔掩码用 ``~`` 互相转换。每个词元至少要看得到一个，最简单的是看得到自己。
 # - API：``scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False)``，``layer(q, k, v, attn_mask=..., key_padding_mask=...)``。
 # - 下一页：:ref:`attention-causal-leak`
