@@ -16,7 +16,7 @@ import functools
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,26 +59,30 @@ LASTING = ("add_init_script", "expose_function", "new_cdp_session", "route")
 """What a test can do to a page or its context that stays: it closes them behind it."""
 
 
+def in_turn(combinations: Sequence[Sequence[object]]) -> list[bool]:
+    """Which of all combinations to take for each value to have a turn: as many as the longest list has values."""
+    columns = [
+        [value for n, value in enumerate(each) if value not in each[:n]]
+        for each in zip(*combinations, strict=True)
+    ]
+    turns = [[each[n % len(each)] for each in columns] for n in range(max(map(len, columns)))]
+    return [list(combination) in turns for combination in combinations]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test that is marked `in_turns`, leave to `nox -s thorough` all but one combination for each value."""
+    """Of a test that is marked `in_turns`, leave to `nox -s thorough` the combinations that aren't in turn."""
     tests: dict[tuple[object, str], list[pytest.Function]] = defaultdict(list)
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("in_turns"):
             tests[item.parent, item.originalname].append(item)
-    for combinations in tests.values():
-        first = combinations[0]
-        together = [mark.args[0] for mark in first.iter_markers("parametrize")]
+    for found in tests.values():
+        together = [mark.args[0] for mark in found[0].iter_markers("parametrize")]
         groups = [each.split(", ") if isinstance(each, str) else each for each in together]
-        groups += [[name] for name in first.callspec.params if not any(name in group for group in groups)]
-        rows = [[[item.callspec.params[n] for n in group] for group in groups] for item in combinations]
-        columns = [
-            [value for n, value in enumerate(each) if value not in each[:n]]
-            for each in zip(*rows, strict=True)
-        ]
-        turns = [[each[n % len(each)] for each in columns] for n in range(max(map(len, columns)))]
-        for item, row in zip(combinations, rows, strict=True):
-            if row not in turns:
+        groups += [[name] for name in found[0].callspec.params if not any(name in group for group in groups)]
+        rows = [[[item.callspec.params[n] for n in group] for group in groups] for item in found]
+        for item, taken in zip(found, in_turn(rows), strict=True):
+            if not taken:
                 item.add_marker("thorough")
 
 
