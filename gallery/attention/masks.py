@@ -131,7 +131,8 @@ for name, output in results.items():
 # 只有一层时，前向的 NaN 只在那一行，反向时会传到别的行。下面的层没有写 ``need_weights=False``，损失只用其余四行，所以输出的那一行的梯度是 0，但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
 # 避免的办法是让每个词元至少看得到一个，最简单的是看得到自己：
 
-always_itself = hidden_row | torch.eye(T, dtype=torch.bool)
+itself = torch.eye(T, dtype=torch.bool)
+always_itself = hidden_row | itself
 for name, mask in {"hidden row": hidden_row, "always itself": always_itself}.items():
     inputs = x.clone().requires_grad_()
     output, _ = layer(inputs, inputs, inputs, attn_mask=~mask)
@@ -197,7 +198,7 @@ def reach(attend, x):
 
 wanted = real.unsqueeze(1)  # 每个词元应当看得到全部真的词元
 masks = {"right": wanted, "inverted": ~wanted, "wrong axis": real}
-masks |= {"not itself": wanted & ~torch.eye(T, dtype=torch.bool)}
+masks |= {"not itself": wanted & ~itself}
 print(f"{'mask':<11} sees padding  misses real")
 for name, mask in masks.items():
     found = reach(partial(F.scaled_dot_product_attention, attn_mask=mask), x)
@@ -221,7 +222,6 @@ try:
 except RuntimeError as error:
     print(f"{type(error).__name__}:")
     print(error)
-itself = torch.eye(T, dtype=torch.bool)
 for name, seen in {"padding last": real, "padding first": real.flip(1)}.items():
     both = causal & seen.unsqueeze(1)  # (B, T, T)
     empty = [(~mask.any(dim=2)).sum().item() for mask in (both, both | itself)]
