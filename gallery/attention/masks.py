@@ -101,34 +101,32 @@ def by_hand(x, mask, fill):
     return scores.masked_fill(~mask, fill).softmax(dim=-1) @ x
 
 
-results = {
-    "by hand, -inf": by_hand(x, hidden_row, -torch.inf),
-    "by hand, -1e9": by_hand(x, hidden_row, -1e9),
-    "SDPA": sdpa(x, hidden_row),
-    "layer": layer(x, x, x, attn_mask=~hidden_row)[0],
-    "layer, no weights": layer(x, x, x, attn_mask=~hidden_row, need_weights=False)[0],
-}
-for train, grad, fast in ((1, 0, 1), (0, 1, 1), (0, 0, 0), (0, 0, 1)):
-    layer.train(bool(train))
-    torch.backends.mha.set_fastpath_enabled(bool(fast))
-    with torch.set_grad_enabled(bool(grad)):
-        output, _ = layer(x, x, x, attn_mask=~hidden_row, need_weights=False)
-    results[f"{train=}, {grad=}, {fast=}"] = output
-layer.train()
-
-mean = x[0].mean(dim=0)
-for name, output in results.items():
-    row = output[0, 2]
+def report(name, output):
+    row, mean = output[0, 2], x[0].mean(dim=0)
     kind = "NaN" if row.isnan().all() else "zeros" if (row == 0).all() else "numbers"
     equal = ", the mean of all five" if torch.allclose(row, mean) else ""
     print(f"{name:23} {kind}{equal}")
 
+
+report("by hand, -inf", by_hand(x, hidden_row, -torch.inf))
+report("by hand, -1e9", by_hand(x, hidden_row, -1e9))
+report("SDPA", sdpa(x, hidden_row))
+print("layer: weights train grad fast path")
+for flags in ("1111", "1001", "0111", "0101", "0011", "0000", "0001"):
+    weights, train, grad, fast = (flag == "1" for flag in flags)
+    layer.train(train)
+    torch.backends.mha.set_fastpath_enabled(fast)
+    with torch.set_grad_enabled(grad):
+        output, _ = layer(x, x, x, attn_mask=~hidden_row, need_weights=weights)
+    report(f"{weights:14}{train:6}{grad:5}{fast:5}", output)
+layer.train()
+
 # %%
 # 手写的和这个层给出 NaN，SDPA 给出 0。用 −1e9 代替负无穷时没有 NaN，但是各个得分相同，于是平均了全部五个词元，包括不该看的。
 #
-# 写上 ``need_weights=False`` 时，这个层改用 SDPA，注意力给出 0，再加输出层的偏置。偏置的初值是 0，所以这里也是 0，训练以后就不是了。在评估模式下又不求梯度时，它走快速路径，又给出 NaN。只差一个条件，或者关掉快速路径，就又是 0。所以这个层训练时的输出没有 NaN，评估时不求梯度才有。
+# 表里的 1 表示是，0 表示否。默认返回权重，训练和评估时都是 NaN。写上 ``need_weights=False`` 时，这个层改用 SDPA，注意力给出 0，再加输出层的偏置。偏置的初值是 0，所以这里也是 0，训练以后一般就不是了。在评估模式下又不求梯度时，它走快速路径，又给出 NaN。两个条件只满足一个，或者关掉快速路径，就又是 0。所以不返回权重时，训练时的输出没有 NaN，评估时不求梯度才有。
 #
-# 只有一层时，前向的 NaN 只在那一行，反向时会传到别的行。下面的层没有写 ``need_weights=False``，损失只用其余四行，所以输出的那一行的梯度是 0，但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
+# 只有一层时，前向的 NaN 只在那一行，反向时会传到别的行。下面的层返回权重，损失只用其余四行，所以输出的那一行的梯度是 0。但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
 # 避免的办法是让每个词元至少看得到一个，最简单的是看得到自己：
 
 itself = torch.eye(T, dtype=torch.bool)
@@ -140,11 +138,12 @@ for name, mask in {"hidden row": hidden_row, "always itself": always_itself}.ite
     loss.backward()
     n_nan = inputs.grad.isnan().sum().item()
     print(f"{name:13} loss {loss.item():.2f}, NaN in {n_nan} of {x.numel()} gradients")
-    twice, _ = layer(output, output, output, attn_mask=~causal)
-    print(f"{'':13} after a second layer: NaN in {twice.isnan().any(dim=2).sum()} rows")
+    twice = layer(output, output, output, attn_mask=~causal)
+    n_rows = [part.isnan().any(dim=2).sum().item() for part in twice]
+    print(f"{'':13} second layer: NaN in {n_rows[0]} rows, weights of {n_rows[1]} rows")
 
 # %%
-# 两次的损失相同，所以只有一层时，从损失看不出来。再接一层注意力，权重 0 乘 NaN 也是 NaN，全部的行就都是 NaN。
+# 两次的损失相同，因为损失没有用那一行，所以只有一层时，从损失看不出来。再接一层注意力，全部的行就都是 NaN。这个层把负无穷加到得分上，NaN 加负无穷还是 NaN，所以掩码挡不住它，每一行的权重也都是 NaN。
 #
 # 常见错误：掩码放错了轴
 # ----------------------
@@ -178,11 +177,11 @@ for B in (1, 3, 5):
 # %%
 # .. answer:: C
 #
-#    形状从最后一个轴开始对齐，广播把缺的轴补在最前面，而不是查询的位置，所以 ``(B, T)`` 当成了 ``(T, T)``。B 是 3 时，3 与 5 对不上。B 也是 5 时对得上，所以 A 不成立。但是样本的编号成了查询的编号，每个样本用的是同一个掩码，所以 B 也不成立。B 是 1 时，结果碰巧正确，所以只用一个样本试不出来。
+#    形状从最后一个轴开始对齐，广播把缺的轴补在最前面，而不是查询的位置，所以 ``(B, T)`` 当成了 ``(T, T)``。B 是 3 时，3 与 5 对不上。B 也是 5 时对得上，所以 A 不成立。但是样本的编号成了查询的编号，每个样本用的是同一个掩码，所以 B 也不成立。B 是 1 时，只有一个样本，全部查询本来就用同一个掩码，所以结果正确，只用一个样本试不出来。
 #
 # 怎样发现
 # --------
-# 查询不变，只改动一个词元的键和值，那么只有看得到它的词元，输出才会变。所以逐个改动，就知道谁看得到谁，再与应当的比较。NaN 与它自己也不相等，所以先检查有没有 NaN。
+# 查询不变，只改动一个词元的键和值，那么只有看得到它的词元，输出才会变。所以逐个改动，就知道谁看得到谁，再与应当的比较。NaN 与它自己也不相等，看起来就像输出变了，所以先检查有没有 NaN。检查层时，传入 ``lambda q, k, v: layer(q, k, v, attn_mask=mask)[0]``。
 
 
 def reach(attend, x):
@@ -202,6 +201,7 @@ masks |= {"not itself": wanted & ~itself}
 print(f"{'mask':<11} sees padding  misses real")
 for name, mask in masks.items():
     found = reach(partial(F.scaled_dot_product_attention, attn_mask=mask), x)
+    # 只看真的词元的行，因为填充的输出不用
     sees, misses = (found & ~wanted)[real].any(), (~found & wanted)[real].any()
     print(f"{name:<11} {sees.item()!s:>12} {misses.item()!s:>12}")
 
@@ -230,13 +230,13 @@ for name, seen in {"padding last": real, "padding first": real.flip(1)}.items():
 # %%
 # .. outcome::
 #
-#    用 ``is_causal=True`` 时，每个词元只看得到自己和前面的，没有掩码时不是这样。两种写法不能一起用。因果和填充都要时，用 ``&`` 合成一个。填充在末尾时，每个词元仍看得到第一个。填充在开头时，6 个填充的词元什么也看不到，用 ``|`` 使每个词元看得到自己以后，这样的词元就没有了。
+#    用 ``is_causal=True`` 时，每个词元只看得到自己和前面的，没有掩码时不是这样。``is_causal=True`` 与 ``attn_mask`` 不能一起用。因果和填充都要时，用 ``&`` 合成一个。填充在末尾时，每个词元仍看得到第一个。填充在开头时，6 个填充的词元什么也看不到，用 ``|`` 使每个词元看得到自己以后，这样的词元就没有了。填充看得到自己没有关系，因为真的词元仍看不到填充。
 
 # %%
 # .. real-projects::
 #
 #    掩码也可以是浮点数，加到得分上，0 表示可以看，负无穷表示不可以看，两个接口都接受，而且含义相同。
-#    SDPA 的查询带有多头的轴时，掩码的形状是 ``(B, n_heads, T, T)``，填充的掩码写成 ``(B, 1, 1, T)``。
+#    SDPA 的查询带有多头的轴时，掩码要能广播到 ``(B, n_heads, T, T)``，填充的掩码写成 ``(B, 1, 1, T)``。
 #    ``nn.MultiheadAttention`` 的 ``attn_mask`` 只接受 ``(T, T)`` 或 ``(B * n_heads, T, T)``，填充用 ``(B, T)`` 的 ``key_padding_mask``。
 #    参数见 `scaled_dot_product_attention
 #    <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html>`__ 和
