@@ -202,3 +202,22 @@ def test_what_a_prerequisite_introduces_is_known(project: Project) -> None:
     names = 'introduces = ["torch.nn.Linear", "torch.Tensor.backward"]'
     project = change(project, CURRICULUM, "minutes = 3", f"minutes = 3\n{names}")
     assert found(project) == []
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["x", "x[0]", "x + 1", "(x, 2)", "x.train()", "x.eval()", "x.add_(1)", "x.to(int)", "x(2)"],
+)
+def test_no_cell_ends_in_a_value_that_only_a_notebook_shows(project: Project, last: str) -> None:
+    project = change(project, PAGE, "np.zeros(1)", last)
+    line = (project.root / PAGE).read_text(encoding="utf-8").split("\n").index(last) + 1
+    (finding,) = lint.review(project).findings
+    assert finding.line == line
+    assert finding.message.startswith(f"`{last}`: a notebook shows the value that ends a cell")
+
+
+@pytest.mark.parametrize(
+    "last", ["print(x)", "double(x)", "x.close()", "_ = x.eval()", "x.__setitem__(0, 1)"]
+)
+def test_what_shows_nothing_or_may_show_nothing_ends_a_cell(project: Project, last: str) -> None:
+    assert found(change(project, PAGE, "np.zeros(1)", last)) == []

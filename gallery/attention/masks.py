@@ -119,7 +119,6 @@ for flags in ("1111", "1001", "0111", "0101", "0011", "0000", "0001"):
     with torch.set_grad_enabled(grad):
         output, _ = layer(x, x, x, attn_mask=~hidden_row, need_weights=weights)
     report(f"{weights:14}{train:6}{grad:5}{fast:5}", output)
-layer.train()
 
 # %%
 # 手写的和这个层给出 NaN，SDPA 给出 0。用 −1e9 代替负无穷时没有 NaN，但是各个得分相同，于是平均了全部五个词元，包括不该看的。
@@ -129,6 +128,7 @@ layer.train()
 # 只有一层时，前向的 NaN 只在那一行，反向时会传到别的行。下面的层返回权重，损失只用其余四行，所以输出的那一行的梯度是 0。但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
 # 避免的办法是让每个词元至少看得到一个，最简单的是看得到自己：
 
+layer.train()
 itself = torch.eye(T, dtype=torch.bool)
 always_itself = hidden_row | itself
 for name, mask in {"hidden row": hidden_row, "always itself": always_itself}.items():

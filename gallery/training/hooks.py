@@ -52,11 +52,11 @@ model = make_model()
 x = images[validation]
 handles = [layer.register_forward_hook(report) for layer in model]
 print("hooks in place:")
-model(x)
+output = model(x)
 for handle in handles:
     handle.remove()
 print("hooks removed:")
-model(x)
+output = model(x)
 
 # %%
 # 挂着钩子时，每一层打印一行输入和输出的形状。取下之后再运行，就什么也不打印。钩子不取下就一直留在模块上。同一个钩子挂两次，每次前向就运行两次。

@@ -1,6 +1,10 @@
-"""What a page's code may use: names with one spelling, APIs that were introduced before, and data that it may look at."""
+"""What a page's code may use: names with one spelling, APIs that were introduced before, data that it may look at.
+
+And how a cell may end: with nothing that only a notebook shows.
+"""
 
 import ast
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 
@@ -26,6 +30,8 @@ GROUPS = {
 """Modules, which are no API themselves."""
 METHOD = re.compile(r"\.[A-Z]\w*\.\w+$")
 """Ends the full name of a method."""
+ITSELF = re.compile(r"(\w*[a-z]_|train|eval|to|cpu|cuda|half|float|double|bfloat16|fit)")
+"""Methods that change a module, a tensor or an estimator and return it."""
 TEST_DATA = re.compile(r"test(_\w+)?|\w+_test")
 
 
@@ -105,8 +111,33 @@ def _test_data(project: Project, page: Executed) -> Iterator[SourceError]:
             yield page.error(node.lineno, fault)
 
 
+def _ends_of_cells(project: Project, page: Executed) -> Iterator[SourceError]:
+    """Values that end a cell: a notebook shows them, and the page doesn't."""
+    if page.example.kind != "script" or project.capture_repr:
+        return
+    nodes = list(ast.walk(page.tree))
+    assigned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    assigned -= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    for cell in page.example.cells:
+        body: list[ast.stmt] = []
+        with contextlib.suppress(SyntaxError):
+            body = ast.parse(cell.code).body
+        match body[-1:]:
+            case [ast.Expr(value=ast.Constant())]:
+                continue
+            case [ast.Expr(value=ast.Call(func=ast.Attribute(attr=name)))] if not ITSELF.fullmatch(name):
+                continue
+            case [ast.Expr(value=ast.Call(func=ast.Name(id=name)))] if name not in assigned:
+                continue
+            case [ast.Expr() as last]:
+                fault = f"`{ast.unparse(last)}`: a notebook shows the value that ends a cell, and the page doesn't"
+                advice = "give it a name, print it, or end the cell with another line"
+                yield page.error(cell.line + last.lineno - 1, f"{fault}: {advice}")
+
+
 def findings(project: Project, page: Executed) -> Iterator[SourceError]:
     """What the code of a page uses and may not."""
     yield from _order(project, page)
     yield from _names(project, page)
     yield from _test_data(project, page)
+    yield from _ends_of_cells(project, page)
