@@ -8,8 +8,7 @@
 掩码的两种含义
 ==============
 
-填充的词元不该被看到，后面的词元也常常不该被看到，所以注意力要用 :term:`掩码`。
-PyTorch 的两个接口都接受布尔掩码，可是 True 在一个里表示可以看，在另一个里表示不可以看。写反了会怎样？
+填充的词元不该被看到，后面的词元也常常不该被看到，所以注意力要用 :term:`掩码`。PyTorch 的两个接口都接受布尔掩码，可是 True 在一个里表示可以看，在另一个里表示不可以看。写反了会怎样？
 
 你将学到：
 
@@ -28,8 +27,7 @@ from torch.nn import functional as F
 # %%
 # 可以看的和不可以看的
 # --------------------
-# 掩码的每一行是一个 :term:`查询`，每一列是一个 :term:`键`。不可以看的地方，得分换成负无穷，softmax 之后权重是 0。
-# 下图是两种常用的掩码，深色的可以看。左边的 :term:`因果掩码` 让每个词元只看自己和前面的，右边的最后两个词元是 :term:`填充`。
+# 掩码的每一行是一个 :term:`查询`，每一列是一个 :term:`键`。不可以看的地方，得分换成负无穷，softmax 之后权重是 0。下图是两种常用的掩码，深色的可以看。左边的 :term:`因果掩码` 让每个词元只看自己和前面的，右边的最后两个词元是 :term:`填充`。
 
 T = 5
 causal = torch.ones(T, T, dtype=torch.bool).tril()
@@ -89,7 +87,7 @@ show("~padding", key_padding_mask=~padding[:1])
 # 一行的得分全是负无穷时，按公式，softmax 是 0 除以 0。各个接口的结果不同：
 
 hidden_row = causal.clone()
-hidden_row[2] = False  # 第 2 个词元什么也看不到
+hidden_row[2] = False  # 编号为 2 的词元什么也看不到
 
 
 def sdpa(x, mask):
@@ -121,9 +119,11 @@ for flags in ("1111", "1001", "0111", "0101", "0011", "0000", "0001"):
     report(f"{weights:14}{train:6}{grad:5}{fast:5}", output)
 
 # %%
-# 手写的和这个层给出 NaN，SDPA 给出 0。用 −1e9 代替负无穷时没有 NaN，但是各个得分相同，于是平均了全部五个词元，包括不该看的。
+# 手写的给出 NaN，SDPA 给出 0，这个层有时给出 NaN，有时给出 0。用 −1e9 代替负无穷时没有 NaN，但是各个得分相同，于是平均了全部五个词元，包括不该看的。
 #
-# 表里的 1 表示是，0 表示否。默认返回权重，训练和评估时都是 NaN。写上 ``need_weights=False`` 时，这个层改用 SDPA，注意力给出 0，再加输出层的偏置。偏置的初值是 0，所以这里也是 0，训练以后一般就不是了。在评估模式下又不求梯度时，它走快速路径，又给出 NaN。两个条件只满足一个，或者关掉快速路径，就又是 0。所以不返回权重时，训练时的输出没有 NaN，评估时不求梯度才有。
+# 表里的 1 表示是，0 表示否。默认返回权重，训练和评估时都是 NaN。写上 ``need_weights=False`` 时，这个层改用 SDPA，注意力给出 0，再加输出层的偏置。偏置的初值是 0，所以这里也是 0，训练以后一般就不是了。
+#
+# 在评估模式下又不求梯度时（最后一行），它走快速路径，又给出 NaN。两个条件只满足一个，或者关掉快速路径，就又是 0。所以不返回权重时，训练时的输出没有 NaN，评估时不求梯度才有。
 #
 # 只有一层时，前向的 NaN 只在那一行，反向时会传到别的行。下面的层返回权重，损失只用其余四行，所以输出的那一行的梯度是 0。但是 0 乘 NaN 还是 NaN，于是输入的全部梯度都是 NaN。
 # 避免的办法是让每个词元至少看得到一个，最简单的是看得到自己：
@@ -181,7 +181,7 @@ for B in (1, 3, 5):
 #
 # 怎样发现
 # --------
-# 查询不变，只改动一个词元的键和值，那么只有看得到它的词元，输出才会变。所以逐个改动，就知道谁看得到谁，再与应当的比较。NaN 与它自己也不相等，看起来就像输出变了，所以先检查有没有 NaN。检查层时，传入 ``lambda q, k, v: layer(q, k, v, attn_mask=mask)[0]``。
+# 查询不变，只改动一个词元的键和值，那么只有看得到它的词元，输出才会变。所以逐个改动词元，就知道谁看得到谁，再与应有的结果比较。NaN 与它自己也不相等，看起来就像输出变了，所以先检查有没有 NaN。断言失败时，多半是有词元什么也看不到。检查层时，掩码要取反，例如传入 ``lambda q, k, v: layer(q, k, v, attn_mask=~causal)[0]``。
 
 
 def reach(attend, x):
@@ -190,7 +190,7 @@ def reach(attend, x):
     assert not before.isnan().any(), "NaN would look like seeing everything"
     for j in range(x.shape[1]):
         changed = x.clone()
-        changed[:, j] += 1
+        changed[:, j] *= -1
         columns.append((attend(x, changed, changed) != before).any(dim=2))  # (B, T)
     return torch.stack(columns, dim=2)
 
@@ -226,6 +226,8 @@ for name, seen in {"padding last": real, "padding first": real.flip(1)}.items():
     both = causal & seen.unsqueeze(1)  # (B, T, T)
     empty = [(~mask.any(dim=2)).sum().item() for mask in (both, both | itself)]
     print(f"{name:13} rows that see nothing: {empty[0]}, with itself: {empty[1]}")
+    leaks = ((both | itself) & ~seen.unsqueeze(1))[seen].any()
+    print(f"{'':13} real tokens see padding: {leaks}")
 
 # %%
 # .. outcome::
@@ -238,9 +240,7 @@ for name, seen in {"padding last": real, "padding first": real.flip(1)}.items():
 #    掩码也可以是浮点数，加到得分上，0 表示可以看，负无穷表示不可以看，两个接口都接受，而且含义相同。
 #    SDPA 的查询带有多头的轴时，掩码要能广播到 ``(B, n_heads, T, T)``，填充的掩码写成 ``(B, 1, 1, T)``。
 #    ``nn.MultiheadAttention`` 的 ``attn_mask`` 只接受 ``(T, T)`` 或 ``(B * n_heads, T, T)``，填充用 ``(B, T)`` 的 ``key_padding_mask``。
-#    参数见 `scaled_dot_product_attention
-#    <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html>`__ 和
-#    `nn.MultiheadAttention <https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html>`__。
+#    参数见 `scaled_dot_product_attention <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html>`__ 和 `nn.MultiheadAttention <https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html>`__。
 
 # %%
 # 小结
