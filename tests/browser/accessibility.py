@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +24,46 @@ PLAIN_CODE = """() => {
 # What follows the size of a box, as keyboard.js does, does so after the next layout.
 NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
+# Code and formulas are alike on all pages, and long.
+LONG = re.compile(r"<pre>.*?</pre>|<math\b.*?</math>", re.DOTALL)
+ELEMENT = re.compile(r"<([a-z]\w*)((?:\s[^<>]*)?)>(\s*</)?")
+ATTRIBUTE = re.compile(r'\s([\w:-]+)(?:="([^"]*)")?')
+# Of these an empty one is another kind: it has no name.
+NAMED = {"a", "button", "caption", "figcaption", "h1", "h2", "h3", "h4", "label", "summary", "th"}
+Kind = tuple[str, tuple[str, ...], tuple[str, ...], str, bool]
+
+
+def kinds_of_elements(html: str) -> set[Kind]:
+    """What elements the article of a page has: tag, classes, names of attributes, role, and whether it lacks its text."""
+    text = html[html.find("<article") : html.rfind("</article>")] if "<article" in html else html
+    found: set[Kind] = set()
+    for tag, written, ended in ELEMENT.findall(LONG.sub("", text)):
+        values: dict[str, str] = dict(ATTRIBUTE.findall(written))
+        classes = tuple(sorted(set(values.pop("class", "").split())))
+        names = tuple(sorted(values))
+        found.add((tag, classes, names, values.get("role", ""), bool(ended) and tag in NAMED))
+    return found
+
+
+def with_every_kind(pages: Mapping[str, str], times: int) -> set[str]:
+    """Few of the pages, by name and HTML, on which each kind of element stands on as many `times`, or on all it is on."""
+    kinds = {name: kinds_of_elements(html) for name, html in pages.items()}
+    wanted = Counter(kind for each in kinds.values() for kind in each)
+    wanted = Counter({kind: min(times, count) for kind, count in wanted.items()})
+    chosen: set[str] = set()
+    while any(wanted.values()):
+        best = max(
+            kinds.keys() - chosen, key=lambda name: (sum(wanted[kind] > 0 for kind in kinds[name]), name)
+        )
+        chosen.add(best)
+        for kind in kinds[best]:
+            wanted[kind] = max(0, wanted[kind] - 1)
+    return chosen
+
 
 def prepare(page: Page) -> None:
     """Make an open page ready for axe."""
-    page.evaluate(AXE)
+    page.evaluate(f"{AXE};0")  # without a value, which would be sent back
     page.evaluate(PLAIN_CODE)
 
 
