@@ -1,4 +1,4 @@
-"""What axe-core finds on a page, for the tests that ask it."""
+"""What axe-core finds on a page, and which pages to ask it about."""
 
 from __future__ import annotations
 

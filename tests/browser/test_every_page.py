@@ -122,7 +122,7 @@ def test_every_page_is_quiet_and_whole_and_nothing_is_in_anyones_way(
         # A page is built alike in all languages, as other tests see to: it is opened in one, in turns.
         if everywhere or "/" not in path or LANGUAGES[number % len(LANGUAGES)] == language or of_sample(path)
     ]
-    # What axe can find depends on what elements there are; it takes most of the time of a page.
+    # Most of what axe finds depends on what elements there are, and it takes most of the time of a page.
     for_axe = with_every_kind({path: (SITE / path).read_text(encoding="utf-8") for path in opened}, times=2)
     for path in opened:
         quiet_page.set_viewport_size(WIDE)
